@@ -1,0 +1,1 @@
+"""The plugin: an image and its class in, the same subject before another background out."""

@@ -1,0 +1,1 @@
+"""What is trained: classifiers and the ways to mix their batches."""

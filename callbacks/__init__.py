@@ -1,0 +1,1 @@
+"""Lightning callbacks that draw and measure what a fit is doing."""

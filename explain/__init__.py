@@ -1,0 +1,1 @@
+"""Pure attribution and faithfulness measures: tensors in, tensors out."""
