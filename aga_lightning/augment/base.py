@@ -143,7 +143,7 @@ class Rejected:
     reason: str
 
 
-class Part(ABC):  # noqa: B024 - the verb belongs to each kind of part
+class Part(ABC):
     """A replaceable part.
 
     Each constructor argument is kept as an attribute of the same name; together they describe the part in the keys
