@@ -7,8 +7,9 @@ with one method; its constructor arguments become its settings on the command li
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -148,11 +149,13 @@ class Part(ABC):
 
     Each constructor argument is kept as an attribute of the same name; together they describe the part in the keys
     of the store. `version` is raised when the same settings start to give other output; `not_in_key` names arguments
-    that cannot change the output (a batch size, a device).
+    that cannot change the output (a batch size, a device). `needs_accelerator` keeps the part's work in the process
+    that holds the device.
     """
 
     version: ClassVar[int] = 1
     not_in_key: ClassVar[frozenset[str]] = frozenset()
+    needs_accelerator: ClassVar[bool] = False
 
 
 class Detector(Part):
@@ -179,6 +182,50 @@ class Captioner(Part):
         """One caption a prompt; a caption depends on its own prompt and seed alone."""
 
 
+Stage = Literal["subjects", "captions", "backgrounds"]
+
+
+class StageCache(ABC):
+    """What the stages of a recipe have finished, by key; see `aga_lightning.augment.store` for the one on disk."""
+
+    @abstractmethod
+    def load(self, stage: Stage, key: str) -> tuple[Mapping[str, object], bytes | None] | None:
+        """Facts (plain JSON values) and the content of a file, if there is one; None where nothing is finished."""
+
+    @abstractmethod
+    def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
+        """Keep what a stage has finished."""
+
+    @abstractmethod
+    def digest(self, path: Path) -> str:
+        """Hexadecimal SHA-256 of a file's bytes."""
+
+
+class Augmenter(Part):
+    """(image, class) -> the same subject in another image. AGA is one; each rival is another."""
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether a part runs on an accelerator, and so in the main process rather than in the loader's workers."""
+        parts = (value for value in vars(self).values() if isinstance(value, Part))
+        return any(part.needs_accelerator for part in parts)
+
+    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
+        """Learn what the method needs from the training images, and from no others."""
+
+    def learned(self) -> object:
+        """What `prepare` learned that changes the output, as plain JSON values; it becomes part of the key."""
+        return None
+
+    @abstractmethod
+    def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
+        """Make what is asked, one outcome a request in the order of the requests."""
+
+    def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
+        """Put the subject of one request before the background of another, placed by the seed (mode `online`)."""
+        raise TypeError(f"{type(self).__name__} has no separate backgrounds; use --data.mode pregenerate or lazy")
+
+
 class SubjectSource(ABC):
     """The training images with their subjects, for painters that borrow real backgrounds."""
 
@@ -196,7 +243,12 @@ class SubjectSource(ABC):
 
 
 class BackgroundGenerator(Part):
-    """Step 3a: paint the background."""
+    """Step 3a: paint the background.
+
+    `borrows` says that the painter takes real backgrounds from the training images.
+    """
+
+    borrows: ClassVar[bool] = False
 
     def borrow(self, training: SubjectSource) -> None:
         """Take what a painter of real backgrounds needs from the training images (and from no others)."""

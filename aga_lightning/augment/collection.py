@@ -1,0 +1,164 @@
+"""The finished images of one augmenter: which are asked for, which are finished, and where they lie."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+import yaml
+
+from aga_lightning.augment.base import Augmented, Augmenter, Request
+from aga_lightning.augment.codec import encode_jpeg
+from aga_lightning.augment.fingerprint import describe, fingerprint
+from aga_lightning.augment.store import Entry, Store
+from aga_lightning.data.base import ImageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended: with an image, or with the reason why there is none."""
+
+    path: Path | None
+    reason: str | None = None
+
+
+class Collection:
+    """`degree` augmentations of each training image, by one augmenter and one seed.
+
+    The folder is named after the augmenter and the digest of everything that decides its output, and is a plain
+    ImageFolder with Hugging Face `imagefolder` metadata. A larger degree continues the same folder.
+
+    Args:
+        augmenter: How the images are made.
+        store: Where they are kept.
+        records: The training images, and no others.
+        degree: Variants of each image.
+        seed: All that is random about them.
+    """
+
+    def __init__(
+        self, augmenter: Augmenter, store: Store, records: Sequence[ImageRecord], degree: int, seed: int
+    ) -> None:
+        self.augmenter = augmenter
+        self.store = store
+        self.records = records
+        self.degree = degree
+        self.seed = seed
+        augmenter.prepare(records, store)
+        self._recipe = fingerprint(augmenter, augmenter.learned(), seed)
+        self.shelf = store.augmented(self.name)
+
+    @property
+    def name(self) -> str:
+        """Method and fingerprint."""
+        return f"{type(self.augmenter).__name__.lower()}-{self._recipe[:12]}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the images lie, a folder a class."""
+        return self.shelf.folder
+
+    @cached_property
+    def requests(self) -> list[Request]:
+        """All that is asked for, the variants of an image side by side."""
+        return [Request(record, variant, self.seed) for record in self.records for variant in range(self.degree)]
+
+    def find(self, request: Request) -> Outcome | None:
+        """How a request ended; None while it has not."""
+        entry = self.shelf.get(self._key(request))
+        return None if entry is None else self._outcome(entry)
+
+    def find_all(self) -> dict[Request, Outcome]:
+        """How all requests that are finished ended, in one scan of the folder."""
+        entries = self.shelf.entries()
+        keys = ((request, self._key(request)) for request in self.requests)
+        return {request: self._outcome(entries[key]) for request, key in keys if key in entries}
+
+    def pending(self) -> list[list[Request]]:
+        """What is still to be made, the variants of one image together."""
+        finished = self.find_all()
+        missing = (request for request in self.requests if request not in finished)
+        return [list(variants) for _, variants in groupby(missing, key=lambda request: request.record)]
+
+    def make(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Make and keep what is asked, one by one."""
+        made = []
+        for outcome in self.augmenter.augment(requests, self.store):
+            request = outcome.request
+            key = self._key(request)
+            facts = {
+                "class": request.record.class_name,
+                "source": f"{request.record.path.parent.name}/{request.record.path.name}",
+                "source_sha256": self._digest(request),
+                "variant": request.variant,
+            }
+            if isinstance(outcome, Augmented):
+                entry = self.shelf.put(key, facts | dict(outcome.facts), encode_jpeg(outcome.image), _file(request, key))
+            else:
+                entry = self.shelf.put(key, facts | {"rejected": outcome.reason})
+            made.append(self._outcome(entry))
+        return made
+
+    def finish(self) -> None:
+        """Write what a reader of the folder needs: metadata, rejects, settings and a card. Safe to repeat."""
+        entries = sorted(self.shelf.entries().values(), key=lambda entry: (entry.file or "", entry.key))
+        accepted = [{"file_name": entry.file, **entry.facts} for entry in entries if entry.file is not None]
+        rejected = [dict(entry.facts) for entry in entries if entry.file is None]
+        settings = {"augmenter": describe(self.augmenter), "learned": self.augmenter.learned(), "seed": self.seed}
+        card = _card(self.name, type(self.augmenter), accepted, rejected)
+        self.shelf.write_aside("metadata.jsonl", _json_lines(accepted))
+        self.shelf.write_aside("rejected.jsonl", _json_lines(rejected))
+        self.shelf.write_aside("config.yaml", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
+        self.shelf.write_aside("DATASET_CARD.md", card.encode())
+
+    def rejections(self) -> Counter[str]:
+        """How many requests were rejected for each reason, numbers left out of the reasons."""
+        reasons = (outcome.reason for outcome in self.find_all().values() if outcome.reason is not None)
+        return Counter(reasons)
+
+    def _digest(self, request: Request) -> str:
+        return self.store.digest(request.record.path)
+
+    def _key(self, request: Request) -> str:
+        record = request.record
+        own_mask = None if record.mask_path is None else self.store.digest(record.mask_path)
+        return fingerprint(self._recipe, self._digest(request), record.class_name, record.box, own_mask, request.variant)
+
+    def _outcome(self, entry: Entry) -> Outcome:
+        if entry.file is None:
+            return Outcome(None, str(entry.facts.get("rejected", "")))
+        return Outcome(self.shelf.path(entry.file))
+
+
+def _file(request: Request, key: str) -> str:
+    stem = quote(request.record.path.stem, safe=" ")[:100]
+    return f"{_folder_name(request.record.class_name)}/{stem}-{request.variant}-{key[:8]}.jpg"
+
+
+def _folder_name(class_name: str) -> str:
+    """The class as a name that is safe as a folder on any system."""
+    name = quote(class_name, safe=" ,()'&")
+    return name.replace(".", "%2E") if set(name) <= {"."} else name
+
+
+def _json_lines(rows: Sequence[object]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _card(name: str, method: type, accepted: Sequence[object], rejected: Sequence[dict[str, object]]) -> str:
+    summary = (method.__doc__ or "").strip().splitlines()[0]
+    lines = [
+        f"# {name}",
+        "",
+        summary,
+        "",
+        f"- images: {len(accepted)} (one a line in `metadata.jsonl`)",
+        f"- rejected: {len(rejected)} (with the reason in `rejected.jsonl`)",
+        "- settings: `config.yaml`",
+        "- made from training images only; each line names its source and the digest of the source's bytes",
+    ]
+    return "\n".join(lines) + "\n"

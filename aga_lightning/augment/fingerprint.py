@@ -1,0 +1,54 @@
+"""Describe a part by its class and settings, and shorten a description to a key."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from aga_lightning.augment.base import Part
+
+
+def describe(value: object) -> object:
+    """Turn a setting, or a part with all its settings, into plain JSON values.
+
+    Args:
+        value: A part (its constructor arguments are read from the attributes of the same names), a plain value, or
+            lists and mappings of these.
+
+    Returns:
+        The description. Two parts with the same description give the same output.
+
+    Raises:
+        TypeError: If a value has no plain description.
+    """
+    if isinstance(value, Part):
+        kind = type(value)
+        name = kind.__qualname__ if kind.__module__.startswith("aga_lightning.") else _full_name(kind)
+        settings = {
+            argument: describe(getattr(value, argument))
+            for argument in inspect.signature(kind).parameters
+            if argument not in kind.not_in_key
+        }
+        return {"part": name, "version": kind.version, **settings}
+    if isinstance(value, Mapping):
+        return {str(key): describe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(str(item) for item in value)
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a setting of type {_full_name(type(value))} cannot be part of a key; use a plain value or a Part")
+
+
+def fingerprint(*values: object, length: int = 32) -> str:
+    """The first `length` hexadecimal digits of the SHA-256 of the values' descriptions."""
+    text = json.dumps(describe(values), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,289 @@
+"""The AGA data module: originals plus k times augmented for training, in- and out-of-distribution sets to judge by."""
+
+import math
+import os
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from aga_lightning.augment.base import Augmenter
+from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.store import Store
+from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
+from aga_lightning.data.loading import (
+    AugmentedImages,
+    EvaluationImages,
+    LazyImages,
+    RecombinedImages,
+    StoredImages,
+    TrainingImages,
+    single_threaded_worker,
+)
+from aga_lightning.data.sampling import MixingPolicy, MixingSampler, ReplaceSchedule
+from aga_lightning.data.screening import screen
+from aga_lightning.data.transforms import build_transforms
+
+Loader = DataLoader[tuple[Tensor, int]]
+
+
+class AGADataModule(LightningDataModule):
+    """Originals plus `degree` augmentations of each, and evaluation sets that no augmenter ever sees.
+
+    Args:
+        dataset: Where the images come from.
+        augmenter: How they are augmented; null trains on originals only.
+        mode: When augmentations are made. pregenerate: all before the first epoch. lazy: each when it is first asked
+            for. online: like pregenerate, then subjects and backgrounds are paired and placed afresh at each epoch.
+            off: never.
+        degree: Augmentations of each training image (the paper's k).
+        replace_probability: 0 appends the augmentations to the originals; p > 0 swaps an original for one of its
+            augmentations with probability p, at the cost of an epoch without augmentation.
+        replace_schedule: How that probability falls from the first mixed epoch to the last.
+        real_only_epochs: The last epochs show originals only.
+        steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass.
+        rejected: What stands in for an augmentation that could not be made: nothing (skip), or the original once more.
+            In the modes lazy and online it is always the original.
+        cache_dir: Where augmentations are kept, for all runs.
+        augmentation_seed: All that is random about the augmentations; apart from the run's seed, so that runs that
+            differ in it can share them.
+        recipe: The transforms' name: torchvision, fieldguide, alia_cub or alia_iwildcam.
+        image_size: Side in pixels of what the network sees; null for the recipe's own.
+        randaugment: Apply RandAugment to training images.
+        batch_size: Images a step and device.
+        num_workers: Loader processes; null for one fewer than the cores, 8 at most. The result does not depend on it.
+        bad_images: What an unreadable image does: error stops with its name; skip leaves it out, counts and lists it.
+        ood_during_fit: Judge the out-of-distribution sets at each validation too, not only at the end.
+        predict_folder: Images for the verb predict; null for the test set.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        augmenter: Augmenter | None = None,
+        mode: Literal["pregenerate", "lazy", "online", "off"] = "pregenerate",
+        degree: int = 1,
+        replace_probability: float = 0.0,
+        replace_schedule: ReplaceSchedule = "constant",
+        real_only_epochs: int = 0,
+        steps_per_epoch: int | None = None,
+        rejected: Literal["skip", "original"] = "skip",
+        cache_dir: str = "cache",
+        augmentation_seed: int = 0,
+        recipe: str = "torchvision",
+        image_size: int | None = None,
+        randaugment: bool = False,
+        batch_size: int = 32,
+        num_workers: int | None = None,
+        bad_images: Literal["error", "skip"] = "error",
+        ood_during_fit: bool = True,
+        predict_folder: str | None = None,
+    ) -> None:
+        super().__init__()
+        if degree < 0:
+            raise ValueError(f"degree is a number of augmentations, not {degree}")
+        self.dataset = dataset
+        self.augmenter = augmenter if mode != "off" and degree > 0 else None
+        self.mode = mode
+        self.degree = degree
+        self.replace_probability = replace_probability
+        self.replace_schedule: ReplaceSchedule = replace_schedule
+        self.real_only_epochs = real_only_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.rejected = rejected
+        self.store = Store(cache_dir)
+        self.augmentation_seed = augmentation_seed
+        self.batch_size = batch_size
+        self.num_workers = default_workers() if num_workers is None else num_workers
+        self.bad_images = bad_images
+        self.ood_during_fit = ood_during_fit
+        self.predict_folder = predict_folder
+        self.train_transform, self.eval_transform = build_transforms(recipe, image_size, randaugment)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are; known before any file is read."""
+        return self.dataset.num_classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in label order."""
+        return self.dataset.classes
+
+    @property
+    def val_names(self) -> list[str]:
+        """What each validation loader is called in the metrics' names."""
+        return ["val", *(self._ood_names if self.ood_during_fit or not self._fitting else [])]
+
+    @property
+    def test_names(self) -> list[str]:
+        """What each test loader is called in the metrics' names."""
+        return ["test", *self._ood_names]
+
+    @property
+    def pregenerates(self) -> bool:
+        """Whether the store has to be complete before the first epoch."""
+        return self.augmenter is not None and self.mode in ("pregenerate", "online")
+
+    def class_counts(self) -> list[int]:
+        """Training images of each class."""
+        counts = Counter(record.label for record in self.train_records)
+        return [counts[label] for label in range(self.num_classes)]
+
+    def prepare_data(self) -> None:
+        """Put the data set's files in place."""
+        self.dataset.prepare()
+
+    @cached_property
+    def train_records(self) -> list[ImageRecord]:
+        """The training images."""
+        return self._records("train")
+
+    @cached_property
+    def ood_records(self) -> dict[str, list[ImageRecord]]:
+        """The out-of-distribution sets."""
+        return {name: self._screened(records) for name, records in self.dataset.ood_records().items()}
+
+    @cached_property
+    def collection(self) -> Collection:
+        """The augmentations of the training images."""
+        if self.augmenter is None:
+            raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
+        return Collection(self.augmenter, self.store, self.train_records, self.degree, self.augmentation_seed)
+
+    @cached_property
+    def augmented(self) -> dict[tuple[int, int], Path | None]:
+        """The file of each (record, variant) that may enter training; None where the original stands in.
+
+        Raises:
+            DatasetError: If the store is not complete, or holds nothing but rejects.
+        """
+        if self.augmenter is None:
+            return {}
+        pairs = [(index, variant) for index in range(len(self.train_records)) for variant in range(self.degree)]
+        if self.mode == "lazy":
+            return dict.fromkeys(pairs)
+        finished = self.collection.find_all()
+        missing = len(pairs) - len(finished)
+        if missing:
+            raise DatasetError(
+                f"{self.collection.folder} lacks {missing} of {len(pairs)} augmentations: "
+                "run the verb augment first, or set --data.mode lazy"
+            )
+        files = {pair: finished[request].path for pair, request in zip(pairs, self.collection.requests, strict=True)}
+        self._report_rejects(files)
+        if self.rejected == "original":
+            return files
+        return {pair: path for pair, path in files.items() if path is not None}
+
+    def train_dataloader(self) -> Loader:
+        """Originals and augmentations."""
+        dataset = TrainingImages(self.train_records, self.train_transform, self._augmented_images())
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=self._sampler(),
+            drop_last=self.steps_per_epoch is not None,
+            **self._worker_settings(),
+        )
+
+    def val_dataloader(self) -> list[Loader]:
+        """The validation set, then the out-of-distribution sets."""
+        sets = [self._records("val"), *(self.ood_records[name.removeprefix("ood/")] for name in self.val_names[1:])]
+        return [self._eval_loader(records) for records in sets]
+
+    def test_dataloader(self) -> list[Loader]:
+        """The test set, then the out-of-distribution sets."""
+        return [self._eval_loader(records) for records in [self._records("test"), *self.ood_records.values()]]
+
+    def predict_dataloader(self) -> Loader:
+        """The images to predict."""
+        return self._eval_loader(self.predict_records)
+
+    @cached_property
+    def predict_records(self) -> list[ImageRecord]:
+        """The images of the verb predict; those of a bare folder carry the label -1."""
+        if self.predict_folder is None:
+            return self._records("test")
+        return folder_records(Path(self.predict_folder))
+
+    @property
+    def _fitting(self) -> bool:
+        return self.trainer is not None and self.trainer.state.fn == "fit"
+
+    @property
+    def _ood_names(self) -> list[str]:
+        return [f"ood/{name}" for name in self.ood_records]
+
+    def _records(self, split: Split) -> list[ImageRecord]:
+        return self._screened(self.dataset.records(split))
+
+    def _screened(self, records: list[ImageRecord]) -> list[ImageRecord]:
+        if self.bad_images == "error":
+            return records
+        return screen(records, self.store.cache_dir / "unreadable.txt")
+
+    def _augmented_images(self) -> AugmentedImages | None:
+        if self.augmenter is None:
+            return None
+        if self.mode == "lazy":
+            return LazyImages(self.collection)
+        usable = {pair: path for pair, path in self.augmented.items() if path is not None}
+        if self.mode == "online":
+            finished = self.collection.find_all()
+            return RecombinedImages(
+                self.collection, [request for request, outcome in finished.items() if outcome.path is not None]
+            )
+        return StoredImages(usable)
+
+    def _sampler(self) -> MixingSampler:
+        trainer = self.trainer
+        max_epochs = None if trainer is None or trainer.max_epochs in (None, -1) else trainer.max_epochs
+        if max_epochs is None and trainer is not None and trainer.max_steps > 0 and self.steps_per_epoch:
+            max_epochs = math.ceil(trainer.max_steps / self.steps_per_epoch)
+        policy = MixingPolicy(self.replace_probability, self.replace_schedule, self.real_only_epochs, max_epochs)
+        length = None
+        if self.steps_per_epoch is not None:
+            length = self.steps_per_epoch * self.batch_size * (1 if trainer is None else trainer.world_size)
+        return MixingSampler(
+            len(self.train_records),
+            list(self.augmented),
+            policy,
+            lambda: 0 if trainer is None else trainer.current_epoch,
+            seed=int(os.environ.get("PL_GLOBAL_SEED", 0)),
+            length=length,
+        )
+
+    def _eval_loader(self, records: list[ImageRecord]) -> Loader:
+        return DataLoader(
+            EvaluationImages(records, self.eval_transform), batch_size=self.batch_size, **self._worker_settings()
+        )
+
+    def _worker_settings(self) -> dict[str, Any]:
+        return {
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "worker_init_fn": single_threaded_worker,
+        }
+
+    def _report_rejects(self, files: dict[tuple[int, int], Path | None]) -> None:
+        rejected = sum(path is None for path in files.values())
+        if not rejected:
+            return
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in self.collection.rejections().most_common(3))
+        message = f"{rejected} of {len(files)} augmentations were rejected ({reasons})"
+        if rejected == len(files):
+            raise DatasetError(f"{message}. See {self.collection.folder / 'rejected.jsonl'}; loosen the gates, or give "
+                               "the augmenter another detector")  # fmt: skip
+        rank_zero_warn(f"{message}; listed in {self.collection.folder / 'rejected.jsonl'}")
+
+
+def default_workers() -> int:
+    """One loader process fewer than the cores this process may use, between 1 and 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return min(8, max(1, cores - 1))

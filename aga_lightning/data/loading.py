@@ -1,0 +1,150 @@
+"""Torch datasets: records in, (image tensor, label) out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from aga_lightning.augment.base import Augmented, Request, seed_from
+from aga_lightning.augment.collection import Collection
+from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.images import read_image
+from aga_lightning.data.sampling import ORIGINAL, Pick
+
+Transform = Callable[[Image.Image], Tensor]
+
+
+class AugmentedImages(ABC):
+    """Where the augmented image of a pick comes from."""
+
+    @abstractmethod
+    def image(self, pick: Pick) -> Image.Image | None:
+        """The augmented image, None where it was rejected and the original has to stand in."""
+
+
+class StoredImages(AugmentedImages):
+    """Images that were all made before training (mode `pregenerate`).
+
+    Args:
+        paths: The file of each (record, variant) that was not rejected.
+    """
+
+    def __init__(self, paths: dict[tuple[int, int], Path]) -> None:
+        self.paths = paths
+
+    def image(self, pick: Pick) -> Image.Image | None:
+        """Read the file."""
+        path = self.paths.get((pick.index, pick.variant))
+        return None if path is None else read_image(path)
+
+
+class LazyImages(AugmentedImages):
+    """Images that are made when they are first asked for, and read from the store ever after (mode `lazy`).
+
+    Args:
+        collection: What they belong to.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    def image(self, pick: Pick) -> Image.Image | None:
+        """Read the file, made now if need be."""
+        request = Request(self.collection.records[pick.index], pick.variant, self.collection.seed)
+        outcome = self.collection.find(request) or self.collection.make([request])[0]
+        return None if outcome.path is None else read_image(outcome.path)
+
+
+class RecombinedImages(AugmentedImages):
+    """Stored subjects on stored backgrounds, paired and placed afresh for each pick (mode `online`).
+
+    Args:
+        collection: What they belong to.
+        requests: Those whose background may be used.
+    """
+
+    def __init__(self, collection: Collection, requests: Sequence[Request]) -> None:
+        self.collection = collection
+        self.requests = requests
+
+    def image(self, pick: Pick) -> Image.Image | None:
+        """Merge a subject and a background."""
+        request = Request(self.collection.records[pick.index], pick.variant, self.collection.seed)
+        background = self.requests[seed_from(pick.seed, "background") % len(self.requests)]
+        made = self.collection.augmenter.recombine(request, background, pick.seed, self.collection.store)
+        return Image.fromarray(made.image) if isinstance(made, Augmented) else None
+
+
+class TrainingImages(Dataset[tuple[Tensor, int]]):
+    """Originals and augmentations, as a sampler picks them.
+
+    Args:
+        records: The originals.
+        transform: PIL image to float tensor (3, H, W).
+        augmented: Where augmentations come from.
+    """
+
+    def __init__(
+        self, records: Sequence[ImageRecord], transform: Transform, augmented: AugmentedImages | None = None
+    ) -> None:
+        self.records = records
+        self.transform = transform
+        self.augmented = augmented
+
+    def __len__(self) -> int:
+        """How many originals there are."""
+        return len(self.records)
+
+    def __getitem__(self, pick: Pick) -> tuple[Tensor, int]:
+        """Image (3, H, W) and label."""
+        record = self.records[pick.index]
+        image = None
+        if pick.variant != ORIGINAL and self.augmented is not None:
+            image = self.augmented.image(pick)
+        with _seeded(pick.seed):
+            return self.transform(read_image(record.path) if image is None else image), record.label
+
+
+class EvaluationImages(Dataset[tuple[Tensor, int]]):
+    """Images of an evaluation set, in order.
+
+    Args:
+        records: The images.
+        transform: PIL image to float tensor (3, H, W).
+    """
+
+    def __init__(self, records: Sequence[ImageRecord], transform: Transform) -> None:
+        self.records = records
+        self.transform = transform
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Image (3, H, W) and label."""
+        record = self.records[index]
+        return self.transform(read_image(record.path)), record.label
+
+
+def single_threaded_worker(_: int) -> None:
+    """Keep OpenCV from starting a thread pool in each loader worker; the workers are the parallelism."""
+    cv2.setNumThreads(1)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch for one transform; the main process gets its own random state back."""
+    if get_worker_info() is not None:
+        torch.manual_seed(seed)
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,128 @@
+"""Which images an epoch shows: originals and augmentations, appended or swapped in, in an order set by the seed."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+ORIGINAL = -1
+
+ReplaceSchedule = Literal["constant", "linear", "cosine"]
+
+
+class Pick(NamedTuple):
+    """One training item.
+
+    Args:
+        index: Which record.
+        variant: Which of its augmentations, `ORIGINAL` for the photo itself.
+        seed: All that is random about how it is shown, so that the number of workers changes nothing.
+    """
+
+    index: int
+    variant: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MixingPolicy:
+    """How augmentations enter training.
+
+    Args:
+        replace_probability: 0 appends all augmentations to the originals (the paper); p > 0 shows originals only, each
+            swapped for one of its augmentations with this probability.
+        schedule: How p falls over the epochs that mix: not at all, in a line to 0, or along a half cosine to 0.
+        real_only_epochs: The last epochs show originals only.
+        max_epochs: How many epochs there will be; needed by a falling schedule and by `real_only_epochs`.
+    """
+
+    replace_probability: float = 0.0
+    schedule: ReplaceSchedule = "constant"
+    real_only_epochs: int = 0
+    max_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.replace_probability <= 1:
+            raise ValueError(f"replace_probability is a probability, not {self.replace_probability}")
+        if self.max_epochs is None and (self.real_only_epochs or self.schedule != "constant"):
+            raise ValueError("real_only_epochs and a falling replace_schedule need --trainer.max_epochs")
+
+    def is_real_only(self, epoch: int) -> bool:
+        """Whether an epoch shows originals only."""
+        return self.max_epochs is not None and epoch >= self.max_epochs - self.real_only_epochs
+
+    def probability(self, epoch: int) -> float:
+        """The chance that an original is swapped in an epoch (counted from 0)."""
+        if self.is_real_only(epoch):
+            return 0.0
+        if self.schedule == "constant" or self.max_epochs is None:
+            return self.replace_probability
+        progress = epoch / max(1, self.max_epochs - self.real_only_epochs)
+        fall = 1 - progress if self.schedule == "linear" else (1 + math.cos(math.pi * progress)) / 2
+        return self.replace_probability * fall
+
+
+class MixingSampler(Sampler[Pick]):
+    """Draws the picks of an epoch.
+
+    An epoch is a shuffled pass over its items; a longer one (`length`) starts a new pass, a shorter one stops early.
+    All ranks draw the same list, which Lightning's distributed sampler then divides.
+
+    Args:
+        originals: How many records there are.
+        augmented: The augmentations there are, as (record, variant).
+        policy: How they enter.
+        epoch: Tells the current epoch, so that a resumed run goes on where it stopped.
+        seed: Sets the order and each pick's seed.
+        length: Picks an epoch; None for one pass over all that may be shown.
+    """
+
+    def __init__(
+        self,
+        originals: int,
+        augmented: Sequence[tuple[int, int]],
+        policy: MixingPolicy,
+        epoch: Callable[[], int],
+        seed: int,
+        length: int | None = None,
+    ) -> None:
+        self._originals = np.array([(index, ORIGINAL) for index in range(originals)], np.int64).reshape(-1, 2)
+        self._augmented = np.array(augmented, np.int64).reshape(-1, 2)
+        self._policy = policy
+        self._epoch = epoch
+        self._seed = seed
+        appended = 0 if policy.replace_probability > 0 else len(self._augmented)
+        self._length = originals + appended if length is None else length
+
+    def __len__(self) -> int:
+        """Picks an epoch."""
+        return self._length
+
+    def __iter__(self) -> Iterator[Pick]:
+        """The picks of the current epoch."""
+        epoch = self._epoch()
+        rng = np.random.default_rng([self._seed, epoch])
+        items = self._items(epoch, rng)
+        seeds = rng.integers(2**62, size=len(items))
+        for (index, variant), seed in zip(items.tolist(), seeds.tolist(), strict=True):
+            yield Pick(index, variant, seed)
+
+    def _items(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
+        append = self._policy.replace_probability == 0 and not self._policy.is_real_only(epoch)
+        pool = np.concatenate([self._originals, self._augmented]) if append else self._originals
+        passes = math.ceil(self._length / max(1, len(pool)))
+        order = np.concatenate([rng.permutation(len(pool)) for _ in range(passes)])[: self._length]
+        items = pool[order]
+        probability = self._policy.probability(epoch)
+        return self._swap(items, probability, rng) if probability > 0 else items
+
+    def _swap(self, items: np.ndarray, probability: float, rng: np.random.Generator) -> np.ndarray:
+        by_record = self._augmented[np.argsort(self._augmented[:, 0], kind="stable")]
+        first = np.searchsorted(by_record[:, 0], items[:, 0], side="left")
+        count = np.searchsorted(by_record[:, 0], items[:, 0], side="right") - first
+        chosen = first + (rng.random(len(items)) * count).astype(np.int64)
+        swapped = (rng.random(len(items)) < probability) & (count > 0)
+        return np.where(swapped[:, None], by_record[np.minimum(chosen, max(0, len(by_record) - 1))], items)
