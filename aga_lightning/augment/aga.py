@@ -100,18 +100,21 @@ class AGA(Augmenter):
         """Make what is asked; the subject of a record is isolated once for all its variants."""
         for record, variants in groupby(requests, key=lambda request: request.record):
             try:
-                sample = load_sample(record, cache.digest(record.path), self.max_side)
-            except (ImageReadError, OSError) as error:
+                sample, subject = self.subject(record, cache)
+            except ImageReadError as error:
                 yield from (Rejected(request, str(error)) for request in variants)
                 continue
-            subject = self.isolate(sample, cache)
             for request in variants:
                 yield self._one(request, sample, subject, cache)
 
+    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
+        """A record's image at the working size, and its subject."""
+        sample = load_sample(record, cache.digest(record.path), self.max_side)
+        return sample, self.isolate(sample, cache)
+
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request before the background of another, with a fresh placement."""
-        sample = load_sample(request.record, cache.digest(request.record.path), self.max_side)
-        subject = self.isolate(sample, cache)
+        sample, subject = self.subject(request.record, cache)
         other = load_sample(background.record, cache.digest(background.record.path), self.max_side)
         scene = self.scene(background, other, cache)
         painted = _cover(self.paint(scene, cache), sample.image)
@@ -122,7 +125,14 @@ class AGA(Augmenter):
         record = sample.record
         own_mask = None if record.mask_path is None else cache.digest(record.mask_path)
         key = fingerprint(
-            "subject", sample.digest, self.max_side, record.superclass, sample.box, own_mask, self.detector, self.segmenter
+            "subject",
+            sample.digest,
+            self.max_side,
+            record.superclass,
+            sample.box,
+            own_mask,
+            self.detector,
+            self.segmenter,
         )
         found = cache.load("subjects", key)
         if found is None:
@@ -140,18 +150,23 @@ class AGA(Augmenter):
         seed = seed_from(request.seed, sample.digest, request.variant)
         prompt = self.prompts.prompt(seed_from(seed, "prompt"), self._avoid)
         caption_seed = seed_from(seed, "caption")
-        key = fingerprint("caption", self.captioner, prompt.instruction, prompt.spatial, prompt.temporal, self._avoid, caption_seed)
+        key = fingerprint(
+            "caption", self.captioner, prompt.instruction, prompt.spatial, prompt.temporal, self._avoid, caption_seed
+        )
         found = cache.load("captions", key)
         if found is None:
             text = self.captioner.caption([prompt], [caption_seed])[0].text
-            found = {
-                "caption": text,
-                "instruction": prompt.instruction,
-                "spatial": prompt.spatial,
-                "temporal": prompt.temporal,
-                "captioner": type(self.captioner).__name__,
-                "seed": caption_seed,
-            }, None
+            found = (
+                {
+                    "caption": text,
+                    "instruction": prompt.instruction,
+                    "spatial": prompt.spatial,
+                    "temporal": prompt.temporal,
+                    "captioner": type(self.captioner).__name__,
+                    "seed": caption_seed,
+                },
+                None,
+            )
             cache.save("captions", key, *found)
         height, width = sample.image.shape[:2]
         caption = Caption(str(found[0]["caption"]), prompt)
@@ -167,7 +182,9 @@ class AGA(Augmenter):
         found = cache.load("backgrounds", key)
         if found is None:
             data = encode_jpeg(self.painter.paint([scene])[0])
-            cache.save("backgrounds", key, {"painter": type(self.painter).__name__, "caption": scene.caption.text}, data)
+            cache.save(
+                "backgrounds", key, {"painter": type(self.painter).__name__, "caption": scene.caption.text}, data
+            )
         else:
             data = found[1] or b""
         return decode_rgb(data)
@@ -186,7 +203,9 @@ class AGA(Augmenter):
         facts["score"] = round(subject.score, 4)
         return facts, encode_mask(subject.mask)
 
-    def _one(self, request: Request, sample: Sample, subject: Subject | None, cache: StageCache) -> Augmented | Rejected:
+    def _one(
+        self, request: Request, sample: Sample, subject: Subject | None, cache: StageCache
+    ) -> Augmented | Rejected:
         draft = Draft(sample, subject)
         if subject is None:
             return Rejected(request, f"no {sample.record.superclass} could be isolated")
@@ -237,9 +256,7 @@ class _TrainingSubjects(SubjectSource):
         return fingerprint([self._cache.digest(record.path) for record in self._records], describe(self._aga.detector))
 
     def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
-        record = self._records[index]
-        sample = load_sample(record, self._cache.digest(record.path), self._aga.max_side)
-        return sample, self._aga.isolate(sample, self._cache)
+        return self._aga.subject(self._records[index], self._cache)
 
 
 def _cover(background: Image, image: Image) -> Image:

@@ -221,6 +221,10 @@ class Augmenter(Part):
     def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
         """Make what is asked, one outcome a request in the order of the requests."""
 
+    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None] | None:
+        """A record's image and what is kept of it; None for a method that isolates nothing."""
+        return None
+
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request before the background of another, placed by the seed (mode `online`)."""
         raise TypeError(f"{type(self).__name__} has no separate backgrounds; use --data.mode pregenerate or lazy")

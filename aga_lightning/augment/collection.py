@@ -1,6 +1,7 @@
 """The finished images of one augmenter: which are asked for, which are finished, and where they lie."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class Outcome:
 
     path: Path | None
     reason: str | None = None
+    caption: str = ""
 
 
 class Collection:
@@ -97,7 +99,9 @@ class Collection:
                 "variant": request.variant,
             }
             if isinstance(outcome, Augmented):
-                entry = self.shelf.put(key, facts | dict(outcome.facts), encode_jpeg(outcome.image), _file(request, key))
+                entry = self.shelf.put(
+                    key, facts | dict(outcome.facts), encode_jpeg(outcome.image), _file(request, key)
+                )
             else:
                 entry = self.shelf.put(key, facts | {"rejected": outcome.reason})
             made.append(self._outcome(entry))
@@ -116,9 +120,9 @@ class Collection:
         self.shelf.write_aside("DATASET_CARD.md", card.encode())
 
     def rejections(self) -> Counter[str]:
-        """How many requests were rejected for each reason, numbers left out of the reasons."""
+        """How many requests were rejected for each reason, whatever the numbers in it."""
         reasons = (outcome.reason for outcome in self.find_all().values() if outcome.reason is not None)
-        return Counter(reasons)
+        return Counter(re.sub(r"\d+(\.\d+)?", "#", reason) for reason in reasons)
 
     def _digest(self, request: Request) -> str:
         return self.store.digest(request.record.path)
@@ -126,12 +130,14 @@ class Collection:
     def _key(self, request: Request) -> str:
         record = request.record
         own_mask = None if record.mask_path is None else self.store.digest(record.mask_path)
-        return fingerprint(self._recipe, self._digest(request), record.class_name, record.box, own_mask, request.variant)
+        return fingerprint(
+            self._recipe, self._digest(request), record.class_name, record.box, own_mask, request.variant
+        )
 
     def _outcome(self, entry: Entry) -> Outcome:
         if entry.file is None:
             return Outcome(None, str(entry.facts.get("rejected", "")))
-        return Outcome(self.shelf.path(entry.file))
+        return Outcome(self.shelf.path(entry.file), caption=str(entry.facts.get("caption", "")))
 
 
 def _file(request: Request, key: str) -> str:

@@ -1,27 +1,29 @@
 """Fill the store under Lightning's Trainer, so that its devices, nodes and ranks share the work."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import cv2
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, Dataset
 
 from aga_lightning.augment.base import Request
-from aga_lightning.augment.collection import Collection, Outcome
+from aga_lightning.augment.collection import Collection
+
+Work = list[Request]
 
 
-class PendingRequests(Dataset[list[Request] | list[Outcome]]):
+class PendingRequests(Dataset[Work]):
     """What is still to be made, an item for each training image.
 
-    Parts that run on the CPU do their work here, in the loader's worker processes; those that need an accelerator do
-    it in the predict step, in the process that holds the device.
+    Parts that run on the CPU do their work here, in the loader's worker processes; those that need an accelerator
+    leave it to the predict step, in the process that holds the device.
 
     Args:
         collection: Where the outcomes go.
         pending: The variants asked for, grouped by image.
     """
 
-    def __init__(self, collection: Collection, pending: Sequence[list[Request]]) -> None:
+    def __init__(self, collection: Collection, pending: Sequence[Work]) -> None:
         self.collection = collection
         self.pending = pending
 
@@ -29,37 +31,56 @@ class PendingRequests(Dataset[list[Request] | list[Outcome]]):
         """How many images still wait for an augmentation."""
         return len(self.pending)
 
-    def __getitem__(self, index: int) -> list[Request] | list[Outcome]:
-        """The outcomes of one image's requests, or the requests where an accelerator is needed."""
+    def __getitem__(self, index: int) -> Work:
+        """What is left to do for one image."""
         requests = self.pending[index]
-        return requests if self.collection.augmenter.accelerated else self.collection.make(requests)
+        if self.collection.augmenter.accelerated:
+            return requests
+        self.collection.make(requests)
+        return []
 
 
 class StoreFiller(LightningModule):
-    """Its predict step makes what the loader's workers have not made, and counts the outcomes.
+    """A module whose prediction fills the store.
 
     Args:
-        collection: Where the outcomes go.
+        prepare: Puts the data set's files in place; called once a machine.
+        open_collection: Gives what is to be filled; called once a process, when the files are in place.
+        num_workers: Loader processes for the parts that run on the CPU.
     """
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(
+        self, prepare: Callable[[], None], open_collection: Callable[[], Collection], num_workers: int
+    ) -> None:
         super().__init__()
-        self.collection = collection
-        self.counts: Counter[str] = Counter()
+        self._prepare = prepare
+        self._open_collection = open_collection
+        self._num_workers = num_workers
 
-    def loader(self, pending: Sequence[list[Request]], num_workers: int) -> DataLoader[list[Request] | list[Outcome]]:
-        """Batches of one image each; the trainer splits them over its ranks without repeating any."""
-        dataset = PendingRequests(self.collection, pending)
-        workers = 0 if self.collection.augmenter.accelerated else num_workers
-        return DataLoader(dataset, batch_size=1, num_workers=workers, collate_fn=_first)
+    def prepare_data(self) -> None:
+        """Put the data set's files in place."""
+        self._prepare()
 
-    def predict_step(self, batch: list[Request] | list[Outcome]) -> None:
-        """Finish one image."""
-        requests = [item for item in batch if isinstance(item, Request)]
-        outcomes = [item for item in batch if isinstance(item, Outcome)]
-        for outcome in outcomes + (self.collection.make(requests) if requests else []):
-            self.counts["made" if outcome.path else "rejected"] += 1
+    def setup(self, stage: str) -> None:
+        """Find out what is to be made."""
+        self.collection = self._open_collection()
+
+    def predict_dataloader(self) -> DataLoader[Work]:
+        """One image a batch; the trainer splits them over its ranks without repeating any."""
+        workers = 0 if self.collection.augmenter.accelerated else self._num_workers
+        return DataLoader(
+            PendingRequests(self.collection, self.collection.pending()),
+            batch_size=None,
+            num_workers=workers,
+            worker_init_fn=_single_threaded,
+        )
+
+    def predict_step(self, requests: Work) -> None:
+        """Make what the loader has left to do."""
+        if requests:
+            self.collection.make(requests)
 
 
-def _first(items: list[list[Request] | list[Outcome]]) -> list[Request] | list[Outcome]:
-    return items[0]
+def _single_threaded(_: int) -> None:
+    """Keep OpenCV from starting a thread pool in each loader worker; the workers are the parallelism."""
+    cv2.setNumThreads(1)

@@ -267,9 +267,7 @@ class PromptEngine(Part):
             ValueError: If every setting or every time names a word to avoid.
         """
         avoided = tuple(sorted({*avoid, *self._avoided}))
-        spatial, temporal = (
-            [entry for entry in entries if not mentions(entry, avoided)] for entries in self.sets[1:]
-        )
+        spatial, temporal = ([entry for entry in entries if not mentions(entry, avoided)] for entries in self.sets[1:])
         if not spatial or not temporal:
             raise ValueError("Every setting or every time of the prompt engine names a word to avoid; give it others.")
         return [Prompt(*triple, avoided) for triple in product(self.sets.instructions, spatial, temporal)]

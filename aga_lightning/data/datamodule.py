@@ -16,6 +16,7 @@ from aga_lightning.augment.base import Augmenter
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.store import Store
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
+from aga_lightning.data.images import find_images
 from aga_lightning.data.loading import (
     AugmentedImages,
     EvaluationImages,
@@ -210,7 +211,7 @@ class AGADataModule(LightningDataModule):
         """The images of the verb predict; those of a bare folder carry the label -1."""
         if self.predict_folder is None:
             return self._records("test")
-        return folder_records(Path(self.predict_folder))
+        return [ImageRecord(path, -1, "", "") for path in find_images(Path(self.predict_folder))]
 
     @property
     def _fitting(self) -> bool:

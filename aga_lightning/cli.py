@@ -1,0 +1,124 @@
+"""The command line: verbs, configurations found by name, and `num_classes` taken from the data.
+
+    python -m aga_lightning fit      --config quickstart.yaml     augment, train, judge
+    python -m aga_lightning augment  --config quickstart.yaml     fill the store only
+    python -m aga_lightning validate --config quickstart.yaml --ckpt_path best.ckpt
+    python -m aga_lightning test     --config quickstart.yaml --ckpt_path best.ckpt
+    python -m aga_lightning predict  --config quickstart.yaml --ckpt_path best.ckpt
+
+Any setting can be changed behind the configuration: `--data.degree 2 --model.backbone resnet50`.
+"""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+# Parts are named in a configuration by their bare class names, which works for classes that have been imported.
+import aga_lightning.augment.aga
+import aga_lightning.augment.backgrounds.donors
+import aga_lightning.augment.backgrounds.flat
+import aga_lightning.callbacks.augmentation_gallery
+import aga_lightning.callbacks.prediction_writer
+import aga_lightning.data.fieldguide
+import aga_lightning.data.folder  # noqa: F401
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.results import report_results
+from aga_lightning.trainer import AgaTrainer
+
+CONFIGS = Path(__file__).parent / "configs"
+_CONFIGS_OF_A_CHECKOUT = Path(__file__).parents[1] / "configs"
+
+
+class FindConfig(ActionConfigFile):
+    """Look a configuration up in the working directory, then among those of the package."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401 jsonargparse's types
+        """Parse the configuration that was found."""
+        super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
+
+
+def find_config(name: str) -> str:
+    """The path of a configuration; the name as it is where none is found, so that the parser reports it."""
+    candidates = (Path(name), CONFIGS / name, _CONFIGS_OF_A_CHECKOUT / name)
+    return next((str(path) for path in candidates if path.is_file()), name)
+
+
+class AgaArgumentParser(LightningArgumentParser):
+    """Lightning's parser, with errors of one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Say what is wrong in a line, and end with exit status 2."""
+        super().error(message, ex)
+
+
+class AgaCLI(LightningCLI):
+    """Lightning's command line with the verb `augment`; `fit` augments first and judges at the end."""
+
+    def __init__(self, args: list[str] | None = None) -> None:
+        super().__init__(
+            ImageClassifier,
+            AGADataModule,
+            trainer_class=AgaTrainer,
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            auto_configure_optimizers=False,
+            args=args,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The verbs, and their arguments that are not settings."""
+        return {**LightningCLI.subcommands(), "augment": {"model", "datamodule"}}
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's
+        """A parser that finds configurations by name."""
+        parser = AgaArgumentParser(**kwargs)
+        parser.add_argument("-c", "--config", action=FindConfig, help="A configuration, by path or packaged name.")
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Settings outside the three groups, and links between them."""
+        parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/acc",
+                "checkpoint.mode": "max",
+                "checkpoint.save_last": True,
+                "checkpoint.filename": "best",
+            }
+        )
+
+    def before_fit(self) -> None:
+        """Fill the store, as `augment` does."""
+        if self.datamodule.pregenerates:
+            self.trainer.augment(datamodule=self.datamodule)
+
+    def after_fit(self) -> None:
+        """Judge the best checkpoint in and out of distribution."""
+        if self.trainer.fast_dev_run:
+            return
+        best = "best" if self.trainer.checkpoint_callback is not None else None
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
+        report_results(self.trainer)
+
+    def after_validate(self) -> None:
+        """Print and keep the results."""
+        report_results(self.trainer)
+
+    def after_test(self) -> None:
+        """Print and keep the results."""
+        report_results(self.trainer)
+
+
+def run(args: list[str] | None = None) -> None:
+    """Run a command.
+
+    Args:
+        args: The words after `python -m aga_lightning`; those of this process by default.
+    """
+    AgaCLI(args)

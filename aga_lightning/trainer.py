@@ -1,0 +1,67 @@
+"""Lightning's Trainer with one more verb, `augment`, and a folder for each run."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_info
+
+from aga_lightning.augment.generation import StoreFiller
+from aga_lightning.data.datamodule import AGADataModule, default_workers
+
+
+class AgaTrainer(Trainer):
+    """Lightning's Trainer; it can also fill the store of augmentations.
+
+    Args:
+        run_dir: Where a run's configuration, metrics and checkpoints go; null for the next free runs/version_<n>.
+    """
+
+    def __init__(self, *args: Any, run_dir: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
+        if kwargs.get("logger") in (None, True) and not kwargs.get("fast_dev_run"):
+            folder = _next_run_folder() if run_dir is None else Path(run_dir)
+            kwargs["logger"] = [TensorBoardLogger(folder, "", ""), CSVLogger(folder, "", "")]
+        super().__init__(*args, **kwargs)
+
+    def augment(self, model: LightningModule | None = None, datamodule: AGADataModule | None = None) -> None:
+        """Make the augmentations of the training images and keep them; what is finished is not made again.
+
+        Args:
+            model: Not used.
+            datamodule: What to augment, and how.
+        """
+        if datamodule is None:
+            raise ValueError("augment needs a data module")
+        filler = StoreFiller(datamodule.prepare_data, lambda: datamodule.collection, default_workers())
+        with self._without_callbacks(), warnings.catch_warnings():
+            # A complete store leaves nothing to do, which Lightning takes for a mistake.
+            warnings.filterwarnings("ignore", message="Total length of `DataLoader` across ranks is zero")
+            self.predict(filler, return_predictions=False)
+        self.strategy.barrier("augment")
+        collection = datamodule.collection
+        if self.is_global_zero:
+            collection.finish()
+        total, rejected = len(collection.requests), sum(collection.rejections().values())
+        rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
+        for reason, count in collection.rejections().most_common(5):
+            rank_zero_info(f"  rejected {count}: {reason}")
+
+    @contextmanager
+    def _without_callbacks(self) -> Iterator[None]:
+        """Hide the callbacks of training, which expect a classifier, while the store is filled."""
+        callbacks = self.callbacks
+        self.callbacks = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+        try:
+            yield
+        finally:
+            self.callbacks = callbacks
+
+
+def _next_run_folder() -> Path:
+    taken = [path.name.removeprefix("version_") for path in Path("runs").glob("version_*")]
+    return Path("runs") / f"version_{1 + max((int(number) for number in taken if number.isdigit()), default=-1)}"
