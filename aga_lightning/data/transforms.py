@@ -1,0 +1,108 @@
+"""The named train and eval recipes: from an upright RGB image to the tensor that a classifier sees."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+Transform = Callable[[Image.Image], Tensor]
+"""A PIL RGB image to a float32 tensor, (3, height, width)."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Steps = Callable[[int], list[Any]]  # torchvision ships no types
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """The spatial steps of training and evaluation for an image size, that size's default, and the normalisation."""
+
+    train: Steps
+    evaluate: Steps
+    image_size: int = 224
+    normalise: bool = True
+
+
+def _torchvision_train(size: int) -> list[Any]:
+    return [v2.RandomResizedCrop(size), v2.RandomHorizontalFlip()]
+
+
+def _torchvision_eval(size: int) -> list[Any]:
+    return [v2.Resize(round(size * 256 / 224)), v2.CenterCrop(size)]
+
+
+def _fieldguide_train(size: int) -> list[Any]:
+    # Square crops of at least 0.7 of the area: marks of one to three pixels must survive.
+    return [v2.RandomResizedCrop(size, scale=(0.7, 1.0), ratio=(1.0, 1.0)), v2.RandomHorizontalFlip()]
+
+
+def _squash(size: int) -> list[Any]:
+    return [v2.Resize((size, size))]
+
+
+def _without_banner(size: int) -> list[Any]:
+    """The camera's banners at the top and the bottom are cut off at twice the final size (at 224: rows 10 to 410)."""
+    double = 2 * size
+    top, height = round(double * 10 / 448), round(double * 400 / 448)
+    crop = partial(functional.crop, top=top, left=0, height=height, width=double)
+    return [v2.Resize((double, double)), crop, v2.Resize((size, size))]
+
+
+_RECIPES = {
+    "torchvision": _Recipe(_torchvision_train, _torchvision_eval),
+    "fieldguide": _Recipe(_fieldguide_train, _squash, image_size=64),
+    "alia_cub": _Recipe(_squash, _squash),
+    "alia_iwildcam": _Recipe(_without_banner, _without_banner, normalise=False),
+}
+
+RECIPES = tuple(_RECIPES)
+"""The recipes: torchvision's classification reference, FieldGuide's, and the two of ALIA (Dunlap et al. 2023)."""
+
+
+def build_transforms(
+    recipe: str = "torchvision",
+    image_size: int | None = None,
+    randaugment: bool | int = False,
+    normalise: bool | None = None,
+) -> tuple[Transform, Transform]:
+    """The train and eval transforms of a named recipe.
+
+    Training draws from torch's global generator, which Lightning seeds for each loader worker.
+
+    Args:
+        recipe: One of `RECIPES`.
+        image_size: Height and width of the tensors in pixels; by default the recipe's own. All other sizes of the
+            recipe scale with it.
+        randaugment: RandAugment in training (Cubuk et al. 2020): its magnitude, 1..30, or true for 9.
+        normalise: Whether ImageNet's mean and standard deviation are taken out (otherwise values lie in 0..1); by
+            default as the recipe does.
+
+    Returns:
+        The transform for training and the one for evaluation.
+
+    Raises:
+        ValueError: If there is no such recipe.
+    """
+    if recipe not in _RECIPES:
+        raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(_RECIPES)}")
+    chosen = _RECIPES[recipe]
+    size = chosen.image_size if image_size is None else image_size
+    to_tensor: list[Any] = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+    if chosen.normalise if normalise is None else normalise:
+        to_tensor.append(v2.Normalize(IMAGENET_MEAN, IMAGENET_STD))
+    # Plain tensors, because torchvision's own image class slows every operation on a batch.
+    to_tensor.append(v2.ToPureTensor())
+    policy: list[Any] = []
+    if randaugment:
+        magnitude = 9 if randaugment is True else randaugment
+        policy.append(v2.RandAugment(magnitude=magnitude, interpolation=v2.InterpolationMode.BILINEAR))
+    train: Transform = v2.Compose([*chosen.train(size), *policy, *to_tensor])
+    evaluate: Transform = v2.Compose([*chosen.evaluate(size), *to_tensor])
+    return train, evaluate
