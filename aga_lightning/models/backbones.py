@@ -1,0 +1,93 @@
+"""Classifiers of torchvision by name, with a head for our classes.
+
+ResNets also come with a stem and a width for small images.
+"""
+
+from typing import Literal
+
+import torchvision
+from torch import nn
+from torchvision.models import ResNet
+
+from aga_lightning.models.weights import fit_weights, read_weights
+
+Stem = Literal["imagenet", "small"]
+
+_RESNET_WIDTH = 64
+_SEVERAL_OUTPUTS = ("googlenet", "inception_v3")
+
+
+def backbone_names() -> list[str]:
+    """The names `build_backbone` knows: torchvision's image classifiers that answer with one tensor."""
+    names: list[str] = torchvision.models.list_models(module=torchvision.models)
+    return [name for name in names if name not in _SEVERAL_OUTPUTS]
+
+
+def build_backbone(
+    name: str, num_classes: int, weights: str | None = None, stem: Stem = "imagenet", width: int = _RESNET_WIDTH
+) -> nn.Module:
+    """Build a classifier from images (N, 3, H, W) to logits (N, num_classes).
+
+    Args:
+        name: A classifier of torchvision ("resnet18", "convnext_tiny", ...).
+        num_classes: How many classes the head tells apart.
+        weights: None starts from random weights. Otherwise torchvision's name for weights ("IMAGENET1K_V1",
+            "DEFAULT"; downloaded once) or a local file, see `aga_lightning.models.weights`. A head with another
+            number of classes is left out of them and starts from random weights.
+        stem: "imagenet" halves the image twice before the first block; "small" (ResNets only; section 4.2 of He et
+            al. 2016) keeps its size, with a 3x3 convolution of stride 1 and no pooling, for images of 32 to 64 px.
+        width: Channels of a ResNet's first stage; all others scale with it.
+
+    Returns:
+        The classifier, in training mode.
+
+    Raises:
+        ValueError: If the name is unknown, or a stem or width is asked of something that is no ResNet.
+        WeightsError: If the weights cannot be found, read or fitted; the message names them and the remedy.
+    """
+    if name not in backbone_names():
+        raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(backbone_names())}.")
+    net: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
+    if width != _RESNET_WIDTH or stem != "imagenet":
+        if not isinstance(net, ResNet):
+            raise ValueError(f"{name} has no stem or width to choose; leave them out, or choose a ResNet.")
+        if width != _RESNET_WIDTH:
+            _scale_width(net, width)
+        if stem == "small":
+            _use_small_stem(net)
+    if weights is not None:
+        fit_weights(net, read_weights(name, weights), source=weights)
+    return net
+
+
+def _scale_width(net: ResNet, width: int) -> None:
+    """Rebuild every layer of a ResNet with width/64 times its channels, initialised as torchvision does."""
+
+    def scaled(channels: int) -> int:
+        return channels * width // _RESNET_WIDTH
+
+    for name, layer in list(net.named_modules()):
+        if isinstance(layer, nn.Conv2d):
+            inputs = layer.in_channels if layer is net.conv1 else scaled(layer.in_channels)
+            kernel, stride, groups = layer.kernel_size[0], layer.stride[0], layer.groups
+            _replace(net, name, _convolution(inputs, scaled(layer.out_channels), kernel, stride, groups))
+        elif isinstance(layer, nn.BatchNorm2d):
+            _replace(net, name, nn.BatchNorm2d(scaled(layer.num_features)))
+        elif isinstance(layer, nn.Linear):
+            _replace(net, name, nn.Linear(scaled(layer.in_features), layer.out_features))
+
+
+def _use_small_stem(net: ResNet) -> None:
+    net.conv1 = _convolution(3, net.conv1.out_channels, kernel=3, stride=1)
+    net.maxpool = nn.Identity()
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv
+
+
+def _replace(net: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(net.get_submodule(parent), child, layer)

@@ -1,0 +1,235 @@
+"""The image classifier that is trained, with original images or with augmented ones: it cannot tell."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from aga_lightning.models.backbones import Stem, build_backbone
+from aga_lightning.models.metrics import evaluation_metrics
+from aga_lightning.models.mixing import Mixing, build_mixing
+from aga_lightning.models.parameters import parameter_groups
+from aga_lightning.models.schedules import Schedule, build_scheduler
+
+Batch = tuple[Tensor, Tensor]
+"""Images (N, 3, H, W) float32 and labels (N,) int64."""
+
+_CONSTANT = Schedule()
+
+
+class Prediction(NamedTuple):
+    """What the classifier says of a batch: the likeliest class (N,) int64, and the probabilities (N, num_classes)."""
+
+    labels: Tensor
+    probabilities: Tensor
+
+
+class ImageClassifier(LightningModule):
+    """A classifier of torchvision and the recipe it is trained with.
+
+    It logs `train/loss` and `train/acc`, and for each evaluation set its `acc`, `recall`, `f1` and `loss`
+    (`val/acc`, `ood/sketch/f1`, ...); outside of fit also `<set>/acc_per_class/<class>`. The data module may name the
+    sets by `val_names` and `test_names`, the classes by `class_names`, and count the training images by
+    `class_counts()`.
+
+    Args:
+        num_classes: How many classes to tell apart.
+        backbone: A classifier of torchvision: resnet18, resnet50, resnet101, resnet152, convnext_tiny, ...
+        weights: None starts from random weights. Otherwise torchvision's name for weights (IMAGENET1K_V1, DEFAULT),
+            or a local file of them.
+        stem: For ResNets: "imagenet", or "small" for images of 32 to 64 px (about 12 times the work for one image).
+        width: For ResNets: channels of the first stage; 64 is the published net.
+        optimizer: The optimiser and its settings.
+        decay_norms: Whether weight decay also acts on normalisation layers and biases.
+        schedule: How the learning rate changes.
+        label_smoothing: The share of the target, in 0..1, that is spread evenly over all classes.
+        class_weights: Whether rare classes weigh more in the loss: (1/n_c) / max(1/n), as in ALIA.
+        mixing: Whether batches are mixed within themselves: "none", "mixup", "cutmix" or "both".
+        channels_last: Whether to lay tensors out as convolutions on recent accelerators prefer.
+    """
+
+    net: nn.Module
+    loss_weights: Tensor | None
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: str = "resnet18",
+        weights: str | None = None,
+        stem: Stem = "imagenet",
+        width: int = 64,
+        optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=0.1, momentum=0.9, weight_decay=1e-4),
+        decay_norms: bool = False,
+        schedule: Schedule = _CONSTANT,
+        label_smoothing: float = 0.0,
+        class_weights: bool = False,
+        mixing: Mixing = "none",
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if not isinstance(self.hparams.get("optimizer"), dict | str):
+            # Made in Python, not from a configuration of plain values. Checkpoints have to load with `weights_only`,
+            # so these two objects cannot be kept; a run that goes on from a checkpoint is given them again.
+            self.hparams.clear()
+            self.save_hyperparameters(ignore=["optimizer", "schedule"])
+        self.num_classes = num_classes
+        self.backbone = backbone
+        self.weights = weights
+        self.stem = stem
+        self.width = width
+        self.optimizer = optimizer
+        self.decay_norms = decay_norms
+        self.schedule = schedule
+        self.label_smoothing = label_smoothing
+        self.class_weights = class_weights
+        self.channels_last = channels_last
+        self.mix = build_mixing(mixing, num_classes)
+        self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.evaluation_names: list[str] = []
+        self.evaluations = nn.ModuleList()
+        self.register_buffer("loss_weights", None, persistent=False)
+
+    def configure_model(self) -> None:
+        """Build the net, once; verbs that do not train or evaluate never do."""
+        if hasattr(self, "net"):
+            return
+        net = build_backbone(self.backbone, self.num_classes, self.weights, self.stem, self.width)
+        self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
+
+    def setup(self, stage: str) -> None:
+        """Ask the data module what its evaluation sets are called and, for `class_weights`, how large the classes are.
+
+        Raises:
+            ValueError: If `class_weights` is on and the data module does not count its classes.
+        """
+        datamodule: Any = getattr(self.trainer, "datamodule", None)
+        if stage != "predict":
+            default, attribute = ("test", "test_names") if stage == "test" else ("val", "val_names")
+            self.evaluation_names = list(getattr(datamodule, attribute, [default]))
+            self.evaluations = nn.ModuleList(evaluation_metrics(self.num_classes) for _ in self.evaluation_names)
+        if stage == "fit" and self.class_weights:
+            if not hasattr(datamodule, "class_counts"):
+                raise ValueError("class_weights needs a data module with class_counts(); set class_weights to false.")
+            self.loss_weights = inverse_frequencies(datamodule.class_counts())
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """The optimiser over decayed and spared parameters, and the schedule over the trainer's optimiser steps."""
+        optimizer = self.optimizer(parameter_groups(self.net, self.decay_norms))
+        total_steps = self.trainer.estimated_stepping_batches
+        # Asked for only now: the trainer knows its batches once it has estimated the steps.
+        steps_per_epoch = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        if math.isfinite(steps_per_epoch):
+            steps_per_epoch = math.ceil(steps_per_epoch)
+        scheduler = build_scheduler(optimizer, self.schedule, total_steps, steps_per_epoch)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, num_classes) of images (N, 3, H, W)."""
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return self.net(images)  # type: ignore[no-any-return]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a batch, mixed if so set; the accuracy then counts the label with the larger share."""
+        images, labels = batch
+        targets = labels
+        if self.mix is not None:
+            images, targets = self.mix(images, labels)
+            labels = targets.argmax(dim=1)
+        logits = self(images)
+        loss = cross_entropy(logits, targets, weight=self.loss_weights, label_smoothing=self.label_smoothing)
+        self.train_accuracy(logits, labels)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(images))
+        self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(images))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Count a batch of one evaluation set."""
+        self._evaluate(batch, dataloader_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Count a batch of one evaluation set."""
+        self._evaluate(batch, dataloader_idx)
+
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int, dataloader_idx: int = 0) -> Prediction:
+        """Classify images, labelled or not."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        probabilities = self(images).float().softmax(dim=1)
+        return Prediction(probabilities.argmax(dim=1), probabilities)
+
+    def on_validation_start(self) -> None:
+        """Check that each loader has its name."""
+        self._check_names(self.trainer.num_val_batches, "val_names")
+
+    def on_test_start(self) -> None:
+        """Check that each loader has its name."""
+        self._check_names(self.trainer.num_test_batches, "test_names")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what was counted."""
+        self._log_evaluations()
+
+    def on_test_epoch_end(self) -> None:
+        """Log what was counted."""
+        self._log_evaluations()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Forget where training started from: a checkpoint brings its own weights, wherever it is loaded."""
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]["weights"] = None
+
+    def _check_names(self, batches_per_loader: Sequence[float], attribute: str) -> None:
+        if len(batches_per_loader) != len(self.evaluation_names):
+            raise ValueError(
+                f"The data gives {len(batches_per_loader)} evaluation loaders, but the names "
+                f"{self.evaluation_names}; name each of them in the data module's {attribute}."
+            )
+
+    def _evaluate(self, batch: Batch, dataloader_idx: int) -> None:
+        images, labels = batch
+        self._metrics()[dataloader_idx].update(self(images), labels)
+
+    def _metrics(self) -> list[MetricCollection]:
+        return [metrics for metrics in self.evaluations if isinstance(metrics, MetricCollection)]
+
+    def _log_evaluations(self) -> None:
+        for name, metrics in zip(self.evaluation_names, self._metrics(), strict=True):
+            scores = metrics.compute()
+            metrics.reset()
+            acc_per_class: Tensor = scores.pop("acc_per_class")
+            for metric, score in scores.items():
+                # The score is already that of all ranks; sync_dist tells Lightning so.
+                self.log(f"{name}/{metric}", score, prog_bar=metric == "acc", sync_dist=True)
+            if self.trainer.state.fn != TrainerFn.FITTING:
+                self._log_classes(f"{name}/acc_per_class", acc_per_class)
+
+    def _log_classes(self, prefix: str, scores: Tensor) -> None:
+        datamodule: Any = getattr(self.trainer, "datamodule", None)
+        class_names = getattr(datamodule, "class_names", range(self.num_classes))
+        for class_name, score in zip(class_names, scores, strict=True):
+            if not score.isnan():
+                self.log(f"{prefix}/{class_name}", score, sync_dist=True)
+
+
+def inverse_frequencies(counts: Sequence[int]) -> Tensor:
+    """Weights of the classes in the loss, w_c = (1 / n_c) / max(1 / n), as in ALIA (Dunlap et al. 2023).
+
+    Args:
+        counts: Training images of each class.
+
+    Returns:
+        (num_classes,) float32: 1 for the rarest class, less for the others, 0 for a class without images.
+    """
+    images = torch.tensor(counts, dtype=torch.float32)
+    present = images > 0
+    return torch.where(present, images[present].min() / images, 0.0)

@@ -1,0 +1,149 @@
+"""Weights for a classifier: read them from torchvision or from a local file, and fit them to a net.
+
+Files are read as plain tensors only (safetensors, or `torch.load` with `weights_only`): a file cannot run code.
+"""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+StateDict = dict[str, Tensor]
+
+# Lightning and the torchvision reference scripts keep the weights under these keys of a checkpoint, and lightning
+# modules, DistributedDataParallel and torch.compile put these prefixes before the names.
+_WRAPPERS = ("state_dict", "model")
+_PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
+# torchvision's own DenseNet files still spell "norm.1" what the code calls "norm1".
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be found, read or fitted; the message names them and the remedy."""
+
+
+def read_weights(name: str, weights: str) -> StateDict:
+    """Read weights for a classifier of torchvision.
+
+    Args:
+        name: The classifier ("resnet18").
+        weights: torchvision's name for its weights ("IMAGENET1K_V1", "DEFAULT"), or a local .safetensors, .pt, .pth
+            or .ckpt file of a state dict of that classifier, bare or in a checkpoint.
+
+    Returns:
+        The state dict, on the CPU.
+
+    Raises:
+        WeightsError: If there is no such name or file, or it cannot be downloaded or read.
+    """
+    published = torchvision.models.get_model_weights(name)
+    if weights in published.__members__:
+        return _download(name, published[weights])
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        names = ", ".join(published.__members__)
+        raise WeightsError(
+            f"There are no weights {weights!r} for {name}: give a file that exists (.safetensors, .pt, .pth, .ckpt), "
+            f"or one of torchvision's names: {names}."
+        )
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+
+
+def fit_weights(net: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load a state dict into a net; a head with another number of classes is left as the net has it.
+
+    Args:
+        net: A classifier of torchvision; its head is the last layer that has weights.
+        state: A state dict of the same classifier, with any number of classes.
+        source: Where it comes from, for the message.
+
+    Raises:
+        WeightsError: If a weight of the body is missing, unknown or of another shape; the message names it.
+    """
+    own = net.state_dict()
+    head = tuple(f"{head_name(net)}.{kind}" for kind in ("weight", "bias"))
+    misfits = [key for key in own if key in state and own[key].shape != state[key].shape]
+    # Only the number of classes, which is the first dimension, may differ.
+    other_head = {key for key in misfits if key in head and own[key].shape[1:] == state[key].shape[1:]}
+    problems = [
+        *(
+            f"{key} is {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
+            for key in misfits
+            if key not in other_head
+        ),
+        # Files older than PyTorch 0.4.1 do not count the batches, and nothing here depends on the count.
+        *(f"{key} is missing" for key in own if key not in state and not key.endswith("num_batches_tracked")),
+        *(f"{key} is unknown" for key in state if key not in own),
+    ]
+    if problems:
+        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+        raise WeightsError(
+            f"The weights {source} do not fit this net: {shown}. "
+            "Use the backbone, stem and width that they were trained with."
+        )
+    own.update((key, value) for key, value in state.items() if key not in other_head)
+    net.load_state_dict(own)
+
+
+def head_name(net: nn.Module) -> str:
+    """The name of a classifier's last layer with weights, which gives the logits ("fc" in a ResNet)."""
+    names: list[str] = [name.rpartition(".")[0] for name, _ in net.named_parameters()]
+    return names[-1]
+
+
+def _download(name: str, published: Any) -> StateDict:  # noqa: ANN401  torchvision has no types
+    try:
+        # Not published.get_state_dict: only the model's own builder brings the keys of old files up to date.
+        net: nn.Module = torchvision.models.get_model(name, weights=published)
+    except (URLError, OSError) as error:
+        file = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
+        raise WeightsError(
+            f"Cannot download {published.url} ({error}). On a machine with a network, download it; then copy it to "
+            f"{file}, or give its path as the weights."
+        ) from error
+    return dict(net.state_dict())
+
+
+def _read_safetensors(path: Path) -> StateDict:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise WeightsError(f"Reading {path} needs a package: pip install safetensors.") from error
+    try:
+        return _plain_names(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is no readable safetensors file ({error}); copy it again.") from error
+
+
+def _read_torch(path: Path) -> StateDict:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds more than tensors, or is no file of torch.save; it was not loaded, because it could run "
+            "code. Write it again where it comes from, with torch.save(net.state_dict(), file)."
+        ) from error
+    except Exception as error:  # a damaged file raises whatever its bytes happen to spell
+        raise WeightsError(f"{path} cannot be read ({error}); it may be cut off: copy it again.") from error
+    for wrapper in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+            break
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} holds no state dict; write it again with torch.save(net.state_dict(), file).")
+    return _plain_names(content)
+
+
+def _plain_names(state: Mapping[str, Tensor]) -> StateDict:
+    """The names as the bare classifier has them: without the prefixes of what it was wrapped in."""
+    for prefix in _PREFIXES:
+        if any(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {_OLD_DENSENET.sub(r"\1\2.", key): value for key, value in state.items()}
