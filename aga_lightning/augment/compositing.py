@@ -6,7 +6,7 @@ background takes part in any resampling, and a placement that moves whole pixels
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -73,6 +73,8 @@ class Merging(Part):
             raise ValueError(f"scale must be a smallest and a largest factor above 0, not {tuple(scale)}")
         if max_rotation < 0 or shift < 0 or feather < 0:
             raise ValueError("max_rotation, shift and feather must not be negative")
+        if edge not in get_args(Edge):
+            raise ValueError(f"edge must be one of {', '.join(get_args(Edge))}, not {edge!r}")
         if not 0 <= harmonise <= 1:
             raise ValueError(f"harmonise must lie in 0..1, not {harmonise}")
         self.flip_probability = flip_probability

@@ -164,7 +164,7 @@ class ImageFolder(ImageDataset):
         return [name for name in self.classes if name in present]
 
     def _share_of(self, images: list[Path], folder: Path, split: Split) -> list[Path]:
-        """One class's images of a split; each lot depends on an image's own name, so that few change when some are added."""
+        """One class's images of a split; lots depend on an image's own name, so that few change as some are added."""
         held_out = min(max(round(self.val_fraction * len(images)), 1), len(images) - 1)
         lots = sorted(
             images,

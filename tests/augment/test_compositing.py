@@ -1,0 +1,385 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from aga_lightning.augment.compositing import Merging, Placement, merge
+
+VOC = Path(__file__).parents[2] / ".." / "shared" / "data" / "voc12"
+
+quick = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@st.composite
+def scenes(draw):
+    """A noisy image, a subject of one or two ellipses anywhere (borders too), and another noisy background."""
+    height, width = draw(st.integers(8, 150)), draw(st.integers(8, 150))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    y, x = np.mgrid[:height, :width]
+    mask = np.zeros((height, width), bool)
+    for _ in range(draw(st.integers(1, 2))):
+        across, down = rng.uniform(0, width), rng.uniform(0, height)
+        mask |= ((x - across) / rng.uniform(1, width / 2)) ** 2 + ((y - down) / rng.uniform(1, height / 2)) ** 2 <= 1
+    assume(mask.any())
+    image, background = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    return image, mask, background
+
+
+placements = st.builds(
+    Placement,
+    st.booleans(),
+    st.floats(-180, 180),
+    st.floats(0.3, 2.5),
+    st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+)
+
+
+def disc(size=200, radius=40, centre=None):
+    y, x = np.mgrid[:size, :size]
+    across, down = centre or (size / 2 - 0.5, size / 2 - 0.5)
+    return (x - across) ** 2 + (y - down) ** 2 <= radius**2
+
+
+def smooth(size, channels=3, seed=0):
+    small = np.random.default_rng(seed).integers(0, 256, (size // 12, size // 12, channels), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((size, size), Image.Resampling.BICUBIC))
+
+
+@quick
+@given(scenes())
+def test_the_identity_keeps_every_pixel_of_the_subject(scene):
+    image, mask, background = scene
+    merged, landed = merge(image, mask, background, Placement())
+    np.testing.assert_array_equal(landed, mask)
+    np.testing.assert_array_equal(merged, np.where(mask[..., None], image, background))
+
+
+@quick
+@given(scenes())
+def test_flipping_twice_is_the_identity(scene):
+    image, mask, background = scene
+    once, landed = merge(image, mask, background, Placement(flip=True))
+    twice, back = merge(once, landed, background, Placement(flip=True))
+    np.testing.assert_array_equal(back, mask)
+    np.testing.assert_array_equal(twice, np.where(mask[..., None], image, background))
+
+
+@quick
+@given(scenes())
+def test_a_flip_mirrors_about_the_subjects_own_centre(scene):
+    image, mask, background = scene
+    merged, landed = merge(image, mask, background, Placement(flip=True))
+    columns = np.flatnonzero(mask.any(axis=0))
+    inside = slice(columns[0], columns[-1] + 1)
+    np.testing.assert_array_equal(landed[:, inside], mask[:, inside][:, ::-1])
+    assert landed.sum() == mask.sum()
+    mirrored = np.where(mask[:, inside, None], image[:, inside], 0)[:, ::-1]
+    np.testing.assert_array_equal(merged[:, inside][landed[:, inside]], mirrored[landed[:, inside]])
+
+
+@quick
+@given(scenes(), placements)
+def test_outside_the_landed_mask_a_hard_edge_leaves_the_background_alone(scene, placement):
+    image, mask, background = scene
+    merged, landed = merge(image, mask, background, placement)
+    np.testing.assert_array_equal(merged[~landed], background[~landed])
+
+
+@quick
+@given(scenes(), placements)
+def test_inputs_are_not_changed_and_the_same_input_gives_the_same_bytes(scene, placement):
+    copies = [array.copy() for array in scene]
+    first = merge(*scene, placement, feather=1.0, harmonise=0.5)
+    second = merge(*copies, placement, feather=1.0, harmonise=0.5)
+    for array, copy in zip((*scene, *first), (*copies, *second), strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@quick
+@given(scenes(), st.tuples(st.floats(-1, 1), st.floats(-1, 1)), st.booleans())
+def test_moving_keeps_every_pixel_and_all_of_the_subject_in_frame(scene, shift, flip):
+    image, mask, background = scene
+    merged, landed = merge(image, mask, background, Placement(flip, shift=shift))
+    assert landed.sum() == mask.sum()
+    colours = np.unique(merged[landed], axis=0, return_counts=True)
+    expected = np.unique(image[mask], axis=0, return_counts=True)
+    for one, other in zip(colours, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@quick
+@given(st.integers(-80, 80), st.integers(-80, 80))
+def test_a_shift_is_a_fraction_of_the_frame_up_to_the_border(right, down):
+    mask = disc(200, 30)
+    blank = np.zeros((200, 200, 3), np.uint8)
+    _, landed = merge(blank, mask, blank, Placement(shift=(right / 200, down / 200)))
+    limit = 70  # the disc's first and last row leave that much room
+    expected = np.roll(mask, (np.clip(down, -limit, limit), np.clip(right, -limit, limit)), (0, 1))
+    np.testing.assert_array_equal(landed, expected)
+
+
+@quick
+@given(st.floats(0.4, 2.2), st.floats(-180, 180), st.booleans())
+def test_area_scales_with_the_square_of_the_scale(scale, rotation, flip):
+    blank = np.zeros((200, 200, 3), np.uint8)
+    mask = disc()
+    _, landed = merge(blank, mask, blank, Placement(flip, rotation, scale))
+    assert landed.sum() == pytest.approx(mask.sum() * scale**2, rel=0.03)
+
+
+@quick
+@given(scenes(), placements)
+def test_the_subject_stays_in_frame_and_no_larger_than_asked(scene, placement):
+    image, mask, background = scene
+    assume(mask.sum() > 150)
+    _, landed = merge(image, mask, background, placement)
+    # All that shrinks the subject beyond its scale is that it fits the frame: one side then fills it.
+    fills = (
+        np.ptp(np.flatnonzero(landed.any(0))) + 3 >= mask.shape[1]
+        or np.ptp(np.flatnonzero(landed.any(1))) + 3 >= mask.shape[0]
+    )
+    smallest = 0 if fills else 0.75 * placement.scale**2
+    assert smallest * mask.sum() <= landed.sum() <= 1.25 * placement.scale**2 * mask.sum() + 4 * math.sqrt(mask.sum())
+
+
+@pytest.mark.parametrize("size", [64, 200])  # small images go through Lanczos, larger ones through the dense resize
+@pytest.mark.parametrize(
+    "placement",
+    [
+        Placement(rotation=90),
+        Placement(rotation=20, shift=(0.05, -0.1)),
+        Placement(flip=True, rotation=-35, scale=0.8),
+        Placement(scale=1.3, shift=(-0.1, 0.0)),
+        Placement(rotation=10, scale=0.4),
+    ],
+)
+def test_warping_agrees_with_a_plain_numpy_one(size, placement):
+    image, background = smooth(size), np.full((size, size, 3), 7, np.uint8)
+    mask = disc(size, size * 0.2, (size * 0.45, size * 0.55)) & (np.arange(size) < size * 0.55)
+    merged, landed = merge(image, mask, background, placement)
+
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    centre = np.array([columns[0] + columns[-1], rows[0] + rows[-1]]) / 2
+    y, x = np.mgrid[:size, :size]
+    away = np.stack([x, y], -1) - centre - np.round(np.array(placement.shift) * size)
+    angle = math.radians(placement.rotation)  # counter-clockwise as one looks at it, with y pointing down
+    back = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) / placement.scale
+    source = away @ back.T
+    if placement.flip:
+        source[..., 0] *= -1
+    source += centre
+    low = np.clip(np.floor(source).astype(int), 0, size - 2)
+    right, down = np.moveaxis(np.clip(source - low, 0, 1), -1, 0)
+    expected = np.zeros((size, size, 3))
+    cover = np.zeros((size, size))
+    for dy in (0, 1):
+        for dx in (0, 1):
+            weight = (right if dx else 1 - right) * (down if dy else 1 - down)
+            at = (low[..., 1] + dy, low[..., 0] + dx)
+            expected += weight[..., None] * image[at]
+            cover += weight * mask[at]
+    solid = cover > 0.5
+    assert (solid != landed).sum() <= 0.25 * np.sqrt(mask.sum()) * 4 * placement.scale  # of an outline this long
+    core = landed & (cover == 1)
+    assert core.sum() > 20
+    difference = np.abs(merged[core].astype(float) - expected[core])
+    assert difference.mean() < 2.5
+    assert np.quantile(difference, 0.99) < 14
+
+
+def test_a_positive_rotation_turns_counter_clockwise():
+    mask = np.zeros((61, 61), bool)
+    mask[28:33, 20:41] = True
+    image = np.zeros((61, 61, 3), np.uint8)
+    image[:, 31:] = 255  # the right end is bright
+    merged, landed = merge(image, mask, np.full_like(image, 100), Placement(rotation=90))
+    assert landed[22:39, 30].all()
+    assert merged[22, 30].min() > 200  # and has turned to the top
+    assert merged[38, 30].max() < 55
+
+
+def test_black_subjects_stay_black():
+    image, background = np.zeros((90, 90, 3), np.uint8), np.full((90, 90, 3), 200, np.uint8)
+    for placement in (
+        Placement(),
+        Placement(True),
+        Placement(True, 12, 1.2, (0.1, 0.1)),
+        Placement(rotation=7, scale=0.7),
+    ):
+        merged, landed = merge(image, disc(90, 20), background, placement)
+        assert landed.sum() > 500
+        assert merged[landed].max() == 0
+
+
+@pytest.mark.parametrize("feather", [0.0, 0.6, 1.0, 3.0])
+@pytest.mark.parametrize("rotation", [0, 25])
+@pytest.mark.parametrize("size", [80, 300])
+def test_no_old_background_bleeds_into_the_seam(feather, rotation, size):
+    mask = disc(size, size * 0.3)
+    image = np.where(mask[..., None], np.uint8([60, 160, 60]), np.uint8([255, 0, 255]))
+    merged, _ = merge(image, mask, np.full_like(image, (60, 160, 60)), Placement(rotation=rotation), feather)
+    np.testing.assert_allclose(merged, np.broadcast_to([60, 160, 60], merged.shape), atol=2)
+
+
+@quick
+@given(scenes(), st.booleans(), st.floats(0.3, 3))
+def test_feathering_blends_around_the_outline_alone(scene, flip, feather):
+    image, mask, background = scene
+    merged, landed = merge(image, mask, background, Placement(flip), feather)
+    hard, same = merge(image, mask, background, Placement(flip))
+    np.testing.assert_array_equal(landed, same)
+    reach = math.ceil(3 * feather) + 1
+    beyond = np.pad(landed, reach, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(beyond, (2 * reach + 1, 2 * reach + 1))
+    far_outside, far_inside = ~around.any(axis=(2, 3)), around.all(axis=(2, 3))
+    np.testing.assert_array_equal(merged[far_outside], background[far_outside])
+    np.testing.assert_array_equal(merged[far_inside], hard[far_inside])
+
+
+def test_feathering_agrees_with_a_plain_gaussian_blend():
+    """A straight edge between two flat colours becomes the Gaussian's integral."""
+    mask = np.zeros((60, 60), bool)
+    mask[:, 30:] = True
+    image, background = np.full((60, 60, 3), 250, np.uint8), np.full((60, 60, 3), 10, np.uint8)
+    merged, _ = merge(image, mask, background, Placement(), feather=2.0)
+    steps = (np.arange(60) + 0.5 - 30) / 2.0
+    weight = np.array([0.5 * (1 + math.erf(step / math.sqrt(2))) for step in steps])
+    expected = 10 + 240 * weight
+    np.testing.assert_allclose(merged[..., 0], np.broadcast_to(expected, (60, 60)), atol=4)
+
+
+def test_a_subject_cut_by_the_frame_does_not_fade_at_the_frame():
+    mask = np.zeros((60, 60), bool)
+    mask[20:, 20:40] = True
+    image, background = np.full((60, 60, 3), 250, np.uint8), np.zeros((60, 60, 3), np.uint8)
+    merged, _ = merge(image, mask, background, Placement(), feather=2.0)
+    assert merged[-1, 30].min() == 250
+
+
+def test_harmonising_moves_the_subjects_colours_to_the_background():
+    mask = disc(120, 30)
+    image, background = smooth(120, seed=1) // 2, smooth(120, seed=2) // 3 + 150
+    means = []
+    for strength in (0.0, 0.5, 1.0):
+        merged, landed = merge(image, mask, background, Placement(), harmonise=strength)
+        np.testing.assert_array_equal(landed, mask)
+        np.testing.assert_array_equal(merged[~mask], background[~mask])
+        means.append(merged[mask].mean())
+    assert means[0] + 5 < means[1] < means[2] - 5 < background.mean()
+
+
+def test_harmonising_leaves_a_colour_recognisable():
+    mask = disc(120, 30)
+    image, background = np.full((120, 120, 3), (200, 30, 30), np.uint8), np.full((120, 120, 3), (60, 150, 50), np.uint8)
+    merged, _ = merge(image, mask, background, Placement(), harmonise=1.0)
+    red, green, blue = merged[60, 60].astype(int)
+    assert red > 2 * max(green, blue)
+
+
+def test_views_and_read_only_arrays_are_taken():
+    rng = np.random.default_rng(0)
+    image, background = rng.integers(0, 256, (2, 40, 50, 3), dtype=np.uint8)
+    mask = np.zeros((40, 50), bool)
+    mask[10:30, 10:25] = True
+    plain = merge(image[:, ::-1].copy(), mask[:, ::-1].copy(), background[::-1].copy(), Placement(rotation=5))
+    image.setflags(write=False)
+    background.setflags(write=False)
+    viewed = merge(image[:, ::-1], mask[:, ::-1], background[::-1], Placement(rotation=5))
+    for one, other in zip(plain, viewed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sizes_and_empty_masks_are_told_with_the_remedy():
+    blank, mask = np.zeros((10, 10, 3), np.uint8), np.ones((10, 10), bool)
+    with pytest.raises(ValueError, match="must be of one size: resize"):
+        merge(blank, mask, blank[:5], Placement())
+    with pytest.raises(ValueError, match="must be of one size"):
+        merge(blank, mask[:5], blank, Placement())
+    with pytest.raises(ValueError, match="empty: reject"):
+        merge(blank, ~mask, blank, Placement())
+
+
+@quick
+@given(st.integers(0, 2**32))
+def test_draws_stay_within_the_settings_and_repeat(seed):
+    merging = Merging(max_rotation=12, scale=(0.5, 1.5), shift=0.2)
+    placement = merging.draw(np.random.default_rng(seed))
+    assert placement == merging.draw(np.random.default_rng(seed))
+    assert -12 <= placement.rotation <= 12
+    assert 0.5 <= placement.scale <= 1.5
+    assert max(abs(part) for part in placement.shift) <= 0.2
+    in_place = Merging(max_rotation=12, in_place=True).draw(np.random.default_rng(seed))
+    assert in_place == Placement(placement.flip)
+
+
+def test_draws_are_spread_evenly():
+    rng = np.random.default_rng(0)
+    drawn = [Merging(flip_probability=0.3, scale=(0.5, 2.0)).draw(rng) for _ in range(2000)]
+    assert np.mean([placement.flip for placement in drawn]) == pytest.approx(0.3, abs=0.03)
+    assert np.mean([placement.scale < 1 for placement in drawn]) == pytest.approx(0.5, abs=0.04)
+    assert np.mean([placement.rotation for placement in drawn]) == pytest.approx(0, abs=0.8)
+
+
+def test_the_part_passes_its_edge_and_colours_on():
+    image, background, mask = smooth(100, seed=1), smooth(100, seed=2), disc(100, 25)
+    placement = Placement(rotation=8)
+    for merging, expected in (
+        (Merging(feather=2.0), {}),
+        (Merging(edge="feathered", feather=2.0), {"feather": 2.0}),
+        (Merging(harmonise=0.7), {"harmonise": 0.7}),
+    ):
+        ours, _ = merging.merge(image, mask, background, placement)
+        np.testing.assert_array_equal(ours, merge(image, mask, background, placement, **expected)[0])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"flip_probability": 1.5},
+        {"scale": (1.2, 0.8)},
+        {"scale": (0.0, 1.0)},
+        {"max_rotation": -1.0},
+        {"shift": -0.1},
+        {"feather": -1.0},
+        {"harmonise": 2.0},
+        {"edge": "soft"},
+    ],
+)
+def test_settings_out_of_range_are_named(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Merging(**wrong)
+
+
+def test_a_turn_and_back_keeps_the_marks_of_small_images():
+    """One-pixel stripes on a 64-pixel image survive: the warp is much sharper than a linear one (26 dB)."""
+    size = 64
+    rng = np.random.default_rng(0)
+    image = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)).resize(
+            (size, size), Image.Resampling.BICUBIC
+        )
+    )
+    mask = disc(size, 24)
+    turned, landed = merge(image, mask, image, Placement(rotation=13))
+    back, _ = merge(turned, landed, image, Placement(rotation=-13))
+    core = disc(size, 18)
+    error = np.mean((back[core].astype(float) - image[core]) ** 2)
+    assert 10 * math.log10(255**2 / error) > 30
+
+
+def test_true_masks_of_real_photos():
+    if not VOC.is_dir():
+        pytest.skip("the shared folder of photos with true masks is not on this machine")
+    for path in sorted((VOC / "masks").glob("*.png"))[:4]:
+        labels = np.asarray(Image.open(path))
+        image = np.asarray(Image.open(VOC / "images" / f"{path.stem}.jpg").convert("RGB"))
+        mask = labels == 1
+        if mask.sum() < 500:
+            mask = (labels > 0) & (labels < 255)
+        merged, landed = Merging(edge="feathered").merge(image, mask, image[::-1], Placement(True, 10, 0.9, (0.05, 0)))
+        assert merged.shape == image.shape
+        assert landed.sum() == pytest.approx(mask.sum() * 0.81, rel=0.1)

@@ -1,0 +1,216 @@
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from aga_lightning.data.base import DatasetError
+from aga_lightning.data.folder import ImageFolder
+
+PHOTOS = Path(__file__).parents[2] / ".." / "shared" / "data" / "imagenet9-photos"
+
+
+def fill(folder, counts):
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            Image.new("RGB", (4, 4)).save(folder / name / f"{number:03}.png")
+
+
+@pytest.fixture
+def split_root(tmp_path):
+    root = tmp_path / "photos"
+    fill(root / "train", {"wren": 3, "owl": 2, "heron": 2})
+    fill(root / "val", {"wren": 1, "owl": 2})
+    return root
+
+
+def names_of(records):
+    return [(record.class_name, record.path.name) for record in records]
+
+
+def test_a_ready_split_is_taken_as_it_is(split_root):
+    data = ImageFolder(str(split_root))
+    assert data.classes == ("heron", "owl", "wren")
+    assert data.num_classes == 3
+    train, val = data.records("train"), data.records("val")
+    assert [record.label for record in train] == [0, 0, 1, 1, 2, 2, 2]
+    assert names_of(val) == [("owl", "000.png"), ("owl", "001.png"), ("wren", "000.png")]
+    assert train[0].path == split_root / "train" / "heron" / "000.png"
+    assert data.ood_records() == {}
+
+
+def test_test_falls_back_to_val(split_root):
+    data = ImageFolder(str(split_root))
+    assert data.records("test") == data.records("val")
+    fill(split_root / "test", {"heron": 1})
+    assert names_of(data.records("test")) == [("heron", "000.png")]
+
+
+def test_classes_are_listed_once(split_root, monkeypatch):
+    data = ImageFolder(str(split_root))
+    listings = []
+    listing = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: listings.append(self) or listing(self))
+    assert data.classes == data.classes
+    assert listings == [split_root / "train"]
+
+
+def test_chosen_classes_fix_labels_and_leave_the_others_out(split_root):
+    data = ImageFolder(str(split_root), classes=["wren", "heron"])
+    assert data.classes == ("wren", "heron")
+    assert [(record.label, record.class_name) for record in data.records("train")] == [(0, "wren")] * 3 + [
+        (1, "heron")
+    ] * 2
+    assert {record.class_name for record in data.records("val")} == {"wren"}
+
+
+def test_one_folder_is_split_by_class(tmp_path):
+    fill(tmp_path, {"wren": 20, "owl": 10, "heron": 2})
+    data = ImageFolder(str(tmp_path), val_fraction=0.3)
+    train, val = data.records("train"), data.records("val")
+    assert [sum(record.class_name == name for record in val) for name in data.classes] == [1, 3, 6]
+    everything = {record.path for record in train} | {record.path for record in val}
+    assert len(everything) == len(train) + len(val) == 32
+    assert data.records("test") == val
+
+
+def test_the_split_depends_on_the_seed_and_not_on_the_file_system(tmp_path, monkeypatch):
+    fill(tmp_path, {"wren": 30, "owl": 30})
+    val = ImageFolder(str(tmp_path)).records("val")
+    assert ImageFolder(str(tmp_path), split_seed=1).records("val") != val
+    scan, listing = os.scandir, Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(listing(self))))
+
+    class Reversed:
+        def __init__(self, folder):
+            self.entries = scan(folder)
+
+        def __enter__(self):
+            return reversed(list(self.entries))
+
+        def __exit__(self, *_):
+            self.entries.close()
+
+    monkeypatch.setattr(os, "scandir", Reversed)
+    assert ImageFolder(str(tmp_path)).records("val") == val
+
+
+def test_a_class_of_one_image_keeps_it_for_training(tmp_path):
+    fill(tmp_path, {"wren": 1, "owl": 4})
+    data = ImageFolder(str(tmp_path), val_fraction=0.9)
+    assert [record.class_name for record in data.records("train")] == ["owl", "wren"]
+
+
+def test_superclasses_by_word_mapping_file_or_not_at_all(split_root, tmp_path):
+    assert ImageFolder(str(split_root)).superclass("owl") == "owl"
+    data = ImageFolder(str(split_root), superclasses="bird")
+    assert {record.superclass for record in data.records("train")} == {"bird"}
+    data = ImageFolder(str(split_root), superclasses={"owl": "raptor"})
+    assert (data.superclass("owl"), data.superclass("wren")) == ("raptor", "wren")
+    file = tmp_path / "kinds.yaml"
+    file.write_text("owl: no\nwren: songbird\n")
+    data = ImageFolder(str(split_root), superclasses=str(file))
+    assert (data.superclass("owl"), data.superclass("wren")) == ("no", "songbird")
+
+
+@pytest.mark.parametrize("content", ["- owl", "owl: [a]", "owl: {", "owl", ""])
+def test_a_superclass_file_of_another_shape_is_named(split_root, tmp_path, content):
+    file = tmp_path / "kinds.yml"
+    file.write_text(content)
+    with pytest.raises(DatasetError, match=r"kinds\.yml"):
+        ImageFolder(str(split_root), superclasses=str(file)).superclass("owl")
+    with pytest.raises(DatasetError, match=r"gone\.yaml cannot be read"):
+        ImageFolder(str(split_root), superclasses="gone.yaml").superclass("owl")
+
+
+def test_unknown_classes_are_named_with_the_nearest(split_root, tmp_path):
+    with pytest.raises(DatasetError, match=r"'wrem' in the setting `superclasses` .* wren"):
+        ImageFolder(str(split_root), superclasses={"wrem": "bird"}).records("train")
+    with pytest.raises(DatasetError, match=r"'herons' in the setting `classes` .* heron"):
+        _ = ImageFolder(str(split_root), classes=["herons"]).classes
+    fill(tmp_path / "snow", {"owls": 1})
+    with pytest.raises(DatasetError, match=r"'owls' in .*snow is unknown.* owl"):
+        ImageFolder(str(split_root), ood={"snow": str(tmp_path / "snow")}).ood_records()
+    fill(split_root / "val", {"robin": 1})
+    with pytest.raises(DatasetError, match=r"'robin' in .*val is unknown"):
+        ImageFolder(str(split_root)).records("val")
+
+
+def test_out_of_distribution_sets_may_lack_classes(split_root, tmp_path):
+    fill(tmp_path / "snow", {"wren": 2, "heron": 0})
+    fill(tmp_path / "dusk", {"owl": 1})
+    data = ImageFolder(str(split_root), ood={"snow": str(tmp_path / "snow"), "dusk_2": str(tmp_path / "dusk")})
+    sets = data.ood_records()
+    assert list(sets) == ["snow", "dusk_2"]
+    assert [record.label for record in sets["snow"]] == [2, 2]
+    assert [record.label for record in sets["dusk_2"]] == [1]
+
+
+@pytest.mark.parametrize("name", ["Snow", "2snow", "new-habitat", "a b", "", "snow\n"])
+def test_out_of_distribution_names_are_checked(split_root, name):
+    with pytest.raises(DatasetError, match="lower-case"):
+        ImageFolder(str(split_root), ood={name: "anywhere"})
+
+
+def test_missing_and_empty_folders_are_named(split_root, tmp_path):
+    with pytest.raises(DatasetError, match=r"nowhere is not a folder: set `root`"):
+        _ = ImageFolder(str(tmp_path / "nowhere")).classes
+    with pytest.raises(DatasetError, match=r"gone is not a folder"):
+        ImageFolder(str(split_root), ood={"snow": str(tmp_path / "gone")}).ood_records()
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(DatasetError, match="bare has no class folders"):
+        _ = ImageFolder(str(tmp_path / "bare")).classes
+    fill(tmp_path / "half" / "train", {"owl": 1})
+    with pytest.raises(DatasetError, match=r"half.val is missing: add it"):
+        ImageFolder(str(tmp_path / "half")).records("val")
+    fill(split_root / "train", {"stork": 0})
+    with pytest.raises(DatasetError, match=r"stork holds no images"):
+        ImageFolder(str(split_root)).records("train")
+    fill(tmp_path / "void" / "train", {"owl": 1})
+    fill(tmp_path / "void" / "val", {"owl": 0})
+    with pytest.raises(DatasetError, match=r"val gives no images for val"):
+        ImageFolder(str(tmp_path / "void")).records("val")
+    fill(tmp_path / "fog", {"owl": 0})
+    with pytest.raises(DatasetError, match=r"fog holds no images of any class"):
+        ImageFolder(str(split_root), ood={"fog": str(tmp_path / "fog")}).ood_records()
+
+
+@pytest.mark.parametrize("place", ["train/owl/link.png", "train/stork", "val"])
+def test_links_that_leave_the_root_are_named(tmp_path, place):
+    root = tmp_path / "root"
+    fill(root / "train", {"owl": 1})
+    fill(tmp_path / "elsewhere", {"owl": 1})
+    target = tmp_path / "elsewhere" / ("owl/000.png" if place.endswith("png") else "")
+    os.symlink(target, root / place)
+    with pytest.raises(DatasetError, match=f"{place} leads out of"):
+        data = ImageFolder(str(root))
+        data.records("train")
+        data.records("val")
+
+
+def test_links_within_the_root_and_a_linked_root_are_fine(tmp_path):
+    root = tmp_path / "root"
+    fill(root / "train", {"owl": 2})
+    os.symlink("train", root / "val")
+    os.symlink(root, tmp_path / "alias")
+    assert len(ImageFolder(str(tmp_path / "alias")).records("val")) == 2
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0])
+def test_a_fraction_that_leaves_a_split_empty_is_refused(fraction):
+    with pytest.raises(DatasetError, match="val_fraction"):
+        ImageFolder("anywhere", val_fraction=fraction)
+
+
+def test_a_class_chosen_twice_is_refused():
+    with pytest.raises(DatasetError, match="twice"):
+        ImageFolder("anywhere", classes=["owl", "owl"])
+
+
+def test_real_photos():
+    if not PHOTOS.is_dir():
+        pytest.skip("the shared folder of real photos is not on this machine")
+    data = ImageFolder(str(PHOTOS))
+    assert data.num_classes == 9
+    assert len(data.records("train")) + len(data.records("val")) == 190
