@@ -5,7 +5,6 @@ from itertools import groupby
 
 import cv2
 import numpy as np
-from jsonargparse import lazy_instance
 
 from aga_lightning.augment.base import (
     Augmented,
@@ -63,12 +62,12 @@ class AGA(Augmenter):
 
     def __init__(
         self,
-        detector: Detector = lazy_instance(CentrePrior),
-        segmenter: Segmenter = lazy_instance(GrabCut),
-        prompts: PromptEngine = lazy_instance(PromptEngine),
-        captioner: Captioner = lazy_instance(TemplateCaptioner),
-        painter: BackgroundGenerator = lazy_instance(ProceduralScenes),
-        merging: Merging = lazy_instance(Merging),
+        detector: Detector = CentrePrior(),
+        segmenter: Segmenter = GrabCut(),
+        prompts: PromptEngine = PromptEngine(),
+        captioner: Captioner = TemplateCaptioner(),
+        painter: BackgroundGenerator = ProceduralScenes(),
+        merging: Merging = Merging(),
         gates: list[Gate] | None = None,
         max_side: int = 512,
     ) -> None:

@@ -55,7 +55,7 @@ class AGADataModule(LightningDataModule):
             differ in it can share them.
         recipe: The transforms' name: torchvision, fieldguide, alia_cub or alia_iwildcam.
         image_size: Side in pixels of what the network sees; null for the recipe's own.
-        randaugment: Apply RandAugment to training images.
+        randaugment: Apply RandAugment to training images: its magnitude, or true for 9.
         batch_size: Images a step and device.
         num_workers: Loader processes; null for one fewer than the cores, 8 at most. The result does not depend on it.
         bad_images: What an unreadable image does: error stops with its name; skip leaves it out, counts and lists it.
@@ -78,7 +78,7 @@ class AGADataModule(LightningDataModule):
         augmentation_seed: int = 0,
         recipe: str = "torchvision",
         image_size: int | None = None,
-        randaugment: bool = False,
+        randaugment: bool | int = False,
         batch_size: int = 32,
         num_workers: int | None = None,
         bad_images: Literal["error", "skip"] = "error",

@@ -125,4 +125,5 @@ class MixingSampler(Sampler[Pick]):
         count = np.searchsorted(by_record[:, 0], items[:, 0], side="right") - first
         chosen = first + (rng.random(len(items)) * count).astype(np.int64)
         swapped = (rng.random(len(items)) < probability) & (count > 0)
-        return np.where(swapped[:, None], by_record[np.minimum(chosen, max(0, len(by_record) - 1))], items)
+        items[swapped] = by_record[chosen[swapped]]
+        return items

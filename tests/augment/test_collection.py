@@ -1,0 +1,226 @@
+"""The promise of the store: never half-written, whatever happens, and always the same bytes."""
+
+import errno
+import hashlib
+import json
+import os
+import random
+import signal
+import time
+
+import cv2
+import pytest
+from torchvision.datasets import ImageFolder
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.base import Augmented, Augmenter, Rejected, Request
+from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.store import Store, StoreError
+from aga_lightning.data.images import read_image
+
+
+def small_aga():
+    return AGA(segmenter=GrabCut(size=48))
+
+
+def collect(cache, records, degree=2, augmenter=None, seed=0):
+    return Collection(augmenter or small_aga(), Store(cache), records, degree, seed)
+
+
+def fill(collection):
+    for requests in collection.pending():
+        collection.make(requests)
+    collection.finish()
+    return collection
+
+
+def contents(collection):
+    """All that a reader of the folder sees, and what each journal line says, as digests."""
+    files = {
+        str(path.relative_to(collection.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in collection.folder.rglob("*")
+        if path.is_file()
+    }
+    cache = collection.store.cache_dir
+    for kind in ("subjects", "backgrounds"):
+        files |= {
+            str(path.relative_to(cache)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (cache / kind).rglob("*")
+            if path.is_file()
+        }
+    return files
+
+
+@pytest.fixture(autouse=True)
+def single_threaded_opencv():
+    """A forked child must not wait for threads that only its parent has."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(threads)
+
+
+def test_a_collection_is_an_image_folder_with_metadata(tmp_path, disc_records):
+    collection = fill(collect(tmp_path / "cache", disc_records))
+    assert ImageFolder(collection.folder).classes == ["lime", "plum"]
+    assert len(ImageFolder(collection.folder)) == 16
+    rows = [json.loads(line) for line in (collection.folder / "metadata.jsonl").read_text().splitlines()]
+    assert [row["file_name"] for row in rows] == sorted(row["file_name"] for row in rows)
+    for row in rows:
+        assert read_image(collection.folder / row["file_name"]).size == (48, 48)
+        source = next(record for record in disc_records if record.path.name in row["source"])
+        assert row["source_sha256"] == hashlib.sha256(source.path.read_bytes()).hexdigest()
+        assert row["class"] == source.class_name
+        assert row["caption"]
+    assert "images: 16" in (collection.folder / "DATASET_CARD.md").read_text()
+
+
+def test_nothing_finished_is_made_again(tmp_path, disc_records):
+    fill(collect(tmp_path / "cache", disc_records))
+    again = collect(tmp_path / "cache", disc_records)
+    assert again.pending() == []
+    assert len(collect(tmp_path / "cache", disc_records, degree=3).pending()) == 8
+
+
+def test_the_order_and_the_grouping_change_nothing(tmp_path, disc_records):
+    expected = contents(fill(collect(tmp_path / "one", disc_records)))
+    other = collect(tmp_path / "two", disc_records[::-1])
+    for requests in reversed(other.pending()):
+        for request in reversed(requests):
+            other.make([request])
+    other.finish()
+    assert contents(other) == expected
+
+
+def test_the_seed_and_each_setting_have_a_folder_of_their_own(tmp_path, disc_records):
+    names = {
+        collect(tmp_path / "cache", disc_records).name,
+        collect(tmp_path / "cache", disc_records, seed=1).name,
+        collect(tmp_path / "cache", disc_records, augmenter=AGA(segmenter=GrabCut(size=64))).name,
+        collect(tmp_path / "cache", disc_records[:4]).name,  # other classes: other words to avoid
+    }
+    assert len(names) == 4
+
+
+def test_two_seeds_differ(tmp_path, disc_records):
+    one = fill(collect(tmp_path / "one", disc_records[:1]))
+    two = fill(collect(tmp_path / "two", disc_records[:1], seed=1))
+    one_bytes, two_bytes = ({p.read_bytes() for p in c.folder.rglob("*.jpg")} for c in (one, two))
+    assert one_bytes.isdisjoint(two_bytes)
+
+
+def run_and_kill(start, after):
+    """Fork a child that fills the store, and kill it `after` seconds later; its exit status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            fill(start())
+        finally:
+            os._exit(0)
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def test_killed_at_fifty_random_instants_and_resumed_it_holds_the_same_bytes(tmp_path, disc_records):
+    records = disc_records[:3]
+    began = time.monotonic()
+    expected = contents(fill(collect(tmp_path / "whole", records)))
+    duration = time.monotonic() - began
+    draw = random.Random(0)
+    interrupted = 0
+    for trial in range(50):
+        cache = tmp_path / f"killed-{trial}"
+        status = run_and_kill(lambda cache=cache: collect(cache, records), draw.uniform(0, 1.1 * duration))
+        interrupted += os.WIFSIGNALED(status)
+        resumed = collect(cache, records)
+        for path in resumed.folder.rglob("*.jpg"):
+            read_image(path)  # a file in place is whole, indexed or not
+        assert contents(fill(resumed)) == expected
+    assert interrupted >= 25
+
+
+def test_killed_again_and_again_it_still_finishes(tmp_path, disc_records):
+    expected = contents(fill(collect(tmp_path / "whole", disc_records)))
+    draw = random.Random(1)
+    for _ in range(8):
+        run_and_kill(lambda: collect(tmp_path / "killed", disc_records), draw.uniform(0.05, 0.2))
+    assert contents(fill(collect(tmp_path / "killed", disc_records))) == expected
+
+
+def test_two_processes_fill_one_store_as_one_would(tmp_path, disc_records):
+    expected = contents(fill(collect(tmp_path / "alone", disc_records)))
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            try:
+                fill(collect(tmp_path / "shared", disc_records))
+            finally:
+                os._exit(0)
+        children.append(child)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    shared = collect(tmp_path / "shared", disc_records)
+    assert shared.pending() == []
+    assert contents(shared) == expected
+
+
+def test_a_full_disk_stops_clearly_and_the_next_run_goes_on(tmp_path, disc_records, monkeypatch):
+    expected = contents(fill(collect(tmp_path / "whole", disc_records)))
+    collection = collect(tmp_path / "full", disc_records)
+    flush, left = os.fsync, iter(range(20))
+
+    def flush_until_full(file):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(file)
+
+    monkeypatch.setattr(os, "fsync", flush_until_full)
+    with pytest.raises(StoreError, match="disk is full. Everything finished is kept"):
+        fill(collection)
+    monkeypatch.undo()
+    finished = len(collection.find_all())
+    assert 0 < finished < len(collection.requests)
+    assert contents(fill(collect(tmp_path / "full", disc_records))) == expected
+
+
+class Fussy(Augmenter):
+    """Makes variant 0 and rejects the rest."""
+
+    def augment(self, requests, cache):
+        for request in requests:
+            if request.variant == 0:
+                yield Augmented(request, cv2.imread(str(request.record.path)))
+            else:
+                yield Rejected(request, f"variant {request.variant} is too much")
+
+
+def test_rejects_are_indexed_counted_and_listed(tmp_path, disc_records):
+    collection = fill(collect(tmp_path, disc_records, degree=3, augmenter=Fussy()))
+    assert collection.rejections() == {"variant # is too much": 16}
+    assert collection.find(Request(disc_records[0], 1, 0)).reason == "variant 1 is too much"
+    rows = [json.loads(line) for line in (collection.folder / "rejected.jsonl").read_text().splitlines()]
+    assert len(rows) == 16 and all(row["rejected"] for row in rows)
+    assert collection.pending() == []
+    assert len(ImageFolder(collection.folder)) == 8
+
+
+def test_an_unreadable_source_is_rejected_by_name_and_the_rest_is_made(tmp_path, disc_records):
+    disc_records[0].path.write_bytes(disc_records[0].path.read_bytes()[:60])
+    collection = fill(collect(tmp_path / "cache", disc_records))
+    outcome = collection.find(Request(disc_records[0], 0, 0))
+    assert disc_records[0].path.name in outcome.reason
+    assert sum(outcome.path is not None for outcome in collection.find_all().values()) == 14
+
+
+@pytest.mark.parametrize("class_name", ["../../escape", "a/b", "..", "black grouse", "Müller's owl"])
+def test_a_class_name_cannot_leave_the_store(tmp_path, disc_records, class_name):
+    record = disc_records[0]
+    odd = type(record)(record.path, 0, class_name, "bird")
+    collection = collect(tmp_path / "cache", [odd], degree=1)
+    fill(collection)
+    (made,) = collection.folder.rglob("*.jpg")
+    assert made.parent.parent == collection.folder
+    assert made.parent.name not in ("..", ".")

@@ -1,0 +1,66 @@
+import inspect
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import aga_lightning.augment
+from aga_lightning.augment.base import Part
+from aga_lightning.augment.fingerprint import describe, fingerprint
+
+
+class Inner(Part):
+    def __init__(self, level: int = 1):
+        self.level = level
+
+
+class Outer(Part):
+    not_in_key = frozenset({"batch_size"})
+
+    def __init__(self, inner: Inner | None = None, sizes=(1, 2), batch_size: int = 4):
+        self.inner = inner or Inner()
+        self.sizes = sizes
+        self.batch_size = batch_size
+
+
+def test_a_description_holds_settings_of_nested_parts():
+    inner = {"part": f"{__name__}.Inner", "version": 1, "level": 3}
+    assert describe(Outer(Inner(3))) == {"part": f"{__name__}.Outer", "version": 1, "inner": inner, "sizes": [1, 2]}
+
+
+def test_a_key_changes_with_what_changes_the_output_and_with_nothing_else(monkeypatch):
+    key = fingerprint(Outer())
+    assert fingerprint(Outer(batch_size=9)) == key
+    assert fingerprint(Outer(sizes=[1, 2])) == key
+    assert fingerprint(Outer(Inner(2))) != key
+    monkeypatch.setattr(Outer, "version", 2)
+    assert fingerprint(Outer()) != key
+
+
+def test_plain_values():
+    assert describe({"b": Path("x"), "a": {2, 1}}) == {"b": "x", "a": ["1", "2"]}
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert fingerprint(1, "2") != fingerprint(12)
+
+
+def test_a_value_without_a_description_is_refused():
+    with pytest.raises(TypeError, match="cannot be part of a key"):
+        describe(object())
+
+
+def shipped_parts():
+    for module in pkgutil.walk_packages(aga_lightning.augment.__path__, "aga_lightning.augment."):
+        for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
+            if issubclass(kind, Part) and not inspect.isabstract(kind) and kind.__module__ == module.name:
+                yield kind
+
+
+@pytest.mark.parametrize("kind", sorted(set(shipped_parts()), key=lambda kind: kind.__name__))
+def test_every_shipped_part_keeps_its_arguments_and_documents_them(kind):
+    settings = inspect.signature(kind).parameters
+    required = [name for name, setting in settings.items() if setting.default is inspect.Parameter.empty]
+    if not required:
+        assert isinstance(describe(kind()), dict)
+    for name in settings:
+        assert f"{name}:" in (kind.__doc__ or ""), f"{kind.__name__} does not document {name}"
