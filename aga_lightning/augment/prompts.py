@@ -197,6 +197,11 @@ def without(text: str, words: Sequence[str]) -> str:
     return text
 
 
+@lru_cache(maxsize=256)
+def _unmentioning(entries: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(entry for entry in entries if not mentions(entry, words))
+
+
 class PromptEngine(Part):
     """Draws prompts uniformly from three sets (section 4.2 and Figure 4 of the paper).
 
@@ -252,13 +257,21 @@ class PromptEngine(Part):
 
     def _kept(self, entries: tuple[str, ...]) -> tuple[str, ...]:
         included = tuple(entry for entry in entries if mentions(entry, self.include)) or entries
-        return tuple(entry for entry in included if not mentions(entry, self.exclude))
+        return _unmentioning(included, self.exclude)
+
+    def _allowed(self, avoid: Sequence[str]) -> tuple[ModalitySets, tuple[str, ...]]:
+        """The sets without the entries that name a word to avoid, and all the words to avoid."""
+        avoided = tuple(sorted({*avoid, *self._avoided}))
+        spatial, temporal = (_unmentioning(entries, avoided) for entries in self.sets[1:])
+        if not spatial or not temporal:
+            raise ValueError("Every setting or every time of the prompt engine names a word to avoid; give it others.")
+        return ModalitySets(self.sets.instructions, spatial, temporal), avoided
 
     def combinations(self, avoid: Sequence[str] = ()) -> list[Prompt]:
         """Every prompt that can be drawn.
 
         Args:
-            avoid: Words to avoid; settings that name one of them are left out.
+            avoid: Words to avoid; settings and times that name one of them are left out.
 
         Returns:
             Instruction x spatial x temporal, in the order of the sets.
@@ -266,24 +279,26 @@ class PromptEngine(Part):
         Raises:
             ValueError: If every setting or every time names a word to avoid.
         """
-        avoided = tuple(sorted({*avoid, *self._avoided}))
-        spatial, temporal = ([entry for entry in entries if not mentions(entry, avoided)] for entries in self.sets[1:])
-        if not spatial or not temporal:
-            raise ValueError("Every setting or every time of the prompt engine names a word to avoid; give it others.")
-        return [Prompt(*triple, avoided) for triple in product(self.sets.instructions, spatial, temporal)]
+        sets, avoided = self._allowed(avoid)
+        return [Prompt(*triple, avoided) for triple in product(*sets)]
 
     def prompt(self, seed: int, avoid: Sequence[str] = ()) -> Prompt:
-        """Draw one prompt uniformly.
+        """Draw one of the combinations uniformly.
 
         Args:
             seed: All that is random about it.
-            avoid: Words to avoid; settings that name one of them are not drawn.
+            avoid: Words to avoid; settings and times that name one of them are not drawn.
 
         Returns:
             The prompt.
+
+        Raises:
+            ValueError: If every setting or every time names a word to avoid.
         """
-        prompts = self.combinations(avoid)
-        return prompts[int(np.random.default_rng(seed).integers(len(prompts)))]
+        sets, avoided = self._allowed(avoid)
+        rng = np.random.default_rng(seed)
+        instruction, spatial, temporal = (entries[int(rng.integers(len(entries)))] for entries in sets)
+        return Prompt(instruction, spatial, temporal, avoided)
 
 
 def engineered_text(prompt: Prompt) -> str:

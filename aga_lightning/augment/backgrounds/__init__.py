@@ -1,0 +1,1 @@
+"""Painters of backgrounds (step 3a): one family a file."""
