@@ -8,7 +8,7 @@ import numpy as np
 from aga_lightning.augment.backgrounds.canvas import Canvas, blend, haze, polygons, ramp
 from aga_lightning.augment.backgrounds.grounds import SNOW, snow_cover
 from aga_lightning.augment.backgrounds.light import Colour
-from aga_lightning.augment.backgrounds.noise import relief, texture
+from aga_lightning.augment.backgrounds.noise import Field, relief, texture
 
 
 def blades(
@@ -148,34 +148,38 @@ def boulders(
     """
     rng = canvas.rng
     for place in np.sort(rng.uniform(*rows, count)):
-        half = max(2.0, 0.5 * size * canvas.unit * canvas.zoom * (0.2 + 0.8 * place) * rng.uniform(0.4, 1.2))
-        side = int(3.4 * half) + 2
+        radius = max(2.0, 0.5 * size * canvas.unit * canvas.zoom * (0.2 + 0.8 * place) * rng.uniform(0.4, 1.2))
         angles = np.linspace(0, 2 * np.pi, 18, endpoint=False)
-        radii = half * (1 + 0.11 * rng.normal(size=18)) * np.where(np.sin(angles) > 0, 0.45, 1)
-        outline = np.stack([np.cos(angles) * radii * rng.uniform(1.0, 1.3), np.sin(angles) * radii * 0.8], axis=1)
-        mask = np.zeros((side, side), np.uint8)
-        cv2.fillPoly(mask, [np.round((outline + side / 2) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        x = int(rng.uniform(0, 1) * canvas.width) - side // 2
-        y = int(canvas.horizon + place * canvas.ground_shape[0]) - side // 2
-        left, top = max(0, x), max(0, y)
-        right, bottom = min(canvas.width, x + side), min(canvas.height, y + side)
-        if right - left < 2 or bottom - top < 2:
-            continue
-        surface = texture(rng, (side, side), "earth", 3.0 * half)
-        dome = cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.22 * half)).astype(np.float32) / 255
-        down = np.linspace(0, 1, side, dtype=np.float32)[:, None]
-        albedo = ramp(colours, surface)
-        snow_cover(canvas, albedo, 0.8 - 1.6 * (1.4 * down - 0.2) + 0.5 * (surface - 0.5))
-        facing = 0.65 * relief(dome, canvas.sun_side, 1.4) + 0.35 * relief(surface, canvas.sun_side)
-        # Dark at the foot, where little of the sky reaches.
-        occlusion = 1 - np.clip(1.4 * down - 0.2, 0, 1) ** 2 * 0.75
-        pixels = canvas.light.shade(albedo * occlusion[..., None], facing)
-        haze(canvas, pixels, float(0.5 * np.exp(-4 * place)))
-        crop = np.s_[top - y : bottom - y, left - x : right - x]
-        reach = side // 8 + 1
-        shadow = cv2.blur(mask, (reach, reach), anchor=(reach // 2, reach - 1))[crop]
-        canvas.pixels[top:bottom, left:right] *= (1 - shadow * np.float32(0.5 / 255))[..., None]
-        blend(canvas.pixels[top:bottom, left:right], pixels[crop], mask[crop] * np.float32(1 / 255))
+        # Bulging above, flat below.
+        radii = radius * (1 + 0.11 * rng.normal(size=18)) * np.where(np.sin(angles) > 0, 0.45, 1)
+        outline = np.stack([np.cos(angles) * rng.uniform(1.0, 1.3), np.sin(angles) * 0.8], axis=1) * radii[:, None]
+        foot = (rng.uniform(0, 1) * canvas.width, canvas.horizon + place * canvas.ground_shape[0])
+        _boulder(canvas, outline + foot, radius, colours, float(0.5 * np.exp(-4 * place)))
+
+
+def _boulder(canvas: Canvas, outline: Field, radius: float, colours: Sequence[Colour], distance: float) -> None:
+    """One rock and its shadow, in the part of the picture that they cover."""
+    reach = int(0.3 * radius) + 1
+    left, top = np.clip(np.floor(outline.min(axis=0)).astype(int), 0, None)
+    right, bottom = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + reach, (canvas.width, canvas.height))
+    if right - left < 2 or bottom - top < 2:
+        return
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    cv2.fillPoly(mask, [np.round((outline - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    dome = cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.22 * radius)).astype(np.float32) / 255
+    surface = texture(canvas.rng, mask.shape, "earth", 3.0 * radius)
+    low, high = outline[:, 1].min(), outline[:, 1].max()
+    down = np.clip((np.arange(top, bottom) - low) / (high - low), 0, 1).astype(np.float32)[:, None]
+    albedo = ramp(colours, surface)
+    snow_cover(canvas, albedo, 0.8 - 1.6 * down + 0.5 * (surface - 0.5))
+    facing = 0.65 * relief(dome, canvas.sun_side, 1.4) + 0.35 * relief(surface, canvas.sun_side)
+    # Dark at the foot, where little of the sky reaches.
+    pixels = canvas.light.shade(albedo * (1 - 0.75 * down**2)[..., None], facing)
+    haze(canvas, pixels, distance)
+    window = canvas.pixels[top:bottom, left:right]
+    shadow = cv2.blur(mask, (reach, reach), anchor=(reach // 2, reach - 1))
+    window *= (1 - shadow * np.float32(0.5 / 255))[..., None]
+    blend(window, pixels, mask * np.float32(1 / 255))
 
 
 def flowers(
