@@ -17,7 +17,7 @@ from aga_lightning.augment.base import Image, Mask, Part
 Edge = Literal["hard", "feathered"]
 Vector = npt.NDArray[np.float64]
 
-_KERNEL_REACH = 4  # pixels that the widest interpolation kernel (Lanczos) reads beyond a sample
+_KERNEL_REACH = 3  # pixels beyond the outline that an interpolation kernel gives weight to
 _LIGHT_RANGE = np.array([30.0, 10.0, 10.0])  # of 255: how far light may move lightness and the two chroma axes
 _LANCZOS_AREA = 128 * 128  # up to here the sharpest kernel costs little, and marks are few pixels wide
 _DENSITY = 1.5  # samples per landing pixel before the final linear warp

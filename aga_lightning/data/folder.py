@@ -77,7 +77,7 @@ class ImageFolder(ImageDataset):
         """
         folder = self._folder_of(split)
         records = []
-        for name in self._classes_in(folder):
+        for name in self._classes_in(folder, Path(self.root)):
             images = find_images(folder / name, Path(self.root))
             if split == "train" and not images:
                 raise DatasetError(f"{folder / name} holds no images: add some, or remove the folder")
@@ -97,7 +97,7 @@ class ImageFolder(ImageDataset):
         return {name: self._ood_set(Path(folder)) for name, folder in (self.ood or {}).items()}
 
     def _ood_set(self, folder: Path) -> list[ImageRecord]:
-        names = self._classes_in(folder)
+        names = self._classes_in(folder, folder)
         records = [self._record(path, name) for name in names for path in find_images(folder / name, folder)]
         if not records:
             raise DatasetError(
@@ -154,11 +154,11 @@ class ImageFolder(ImageDataset):
         check_link(folder, root.resolve())
         return folder
 
-    def _classes_in(self, folder: Path) -> list[str]:
+    def _classes_in(self, folder: Path, root: Path) -> list[str]:
         """The chosen classes that a folder has, in label order; a folder of an unknown name is an error."""
         if not folder.is_dir():
             raise DatasetError(f"{folder} is not a folder: check the path")
-        present = _class_folders(folder, folder if not folder.is_relative_to(self.root) else Path(self.root))
+        present = _class_folders(folder, root)
         for name in present:
             _check_known(name, self._folders, f"in {folder}")
         return [name for name in self.classes if name in present]

@@ -226,23 +226,30 @@ def test_a_large_image_within_the_limit_raises_no_warning(tmp_path):
     assert read_image(path).size == (10_000, 9_000)
 
 
-def test_warnings_work_as_before_after_reading_in_threads(tmp_path, colours):
+def test_warnings_work_as_before_after_reading_in_threads_that_overlap(tmp_path, colours, monkeypatch):
     path = tmp_path / "a.jpg"
     Image.fromarray(colours).save(path)
     before = list(warnings.filters)
+    second_is_in, first_is_out = threading.Event(), threading.Event()
+    opening = Image.open
 
-    def read_many():
-        for _ in range(30):
-            read_image(path)
+    def open_in_turn(file):
+        if threading.current_thread().name == "first":
+            assert second_is_in.wait(10)
+        else:
+            second_is_in.set()
+            assert first_is_out.wait(10)
+            warnings.warn("the first to leave must not switch warnings on for the second", stacklevel=1)
+        return opening(file)
 
-    threads = [threading.Thread(target=read_many) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    monkeypatch.setattr(Image, "open", open_in_turn)
+    first, second = (threading.Thread(target=read_image, args=(path,), name=name) for name in ("first", "second"))
+    first.start()
+    second.start()
+    first.join()
+    first_is_out.set()
+    second.join()
     assert warnings.filters == before
-    with pytest.warns(UserWarning, match="seen"):
-        warnings.warn("seen", stacklevel=1)
 
 
 def test_damaged_bytes_never_raise_anything_else(tmp_path, colours):
