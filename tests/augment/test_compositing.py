@@ -133,17 +133,29 @@ def test_area_scales_with_the_square_of_the_scale(scale, rotation, flip):
 
 @quick
 @given(scenes(), placements)
-def test_the_subject_stays_in_frame_and_no_larger_than_asked(scene, placement):
+def test_the_subject_lands_whole_and_no_larger_than_asked(scene, placement):
     image, mask, background = scene
-    assume(mask.sum() > 150)
     _, landed = merge(image, mask, background, placement)
-    # All that shrinks the subject beyond its scale is that it fits the frame: one side then fills it.
-    fills = (
-        np.ptp(np.flatnonzero(landed.any(0))) + 3 >= mask.shape[1]
-        or np.ptp(np.flatnonzero(landed.any(1))) + 3 >= mask.shape[0]
-    )
-    smallest = 0 if fills else 0.75 * placement.scale**2
-    assert smallest * mask.sum() <= landed.sum() <= 1.25 * placement.scale**2 * mask.sum() + 4 * math.sqrt(mask.sum())
+    area = mask.sum() * placement.scale**2
+    edged = np.pad(mask, 1).astype(int)
+    outline = sum(np.abs(np.diff(edged, axis=axis)).sum() for axis in (0, 1)) * placement.scale
+    assert landed.sum() <= area + outline + 4
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if placement.scale * math.hypot(np.ptp(rows) + 1, np.ptp(columns) + 1) <= min(mask.shape):  # fits however turned
+        assert landed.sum() >= area - outline - 4
+
+
+@pytest.mark.parametrize("rotation", [0.0, 30.0, 45.0, 90.0, -160.0])
+def test_a_subject_too_large_for_the_frame_is_shrunk_until_it_just_fits(rotation):
+    mask = np.zeros((120, 160), bool)
+    mask[10:110, 10:150] = True
+    blank = np.zeros((120, 160, 3), np.uint8)
+    _, landed = merge(blank, mask, blank, Placement(rotation=rotation, scale=3.0, shift=(0.3, -0.3)))
+    turn = math.radians(rotation)
+    across = 140 * abs(math.cos(turn)) + 100 * abs(math.sin(turn))
+    down = 140 * abs(math.sin(turn)) + 100 * abs(math.cos(turn))
+    scale = min(160 / across, 120 / down)
+    assert landed.sum() == pytest.approx(mask.sum() * scale**2, rel=0.03)
 
 
 @pytest.mark.parametrize("size", [64, 200])  # small images go through Lanczos, larger ones through the dense resize
