@@ -195,6 +195,25 @@ def test_class_weights_enter_the_loss(tmp_path):
     assert run.callback_metrics["train/loss"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
+def test_label_smoothing_enters_the_loss(tmp_path):
+    data = TinyData(batch_size=8)
+    model = classifier(label_smoothing=0.3, optimizer=partial(SGD, lr=0.0))
+    run = trainer(tmp_path, limit_val_batches=0)
+    run.fit(model, datamodule=data)
+    model.train()
+    nats = -model(data.images).log_softmax(1)
+    expected = 0.7 * nats[torch.arange(8), data.labels].mean() + 0.3 * nats.mean()
+    assert run.callback_metrics["train/loss"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("decay_norms", "decays"), [(True, [0.05]), (False, [0.05, 0.0])])
+def test_the_optimizer_decays_what_it_is_told_to(tmp_path, decay_norms, decays):
+    model = classifier(decay_norms=decay_norms, optimizer=partial(AdamW, lr=0.01, weight_decay=0.05))
+    run = trainer(tmp_path, limit_val_batches=0)
+    run.fit(model, datamodule=TinyData())
+    assert [group["weight_decay"] for group in run.optimizers[0].param_groups] == decays
+
+
 def test_class_weights_without_counts_is_an_error_with_the_remedy(tmp_path):
     with pytest.raises(ValueError, match=r"class_counts\(\); set class_weights to false"):
         trainer(tmp_path).fit(classifier(class_weights=True), TinyData().loader())

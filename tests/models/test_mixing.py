@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -60,3 +61,12 @@ def test_both_uses_both():
     mix = build_mixing("both", 4)
     whole = [set(mix(images(), LABELS)[0].unique().tolist()) <= set(range(1, 7)) for _ in range(20)]
     assert 4 < sum(whole) < 16
+
+
+@pytest.mark.parametrize(("mixing", "alpha"), [("mixup", 0.2), ("cutmix", 1.0)])
+def test_shares_are_drawn_as_torchvisions_recipe_does(mixing, alpha):
+    torch.manual_seed(0)
+    mix, one_class_each = build_mixing(mixing, 6), torch.arange(6)
+    larger = [mix(images(), one_class_each)[1].max().item() for _ in range(300)]
+    share = np.random.default_rng(0).beta(alpha, alpha, 100_000)
+    assert np.mean(larger) == pytest.approx(np.maximum(share, 1 - share).mean(), abs=0.03)
