@@ -1,0 +1,105 @@
+"""Step 1a without weights: the data set's own boxes, the centre of the picture, or what stands out from it."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from aga_lightning.augment.base import Detection, Detector, Sample
+from aga_lightning.augment.boxes import bounding_box, clamp
+from aga_lightning.augment.saliency import saliency
+
+
+class CentrePrior(Detector):
+    """Says that the subject fills the middle of the picture, as it does in most pictures of one thing.
+
+    Args:
+        margin: Share of the width and of the height that is left on each side, 0 to less than 0.5.
+        score: How much to trust such a box, 0..1.
+
+    Raises:
+        ValueError: If `margin` or `score` is out of range.
+    """
+
+    def __init__(self, margin: float = 0.03, score: float = 0.5) -> None:
+        if not 0 <= margin < 0.5:
+            raise ValueError(f"margin is {margin}; give a share of at least 0 and less than 0.5")
+        if not 0 <= score <= 1:
+            raise ValueError(f"score is {score}; give a number in 0..1")
+        self.margin = margin
+        self.score = score
+
+    def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
+        """One centred box a sample."""
+        return [[self._centred(sample)] for sample in samples]
+
+    def _centred(self, sample: Sample) -> Detection:
+        height, width = sample.image.shape[:2]
+        x, y = self.margin * width, self.margin * height
+        box = clamp((x, y, width - x, height - y), width, height)
+        return Detection(box or (0.0, 0.0, float(width), float(height)), self.score)
+
+
+class DatasetBoxes(Detector):
+    """Gives the box that the data set ships, and asks another detector where it ships none.
+
+    Args:
+        fallback: Asked about samples without a box of at least one pixel; without it they have no subject.
+    """
+
+    def __init__(self, fallback: Detector | None = None) -> None:
+        self.fallback = fallback
+
+    def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
+        """The box of each sample with score 1."""
+        found = [self._shipped(sample) for sample in samples]
+        if self.fallback is not None:
+            missing = [index for index, detections in enumerate(found) if not detections]
+            for index, detections in zip(missing, self.fallback.detect([samples[i] for i in missing]), strict=True):
+                found[index] = detections
+        return found
+
+    def _shipped(self, sample: Sample) -> list[Detection]:
+        height, width = sample.image.shape[:2]
+        box = clamp(sample.box, width, height) if sample.box is not None else None
+        return [Detection(box, 1.0)] if box is not None else []
+
+
+class SaliencyBox(Detector):
+    """Finds what stands out from the border of the picture (robust background detection, Zhu et al. 2014).
+
+    The salient region with the most saliency, weighted towards the centre, gives the box; the score is how much more
+    salient it is than the rest of the picture.
+
+    Args:
+        size: Longest side in pixels at which the picture is analysed.
+        regions: About how many superpixels to use.
+        centre: Standard deviation of the weight around the centre, in sides of the picture.
+    """
+
+    def __init__(self, size: int = 160, regions: int = 240, centre: float = 0.6) -> None:
+        self.size = size
+        self.regions = regions
+        self.centre = centre
+
+    def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
+        """At most one box a sample; none where nothing stands out."""
+        return [self._salient(sample) for sample in samples]
+
+    def _salient(self, sample: Sample) -> list[Detection]:
+        weighted = saliency(sample.image, self.size, self.regions)
+        height, width = weighted.shape
+        y = ((np.arange(height) + 0.5) / height - 0.5)[:, None]
+        x = (np.arange(width) + 0.5) / width - 0.5
+        weighted = weighted * np.exp(-(x**2 + y**2) / (2 * self.centre**2)).astype(np.float32)
+        if weighted.max() == 0:
+            return []
+        levels = np.round(weighted / weighted.max() * 255).astype(np.uint8)
+        threshold, high = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+        count, labels = cv2.connectedComponents(high)
+        excess = np.bincount(labels.ravel(), np.maximum(levels - threshold, 0).ravel(), count)[1:]
+        region = labels == 1 + int(excess.argmax())
+        box = bounding_box(region)
+        if box is None or region.all():
+            return []
+        return [Detection(box, float(np.clip(weighted[region].mean() - weighted[~region].mean(), 0, 1)))]

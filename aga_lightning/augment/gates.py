@@ -1,0 +1,120 @@
+"""Accept or reject what a stage has made, with the reason in words and numbers."""
+
+import cv2
+import numpy as np
+
+from aga_lightning.augment.base import Draft, Gate
+from aga_lightning.augment.boxes import components, mask_overlap
+from aga_lightning.augment.prompts import mentions
+from aga_lightning.augment.saliency import saliency
+
+
+class MaskSanity(Gate):
+    """Rejects subjects that are too small, too large, cut off by the border, in pieces or doubtful.
+
+    Args:
+        min_area: Smallest share of the picture that a subject may cover.
+        max_area: Largest share of the picture that a subject may cover.
+        max_border: Largest share of the picture's border that a subject may touch.
+        max_parts: Largest number of separate parts; specks under 1% of the subject do not count.
+        min_score: Smallest score of the subject.
+    """
+
+    stage = "subject"
+
+    def __init__(
+        self,
+        min_area: float = 0.02,
+        max_area: float = 0.65,
+        max_border: float = 0.15,
+        max_parts: int = 3,
+        min_score: float = 0.2,
+    ) -> None:
+        self.min_area = min_area
+        self.max_area = max_area
+        self.max_border = max_border
+        self.max_parts = max_parts
+        self.min_score = min_score
+
+    def objection(self, draft: Draft) -> str | None:
+        """What is wrong with the subject's mask; None where it may be used."""
+        if draft.subject is None or not draft.subject.mask.any():
+            return "no subject was found"
+        mask, score = draft.subject.mask, draft.subject.score
+        area = float(mask.mean())
+        border = float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
+        areas = components(mask)[1]
+        parts = sum(part >= 0.01 * sum(areas) for part in areas)
+        if area < self.min_area:
+            return f"the subject covers {area:.1%} of the picture, less than {self.min_area:.1%}"
+        if area > self.max_area:
+            return f"the subject covers {area:.1%} of the picture, more than {self.max_area:.1%}"
+        if border > self.max_border:
+            return f"the subject touches {border:.1%} of the picture's border, more than {self.max_border:.1%}"
+        if parts > self.max_parts:
+            return f"the subject is in {parts} parts, more than {self.max_parts}"
+        if score < self.min_score:
+            return f"the subject's score is {score:.2f}, less than {self.min_score:.2f}"
+        return None
+
+
+class SaliencyAgreement(Gate):
+    """Rejects subjects that are not what stands out from the picture's border (Zhu et al. 2014): for unboxed photos.
+
+    Where the box was found without knowing what it is to hold, two methods that see the same thing are more often
+    right than one. Leave it out where boxes are given: a subject need not be salient.
+
+    Args:
+        min_overlap: Smallest intersection over union of the mask and the salient region.
+    """
+
+    stage = "subject"
+
+    def __init__(self, min_overlap: float = 0.5) -> None:
+        self.min_overlap = min_overlap
+
+    def objection(self, draft: Draft) -> str | None:
+        """That mask and salient region differ; None where they agree."""
+        if draft.subject is None:
+            return "no subject was found"
+        levels = np.round(saliency(draft.sample.image) * 255).astype(np.uint8)
+        _, salient = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+        overlap = mask_overlap(draft.subject.mask, salient > 0)
+        if overlap < self.min_overlap:
+            return f"the subject and the salient region overlap by {overlap:.2f}, less than {self.min_overlap:.2f}"
+        return None
+
+
+class AvoidedWords(Gate):
+    """Rejects captions that name what the background must not contain (section 4.2 of the paper)."""
+
+    stage = "caption"
+
+    def objection(self, draft: Draft) -> str | None:
+        """The word that the caption should have avoided; None where there is none."""
+        if draft.caption is None:
+            return None
+        word = mentions(draft.caption.text, draft.caption.prompt.avoid)
+        return None if word is None else f'the caption mentions "{word}": {draft.caption.text!r}'
+
+
+class BlankBackground(Gate):
+    """Rejects backgrounds that are nearly one colour, such as the black image of a tripped safety checker.
+
+    Args:
+        min_contrast: Smallest standard deviation of the pixels about the mean colour, in levels of 0..255.
+    """
+
+    stage = "background"
+
+    def __init__(self, min_contrast: float = 4.0) -> None:
+        self.min_contrast = min_contrast
+
+    def objection(self, draft: Draft) -> str | None:
+        """That the background is blank; None where it is not."""
+        if draft.background is None:
+            return None
+        contrast = float(np.sqrt(draft.background.reshape(-1, 3).var(0).mean()))
+        if contrast < self.min_contrast:
+            return f"the background is nearly blank: contrast {contrast:.1f}, less than {self.min_contrast:.1f}"
+        return None
