@@ -21,7 +21,7 @@ class CentrePrior(Detector):
         ValueError: If `margin` or `score` is out of range.
     """
 
-    def __init__(self, margin: float = 0.03, score: float = 0.5) -> None:
+    def __init__(self, margin: float = 0.12, score: float = 0.5) -> None:
         if not 0 <= margin < 0.5:
             raise ValueError(f"margin is {margin}; give a share of at least 0 and less than 0.5")
         if not 0 <= score <= 1:
