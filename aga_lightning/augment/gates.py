@@ -28,7 +28,7 @@ class MaskSanity(Gate):
         max_area: float = 0.65,
         max_border: float = 0.15,
         max_parts: int = 3,
-        min_score: float = 0.2,
+        min_score: float = 0.35,
     ) -> None:
         self.min_area = min_area
         self.max_area = max_area
@@ -70,7 +70,7 @@ class SaliencyAgreement(Gate):
 
     stage = "subject"
 
-    def __init__(self, min_overlap: float = 0.5) -> None:
+    def __init__(self, min_overlap: float = 0.6) -> None:
         self.min_overlap = min_overlap
 
     def objection(self, draft: Draft) -> str | None:
