@@ -6,6 +6,7 @@ from itertools import groupby
 import cv2
 import numpy as np
 
+from aga_lightning.augment.backgrounds.procedural import ProceduralScenes
 from aga_lightning.augment.base import (
     Augmented,
     Augmenter,
@@ -27,12 +28,11 @@ from aga_lightning.augment.base import (
     SubjectSource,
     seed_from,
 )
-from aga_lightning.augment.backgrounds.procedural import ProceduralScenes
 from aga_lightning.augment.captioners import TemplateCaptioner
 from aga_lightning.augment.codec import decode_mask, decode_rgb, encode_jpeg, encode_mask
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors import CentrePrior
-from aga_lightning.augment.fingerprint import describe, fingerprint
+from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates import AvoidedWords, MaskSanity
 from aga_lightning.augment.prompts import PromptEngine, avoid_words
 from aga_lightning.augment.samples import load_sample
@@ -114,6 +114,8 @@ class AGA(Augmenter):
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request before the background of another, with a fresh placement."""
         sample, subject = self.subject(request.record, cache)
+        if objection := self._objection_to_subject(sample, subject):
+            return Rejected(request, objection)
         other = load_sample(background.record, cache.digest(background.record.path), self.max_side)
         scene = self.scene(background, other, cache)
         painted = _cover(self.paint(scene, cache), sample.image)
@@ -122,14 +124,13 @@ class AGA(Augmenter):
     def isolate(self, sample: Sample, cache: StageCache) -> Subject | None:
         """Step 1: a box, then a mask in it. None where there is no box, or nothing in it."""
         record = sample.record
-        own_mask = None if record.mask_path is None else cache.digest(record.mask_path)
         key = fingerprint(
             "subject",
             sample.digest,
             self.max_side,
             record.superclass,
             sample.box,
-            own_mask,
+            _mask_digest(record, cache),
             self.detector,
             self.segmenter,
         )
@@ -150,7 +151,7 @@ class AGA(Augmenter):
         prompt = self.prompts.prompt(seed_from(seed, "prompt"), self._avoid)
         caption_seed = seed_from(seed, "caption")
         key = fingerprint(
-            "caption", self.captioner, prompt.instruction, prompt.spatial, prompt.temporal, self._avoid, caption_seed
+            "caption", self.captioner, prompt.instruction, prompt.spatial, prompt.temporal, prompt.avoid, caption_seed
         )
         found = cache.load("captions", key)
         if found is None:
@@ -176,8 +177,16 @@ class AGA(Augmenter):
         source = scene.source if self.painter.borrows else ""
         prompt = scene.caption.prompt
         key = fingerprint(
-            "background", self.painter, scene.caption.text, prompt.spatial, prompt.temporal, scene.size, scene.seed, source, self._borrowed
-        )  # fmt: skip
+            "background",
+            self.painter,
+            scene.caption.text,
+            prompt.spatial,
+            prompt.temporal,
+            scene.size,
+            scene.seed,
+            source,
+            self._borrowed,
+        )
         found = cache.load("backgrounds", key)
         if found is None:
             data = encode_jpeg(self.painter.paint([scene])[0])
@@ -205,10 +214,7 @@ class AGA(Augmenter):
     def _one(
         self, request: Request, sample: Sample, subject: Subject | None, cache: StageCache
     ) -> Augmented | Rejected:
-        draft = Draft(sample, subject)
-        if subject is None:
-            return Rejected(request, f"no {sample.record.superclass} could be isolated")
-        if objection := self._objection("subject", draft):
+        if objection := self._objection_to_subject(sample, subject):
             return Rejected(request, objection)
         scene = self.scene(request, sample, cache)
         draft = Draft(sample, subject, scene.caption)
@@ -222,8 +228,7 @@ class AGA(Augmenter):
     def _merge(self, request: Request, draft: Draft, seed: int) -> Augmented | Rejected:
         """Step 3b: move the subject and paste it."""
         subject, caption, background = draft.subject, draft.caption, draft.background
-        if subject is None or caption is None or background is None:
-            return Rejected(request, f"no {draft.sample.record.superclass} could be isolated")
+        assert subject is not None and caption is not None and background is not None  # the steps before have passed
         placement = self.merging.draw(np.random.default_rng(seed))
         image, _ = self.merging.merge(draft.sample.image, subject.mask, background, placement)
         if objection := self._objection("image", Draft(draft.sample, subject, caption, background, image)):
@@ -236,6 +241,11 @@ class AGA(Augmenter):
             "score": round(subject.score, 4),
         }
         return Augmented(request, image, facts)
+
+    def _objection_to_subject(self, sample: Sample, subject: Subject | None) -> str | None:
+        if subject is None:
+            return f"no {sample.record.superclass} could be isolated"
+        return self._objection("subject", Draft(sample, subject))
 
     def _objection(self, stage: str, draft: Draft) -> str | None:
         objections = (gate.objection(draft) for gate in self.gates if gate.stage == stage)
@@ -252,10 +262,18 @@ class _TrainingSubjects(SubjectSource):
         return len(self._records)
 
     def digest(self) -> str:
-        return fingerprint([self._cache.digest(record.path) for record in self._records], describe(self._aga.detector))
+        sources = [
+            (self._cache.digest(record.path), record.superclass, record.box, _mask_digest(record, self._cache))
+            for record in self._records
+        ]
+        return fingerprint(sources, self._aga.max_side, self._aga.detector, self._aga.segmenter)
 
     def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
         return self._aga.subject(self._records[index], self._cache)
+
+
+def _mask_digest(record: ImageRecord, cache: StageCache) -> str | None:
+    return None if record.mask_path is None else cache.digest(record.mask_path)
 
 
 def _cover(background: Image, image: Image) -> Image:

@@ -201,14 +201,20 @@ class StageCache(ABC):
         """Hexadecimal SHA-256 of a file's bytes."""
 
 
+def _accelerated(value: object) -> bool:
+    """Whether a part, a part of it, or a part in a list needs an accelerator."""
+    if isinstance(value, Part):
+        return value.needs_accelerator or any(_accelerated(setting) for setting in vars(value).values())
+    return isinstance(value, list | tuple) and any(_accelerated(item) for item in value)
+
+
 class Augmenter(Part):
     """(image, class) -> the same subject in another image. AGA is one; each rival is another."""
 
     @property
     def accelerated(self) -> bool:
         """Whether a part runs on an accelerator, and so in the main process rather than in the loader's workers."""
-        parts = (value for value in vars(self).values() if isinstance(value, Part))
-        return any(part.needs_accelerator for part in parts)
+        return _accelerated(self)
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Learn what the method needs from the training images, and from no others."""

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from aga_lightning.augment.base import Image, ImageRecord, Mask, Sample
+from aga_lightning.augment.base import Image, Mask, Sample
+from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.images import ImageReadError, read_image
 
 
@@ -47,4 +48,4 @@ def _read_mask(record: ImageRecord, source_size: tuple[int, int], size: tuple[in
     mask = (pixels.max(axis=2) > 0).astype(np.float32)
     if source_size == size:
         return mask > 0
-    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) >= 0.5)
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) >= 0.5, np.bool_)
