@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from aga_lightning.augment.base import Draft, Gate
+from aga_lightning.augment.base import Draft, Gate, Mask
 from aga_lightning.augment.boxes import components, mask_overlap
 from aga_lightning.augment.prompts import mentions
 from aga_lightning.augment.saliency import saliency
@@ -18,6 +18,7 @@ class MaskSanity(Gate):
         max_border: Largest share of the picture's border that a subject may touch.
         max_parts: Largest number of separate parts; specks under 1% of the subject do not count.
         min_score: Smallest score of the subject.
+        allow_spanning: Accept subjects that touch opposite sides of the picture; most are bands of landscape.
     """
 
     stage = "subject"
@@ -28,13 +29,15 @@ class MaskSanity(Gate):
         max_area: float = 0.65,
         max_border: float = 0.15,
         max_parts: int = 3,
-        min_score: float = 0.35,
+        min_score: float = 0.2,
+        allow_spanning: bool = False,
     ) -> None:
         self.min_area = min_area
         self.max_area = max_area
         self.max_border = max_border
         self.max_parts = max_parts
         self.min_score = min_score
+        self.allow_spanning = allow_spanning
 
     def objection(self, draft: Draft) -> str | None:
         """What is wrong with the subject's mask; None where it may be used."""
@@ -42,7 +45,8 @@ class MaskSanity(Gate):
             return "no subject was found"
         mask, score = draft.subject.mask, draft.subject.score
         area = float(mask.mean())
-        border = float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
+        left, top, right, bottom = _contacts(mask)
+        border = float(np.concatenate([left, top, right, bottom]).mean())
         areas = components(mask)[1]
         parts = sum(part >= 0.01 * sum(areas) for part in areas)
         if area < self.min_area:
@@ -51,11 +55,25 @@ class MaskSanity(Gate):
             return f"the subject covers {area:.1%} of the picture, more than {self.max_area:.1%}"
         if border > self.max_border:
             return f"the subject touches {border:.1%} of the picture's border, more than {self.max_border:.1%}"
+        across, down = left.any() and right.any(), top.any() and bottom.any()
+        if (across or down) and not self.allow_spanning:
+            sides = "from the left to the right" if across else "from the top to the bottom"
+            return f"the subject reaches {sides} edge of the picture"
         if parts > self.max_parts:
             return f"the subject is in {parts} parts, more than {self.max_parts}"
         if score < self.min_score:
             return f"the subject's score is {score:.2f}, less than {self.min_score:.2f}"
         return None
+
+
+def _contacts(mask: Mask) -> tuple[Mask, Mask, Mask, Mask]:
+    """Where a mask comes within 1% of the left, top, right and bottom edge; cuts often stop just short of it."""
+    height, width = mask.shape
+    x, y = max(1, round(0.01 * width)), max(1, round(0.01 * height))
+    left, top, right, bottom = (
+        np.max(strip, axis) for strip, axis in ((mask[:, :x], 1), (mask[:y], 0), (mask[:, -x:], 1), (mask[-y:], 0))
+    )
+    return left, top, right, bottom
 
 
 class SaliencyAgreement(Gate):
@@ -100,6 +118,8 @@ class AvoidedWords(Gate):
 
 class BlankBackground(Gate):
     """Rejects backgrounds that are nearly one colour, such as the black image of a tripped safety checker.
+
+    Not for painters that are meant to paint one colour (FlatColour).
 
     Args:
         min_contrast: Smallest standard deviation of the pixels about the mean colour, in levels of 0..255.

@@ -37,9 +37,24 @@ def test_each_objection_names_the_number():
     assert "score is 0.10" in gate.objection(draft(square(30, 30, 70, 70), 0.1))
 
 
+def test_bands_of_landscape_are_refused_unless_allowed():
+    band = square(40, 0, 55, 100)
+    assert "from the left to the right edge" in MaskSanity().objection(draft(band))
+    assert "from the top to the bottom edge" in MaskSanity().objection(draft(band.T))
+    assert MaskSanity(allow_spanning=True).objection(draft(band)) is None
+
+
+def test_stopping_just_short_of_the_border_counts_as_touching_it():
+    short = np.zeros((300, 300), bool)
+    short[120:160, 2:298] = True
+    assert "from the left to the right edge" in MaskSanity().objection(draft(short))
+    short[:, :5] = short[:, -5:] = False
+    assert MaskSanity().objection(draft(short)) is None
+
+
 def test_specks_are_no_parts():
     mask = square(30, 30, 70, 70)
-    mask[::9, 5] = True
+    mask[3:95:9, 5] = True
     assert MaskSanity().objection(draft(mask)) is None
 
 

@@ -28,7 +28,7 @@ class DonorPhotos(BackgroundGenerator):
 
     borrows = True
 
-    def __init__(self, margin: float = 0.1, max_hole: float = 0.45, min_crop: float = 0.6, attempts: int = 50) -> None:
+    def __init__(self, margin: float = 0.12, max_hole: float = 0.45, min_crop: float = 0.6, attempts: int = 50) -> None:
         if not 0 < min_crop <= 1:
             raise ValueError(f"min_crop is {min_crop}; give a share above 0, at most 1")
         if not 0 < max_hole < 1:
@@ -136,12 +136,14 @@ def _grain(image: npt.NDArray[np.float32], hole: Mask, rng: np.random.Generator)
     # Blurring over known pixels only, so that no trace of the subject is in what is called grain.
     smooth = cv2.GaussianBlur(image * known[..., None], (0, 0), spread) / weight
     fine = (image - smooth) * known[..., None]
+    # What the mask missed lies near the hole; copied as grain it would be a beak or a tail several times over.
+    unfit = widen(hole, 0.1)
     grain, empty = np.zeros_like(image), hole.copy()
     for _ in range(12):
         # Mostly sideways: what lies at one height has one distance, hence one scale of texture.
         step = int(height * rng.uniform(-0.12, 0.12)), int(rng.integers(width))
         way = -1 if rng.integers(2) else 1
-        new = empty & ~np.roll(hole[:, ::way], step, (0, 1))
+        new = empty & ~np.roll(unfit[:, ::way], step, (0, 1))
         grain[new] = np.roll(fine[:, ::way], step, (0, 1))[new]
         empty &= ~new
     return grain
