@@ -83,8 +83,9 @@ def isolate(case: Case, detector: Detector, segmenter: Segmenter, gates: Sequenc
     if subject is None:
         return Result(0, 0, 0, 0, accepted)
     found, truth = subject.mask & ~case.ignored, case.truth & ~case.ignored
-    hits = np.count_nonzero(found & truth)
-    precision, recall = hits / max(1, np.count_nonzero(found)), hits / max(1, np.count_nonzero(truth))
+    hits = int(np.count_nonzero(found & truth))
+    precision = hits / max(1, int(np.count_nonzero(found)))
+    recall = hits / max(1, int(np.count_nonzero(truth)))
     return Result(mask_overlap(found, truth), precision, recall, subject.score, accepted)
 
 
