@@ -1,0 +1,237 @@
+"""The frame of the house, read from the files themselves: nothing of ours is imported here."""
+
+import ast
+import graphlib
+import importlib.util
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
+
+# Where the packages stand on disk. Python finds the last two through links, which a search does not follow.
+LINKS = {"aga_lightning/callbacks": "../callbacks", "aga_lightning/explain": "../explain"}
+PACKAGES = {
+    "aga_lightning": ROOT / "aga_lightning",
+    "aga_lightning.callbacks": ROOT / "callbacks",
+    "aga_lightning.explain": ROOT / "explain",
+}
+
+# A name places the module, and everything inside it where it is a folder.
+FLOORS = {
+    5: "__main__ cli parsing",
+    4: "callbacks report results study trainer",
+    3: "augment.generation data.datamodule data.loading models",
+    2: "augment.aga augment.collection augment.rivals augment.store",
+    1: """augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec augment.compositing
+          augment.detectors augment.fingerprint augment.gates augment.prompts augment.saliency augment.samples
+          augment.segmenters
+          data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
+          explain""",
+    0: "augment.base data.base data.images",
+}
+FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
+
+# All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
+NEIGHBOURS = {
+    "augment": {"data.base", "data.images"},
+    "data": {"augment.base", "augment.collection", "augment.store"},
+    "explain": set(),
+    "models": set(),
+}
+
+# Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.
+HEAVY = "accelerate diffusers gptqmodel groundingdino matplotlib.pyplot segment_anything transformers".split()
+
+# Tests of the whole, which mirror no source file.
+WHOLE = {
+    "test_configs.py": "makes every part that a file of configs/ names",
+    "test_layout.py": "reads every file",
+    "test_packaging.py": "builds and installs the package",
+}
+# Source files without a test file of their name.
+UNMIRRORED = {"__main__.py": "one call, which test_packaging.py and test_cli.py make as users do"}
+
+LONGEST = 350
+
+
+def module_name(package, inside):
+    parts = [*package.split("."), *inside.with_suffix("").parts]
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {
+    module_name(package, path.relative_to(folder)): path
+    for package, folder in PACKAGES.items()
+    for path in sorted(folder.rglob("*.py"))
+}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in MODULES.items()}
+
+
+def is_package(module):
+    return MODULES[module].name == "__init__.py"
+
+
+def within(name, place):
+    return name == place or name.startswith(f"{place}.")
+
+
+def asked(nodes, module):
+    """What the import statements among `nodes` ask for, by absolute names; `from a import b` asks for a and a.b."""
+    package = module if is_package(module) else module.rpartition(".")[0]
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield from (source, *(f"{source}.{alias.name}" for alias in node.names))
+
+
+def imports_of(module):
+    """The modules of ours that a module imports, also inside functions; not the packages on the way to them."""
+    names = {name for name in asked(ast.walk(TREES[module]), module) if name in MODULES}
+    return {name for name in names if not any(name != other and within(other, name) for other in names)}
+
+
+def run_at_import(node):
+    """All nodes but the bodies of functions and what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        if not typing_only and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield child
+            yield from run_at_import(child)
+
+
+def floor_of(module):
+    """The floor of the longest name of the table that holds the module; None where it has no place."""
+    places = [place for place in FLOOR_OF if within(module, place)]
+    return FLOOR_OF[max(places, key=len)] if places else None
+
+
+def room_of(module):
+    """The folder below aga_lightning that a module lives in; "" for the files beside those folders."""
+    room = module.split(".")[1:2]
+    return room[0] if room and is_package(f"aga_lightning.{room[0]}") else ""
+
+
+def knows(room, module):
+    return any(within(module, f"aga_lightning.{neighbour}") for neighbour in NEIGHBOURS[room])
+
+
+# Folders whose files are placed one by one: their own `__init__` runs before each of those files.
+ENTRANCES = {module for module in MODULES if is_package(module) and floor_of(module) is None}
+IMPORTS = {module: imports_of(module) - ENTRANCES for module in MODULES}
+
+
+def complain(complaints):
+    complaints = sorted(complaints)
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
+def test_the_search_sees_imports_of_every_form():
+    assert {"", "augment", "callbacks", "data", "explain", "models"} == {room_of(module) for module in MODULES}
+    statements = ast.parse(
+        "import aga_lightning.a\nfrom aga_lightning import b\nfrom . import c\nfrom ..data.d import e\n"
+        "def later(): import f"
+    )
+    names = set(asked(ast.walk(statements), "aga_lightning.augment.base"))
+    assert names >= {"aga_lightning.a", "aga_lightning.b", "aga_lightning.augment.c", "aga_lightning.data.d", "f"}
+    assert "f" not in set(asked(run_at_import(statements), "aga_lightning.augment.base"))
+
+
+def test_every_module_has_a_floor():
+    unplaced = [module for module in MODULES if floor_of(module) is None and module not in ENTRANCES]
+    complain(f"{module}: give it a floor in tests/test_layout.py" for module in unplaced)
+
+
+def test_folders_whose_files_are_placed_one_by_one_import_nothing_themselves():
+    complain(f"{module} imports {name}" for module in ENTRANCES for name in imports_of(module))
+
+
+def test_imports_point_down():
+    pairs = [(module, name) for module in MODULES for name in IMPORTS[module]]
+    placed = [(module, name) for module, name in pairs if None not in (floor_of(module), floor_of(name))]
+    complain(f"{module} looks up to {name}" for module, name in placed if floor_of(name) > floor_of(module))
+
+
+def test_rooms_meet_only_where_they_need_each_other():
+    met = [(module, name) for module in MODULES for name in IMPORTS[module] if room_of(module) != room_of(name)]
+    for module, name in met:
+        if room_of(module) not in NEIGHBOURS:
+            assert floor_of(name) != floor_of(module), f"{module} and {name} share a floor, not a room"
+    guarded = [(module, name) for module, name in met if room_of(module) in NEIGHBOURS]
+    complain(f"{module} must not know {name}" for module, name in guarded if not knows(room_of(module), name))
+
+
+def test_imports_run_in_no_circle():
+    graphlib.TopologicalSorter(IMPORTS).prepare()
+
+
+def test_heavy_packages_are_imported_where_they_are_used():
+    early = [(module, name) for module, tree in TREES.items() for name in asked(run_at_import(tree), module)]
+    banned = {module: [*HEAVY, "torch"] if is_package(module) else HEAVY for module in MODULES}
+    heavy = [(module, name) for module, name in early if any(within(name, package) for package in banned[module])]
+    complain(f"{module} imports {name} at its top: do it in the method that uses it" for module, name in heavy)
+
+
+def test_the_packages_of_pyproject_are_the_folders_on_disk():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packages = {module for module in MODULES if is_package(module)}
+    folders = {module if is_package(module) else module.rpartition(".")[0] for module in MODULES}
+    assert folders == packages, "a folder lacks its __init__.py"
+    assert set(settings["packages"]) == {*packages, "aga_lightning.configs"}
+    for package, folder in settings["package-dir"].items():
+        assert (ROOT / folder).resolve() == PACKAGES.get(package, ROOT / "configs")
+
+
+def test_the_two_links_lead_to_the_rooms_at_the_top():
+    listing = subprocess.run(["git", "ls-files", "--stage", *LINKS], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode != 0:
+        pytest.skip("not a git checkout, and archives may leave links out")
+    modes = {line.split("\t")[1]: line.split()[0] for line in listing.stdout.splitlines()}
+    assert modes == dict.fromkeys(LINKS, "120000"), "the links are not committed as links"
+    for link, target in LINKS.items():
+        content = subprocess.run(["git", "show", f":{link}"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert content.stdout == target
+
+
+def mirrored(test):
+    """The source file that tests/x/test_y.py is about, as a path inside the package: x/y.py."""
+    return test.relative_to(TESTS).with_name(test.name.removeprefix("test_"))
+
+
+def inside(module):
+    """A module's path inside the package, to which callbacks and explain belong."""
+    path = Path(*module.split(".")[1:])
+    return path / "__init__.py" if is_package(module) else path.with_suffix(".py")
+
+
+TEST_FILES = [path for path in sorted(TESTS.rglob("test_*.py")) if path.relative_to(TESTS).as_posix() not in WHOLE]
+
+
+def test_every_test_file_mirrors_a_source_file():
+    sources = {inside(module) for module in MODULES}
+    strays = [test.relative_to(ROOT) for test in TEST_FILES if mirrored(test) not in sources]
+    complain(f"{test}: move the test when you move the code" for test in strays)
+
+
+def test_every_source_file_with_code_has_a_test_file_of_its_name():
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    coded = [module for module, tree in TREES.items() if any(isinstance(node, definitions) for node in ast.walk(tree))]
+    sources = {inside(module) for module in coded} - {Path(name) for name in UNMIRRORED}
+    missing = sources - {mirrored(test) for test in TEST_FILES}
+    complain(f"write tests/{source.with_name(f'test_{source.name}').as_posix()}" for source in missing)
+
+
+def test_no_folder_of_tests_is_a_package():
+    assert not list(TESTS.rglob("__init__.py"))
+
+
+def test_no_file_outgrows_a_sitting():
+    folders = (*PACKAGES.values(), TESTS, ROOT / "benchmarks")
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for f in folders for path in f.rglob("*.py")}
+    long = {path.relative_to(ROOT): count for path, count in lengths.items() if count > LONGEST}
+    complain(f"{path} has {count} lines: split it by what it holds" for path, count in long.items())
