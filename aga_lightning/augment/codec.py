@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from aga_lightning.augment.base import Image, Mask
 
@@ -14,11 +15,12 @@ def encode_jpeg(image: Image, quality: int = 95) -> bytes:
 
 
 def decode_rgb(data: bytes) -> Image:
-    """The RGB pixels of a file this module has written."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError("not an image")
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    """The RGB pixels of a file this module has written.
+
+    Raises:
+        ValueError: If the bytes are no image.
+    """
+    return np.asarray(cv2.cvtColor(_decode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -27,11 +29,19 @@ def encode_mask(mask: Mask) -> bytes:
 
 
 def decode_mask(data: bytes) -> Mask:
-    """The mask in a PNG this module has written."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    """The mask in a PNG this module has written.
+
+    Raises:
+        ValueError: If the bytes are no image.
+    """
+    return np.asarray(_decode(data, cv2.IMREAD_GRAYSCALE) >= 128)
+
+
+def _decode(data: bytes, mode: int) -> npt.NDArray[np.uint8]:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None  # OpenCV takes no empty buffer
     if pixels is None:
         raise ValueError("not an image")
-    return np.asarray(pixels >= 128)
+    return np.asarray(pixels, np.uint8)
 
 
 def _encode(suffix: str, pixels: np.ndarray, options: list[int]) -> bytes:

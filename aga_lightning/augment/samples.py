@@ -1,7 +1,11 @@
 """Turn a record into the sample that the parts see."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps
 
 from aga_lightning.augment.base import Image, Mask, Sample
 from aga_lightning.data.base import ImageRecord
@@ -10,6 +14,10 @@ from aga_lightning.data.images import ImageReadError, read_image
 
 def load_sample(record: ImageRecord, digest: str, max_side: int) -> Sample:
     """Read a record's image, box and mask at the working size.
+
+    The box and the mask refer to the image as it is seen, turned upright by its EXIF orientation. Any label but zero
+    is subject in the mask: the index in a palette file, at least one channel in a coloured one; fully transparent
+    pixels are not subject.
 
     Args:
         record: What to read.
@@ -27,25 +35,48 @@ def load_sample(record: ImageRecord, digest: str, max_side: int) -> Sample:
     if box is not None and scale < 1:
         x, y = size[0] / width, size[1] / height
         box = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
-    mask = None if record.mask_path is None else _read_mask(record, (width, height), size)
-    return Sample(_resize(image, size), record, digest, box, mask)
+    mask = None
+    if record.mask_path is not None:
+        mask = _shrink_mask(_read_mask(record.mask_path, record.path, (width, height)), size)
+    return Sample(_shrink(image, size), record, digest, box, mask)
 
 
-def _resize(image: Image, size: tuple[int, int]) -> Image:
+def _shrink(image: Image, size: tuple[int, int]) -> Image:
     if (image.shape[1], image.shape[0]) == size:
         return image
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _read_mask(record: ImageRecord, source_size: tuple[int, int], size: tuple[int, int]) -> Mask:
-    assert record.mask_path is not None
-    pixels = np.asarray(read_image(record.mask_path))
-    if (pixels.shape[1], pixels.shape[0]) != source_size:
+def _shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    if (mask.shape[1], mask.shape[0]) == size:
+        return mask
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5)
+
+
+def _read_mask(path: Path, image_path: Path, size: tuple[int, int]) -> Mask:
+    """Where a label file is not zero; its values are taken as they are, since labels may be as small as 1 of 65535."""
+    try:
+        with PillowImage.open(path) as file:
+            file.load()
+            upright = ImageOps.exif_transpose(file)
+            values = np.asarray(upright)
+            bands = upright.getbands()
+    except MemoryError:
+        raise
+    except FileNotFoundError as error:
         raise ImageReadError(
-            f"{record.mask_path}: the mask has {pixels.shape[1]} x {pixels.shape[0]} pixels but its image "
-            f"{record.path} has {source_size[0]} x {source_size[1]}; give them the same size"
+            f"{path}, the mask of {image_path}, does not exist: copy the masks completely, or name none"
+        ) from error
+    except Exception as error:  # decoders raise nearly anything on damaged bytes
+        raise ImageReadError(
+            f"{path}, the mask of {image_path}, cannot be read ({error}): make it again as PNG or TIFF, or name none"
+        ) from error
+    if upright.size != size:
+        raise ImageReadError(
+            f"{path}: the mask has {upright.width} x {upright.height} pixels but its image {image_path} has "
+            f"{size[0]} x {size[1]} when upright; give them the same size"
         )
-    mask = (pixels.max(axis=2) > 0).astype(np.float32)
-    if source_size == size:
-        return mask > 0
-    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) >= 0.5, np.bool_)
+    channels = np.atleast_3d(values)
+    if bands[-1] == "A":
+        return np.asarray(channels[..., :-1].any(axis=2) & (channels[..., -1] > 0))
+    return np.asarray(channels.any(axis=2))
