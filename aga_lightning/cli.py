@@ -9,10 +9,10 @@
 Any setting can be changed behind the configuration: `--data.degree 2 --model.backbone resnet50`.
 """
 
-from pathlib import Path
-from typing import Any, NoReturn
+import sys
+import warnings
+from typing import Any
 
-from jsonargparse import ActionConfigFile
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -24,39 +24,27 @@ import aga_lightning.callbacks.augmentation_gallery
 import aga_lightning.callbacks.prediction_writer
 import aga_lightning.data.fieldguide
 import aga_lightning.data.folder  # noqa: F401
+from aga_lightning.augment.store import StoreError
+from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.images import ImageReadError
 from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.models.weights import WeightsError
+from aga_lightning.parsing import FindConfig, OneLineErrorParser
 from aga_lightning.results import report_results
 from aga_lightning.trainer import AgaTrainer
 
-CONFIGS = Path(__file__).parent / "configs"
-_CONFIGS_OF_A_CHECKOUT = Path(__file__).parents[1] / "configs"
+EXPECTED_ERRORS = (DatasetError, ImageReadError, StoreError, WeightsError)
+"""Errors that a user can mend; told in a line, without a traceback."""
 
-
-class FindConfig(ActionConfigFile):
-    """Look a configuration up in the working directory, then among those of the package."""
-
-    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401 jsonargparse's types
-        """Parse the configuration that was found."""
-        super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
-
-
-def find_config(name: str) -> str:
-    """The path of a configuration; the name as it is where none is found, so that the parser reports it."""
-    candidates = (Path(name), CONFIGS / name, _CONFIGS_OF_A_CHECKOUT / name)
-    return next((str(path) for path in candidates if path.is_file()), name)
-
-
-class AgaArgumentParser(LightningArgumentParser):
-    """Lightning's parser, with errors of one line."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Say what is wrong in a line, and end with exit status 2."""
-        super().error(message, ex)
+# Lightning calling what torch has renamed, and warning of the folder that this command line has just made.
+_NOT_THE_USERS = (r"`isinstance\(treespec, LeafSpec\)`", "Experiment logs directory .* exists and is not empty")
 
 
 class AgaCLI(LightningCLI):
     """Lightning's command line with the verb `augment`; `fit` augments first and judges at the end."""
+
+    trainer: AgaTrainer
 
     def __init__(self, args: list[str] | None = None) -> None:
         super().__init__(
@@ -76,7 +64,7 @@ class AgaCLI(LightningCLI):
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's
         """A parser that finds configurations by name."""
-        parser = AgaArgumentParser(**kwargs)
+        parser = OneLineErrorParser(**kwargs)
         parser.add_argument("-c", "--config", action=FindConfig, help="A configuration, by path or packaged name.")
         return parser
 
@@ -100,7 +88,7 @@ class AgaCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Judge the best checkpoint in and out of distribution."""
-        if self.trainer.fast_dev_run:
+        if getattr(self.trainer, "fast_dev_run", False):
             return
         best = "best" if self.trainer.checkpoint_callback is not None else None
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
@@ -121,4 +109,9 @@ def run(args: list[str] | None = None) -> None:
     Args:
         args: The words after `python -m aga_lightning`; those of this process by default.
     """
-    AgaCLI(args)
+    for message in _NOT_THE_USERS:
+        warnings.filterwarnings("ignore", message=message)
+    try:
+        AgaCLI(args)
+    except EXPECTED_ERRORS as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -41,6 +41,7 @@ class AgaTrainer(Trainer):
         with self._without_callbacks(), warnings.catch_warnings():
             # A complete store leaves nothing to do, which Lightning takes for a mistake.
             warnings.filterwarnings("ignore", message="Total length of `DataLoader` across ranks is zero")
+            warnings.filterwarnings("ignore", message=".*does not have many workers")
             self.predict(filler, return_predictions=False)
         self.strategy.barrier("augment")
         collection = datamodule.collection
@@ -54,7 +55,7 @@ class AgaTrainer(Trainer):
     @contextmanager
     def _without_callbacks(self) -> Iterator[None]:
         """Hide the callbacks of training, which expect a classifier, while the store is filled."""
-        callbacks = self.callbacks
+        callbacks: list[Callback] = self.callbacks  # type: ignore[has-type] # Lightning leaves it untyped
         self.callbacks = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
         try:
             yield

@@ -75,10 +75,9 @@ class StoreFiller(LightningModule):
             worker_init_fn=_single_threaded,
         )
 
-    def predict_step(self, requests: Work) -> None:
-        """Make what the loader has left to do."""
-        if requests:
-            self.collection.make(requests)
+    def predict_step(self, requests: Work) -> int:
+        """Make what the loader has left to do; how much that was."""
+        return len(self.collection.make(requests))
 
 
 def _single_threaded(_: int) -> None:

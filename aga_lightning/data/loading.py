@@ -40,7 +40,7 @@ class StoredImages(AugmentedImages):
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Read the file."""
-        path = self.paths.get((pick.index, pick.variant))
+        path = self.paths.get((pick.record, pick.variant))
         return None if path is None else read_image(path)
 
 
@@ -56,7 +56,7 @@ class LazyImages(AugmentedImages):
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Read the file, made now if need be."""
-        request = Request(self.collection.records[pick.index], pick.variant, self.collection.seed)
+        request = Request(self.collection.records[pick.record], pick.variant, self.collection.seed)
         outcome = self.collection.find(request) or self.collection.make([request])[0]
         return None if outcome.path is None else read_image(outcome.path)
 
@@ -75,7 +75,7 @@ class RecombinedImages(AugmentedImages):
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Merge a subject and a background."""
-        request = Request(self.collection.records[pick.index], pick.variant, self.collection.seed)
+        request = Request(self.collection.records[pick.record], pick.variant, self.collection.seed)
         background = self.requests[seed_from(pick.seed, "background") % len(self.requests)]
         made = self.collection.augmenter.recombine(request, background, pick.seed, self.collection.store)
         return Image.fromarray(made.image) if isinstance(made, Augmented) else None
@@ -103,7 +103,7 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, pick: Pick) -> tuple[Tensor, int]:
         """Image (3, H, W) and label."""
-        record = self.records[pick.index]
+        record = self.records[pick.record]
         image = None
         if pick.variant != ORIGINAL and self.augmented is not None:
             image = self.augmented.image(pick)

@@ -17,12 +17,12 @@ class Pick(NamedTuple):
     """One training item.
 
     Args:
-        index: Which record.
+        record: Which record, by its place among them.
         variant: Which of its augmentations, `ORIGINAL` for the photo itself.
         seed: All that is random about how it is shown, so that the number of workers changes nothing.
     """
 
-    index: int
+    record: int
     variant: int
     seed: int
 

@@ -13,7 +13,7 @@ def sampler(originals=5, degree=2, policy=None, epoch=0, seed=0, length=None):
 
 
 def items(picks):
-    return Counter((pick.index, pick.variant) for pick in picks)
+    return Counter((pick.record, pick.variant) for pick in picks)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -44,14 +44,14 @@ def test_a_fixed_length_repeats_whole_passes(length, degree):
 def test_replacing_keeps_the_epoch_as_long_as_the_originals():
     drawn = list(sampler(400, 3, MixingPolicy(replace_probability=0.3)))
     assert len(drawn) == 400
-    assert sorted(pick.index for pick in drawn) == list(range(400))
+    assert sorted(pick.record for pick in drawn) == list(range(400))
     swapped = sum(pick.variant != ORIGINAL for pick in drawn)
     assert 80 < swapped < 160  # 120 +- 4.4 standard deviations
 
 
 def test_an_image_whose_augmentations_were_rejected_stays_itself():
     drawn = MixingSampler(3, [(1, 0), (1, 2)], MixingPolicy(replace_probability=1.0), lambda: 0, 0, length=300)
-    by_record = {index: {pick.variant for pick in drawn if pick.index == index} for index in range(3)}
+    by_record = {index: {pick.variant for pick in drawn if pick.record == index} for index in range(3)}
     assert by_record == {0: {ORIGINAL}, 1: {0, 2}, 2: {ORIGINAL}}
 
 

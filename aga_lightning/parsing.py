@@ -1,0 +1,73 @@
+"""The parser of the command line: configurations found by name, and errors of one line."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonargparse
+from lightning.pytorch.cli import LightningArgumentParser
+
+CONFIGS = Path(__file__).parent / "configs"
+_CONFIGS_OF_A_CHECKOUT = Path(__file__).parents[1] / "configs"
+
+# Lines of jsonargparse's messages that say nothing to a reader who knows what was typed.
+_NOISE = re.compile(
+    r"Does not validate against any|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value|"
+    r"Expected a path but|Problem with given class_path|Parser key|For details of"
+)
+_KEY = re.compile(r"Parser key [\"'](?P<key>[^\"']+)[\"']")
+_CLASS = re.compile(r"Problem with given class_path '(?:[\w.]*\.)?(?P<kind>\w+)'")
+_NO_CLASS = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
+_LITERAL = re.compile(r"Expected a typing\.Literal\[(?P<choices>[^]]*)\]\. Got value: (?P<value>.*)")
+_TYPE = re.compile(r"Expected an? <class '(?P<kind>\w+)'>\. Got value: (?P<value>.*)")
+
+
+class FindConfig(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, misc] # public, but not listed as exported
+    """Look a configuration up in the working directory, then among those of the package."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401 jsonargparse's types
+        """Parse the configuration that was found."""
+        super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
+
+
+def find_config(name: str) -> str:
+    """The path of a configuration; the name as it is where none is found, so that the parser reports it."""
+    candidates = (Path(name), CONFIGS / name, _CONFIGS_OF_A_CHECKOUT / name)
+    return next((str(path) for path in candidates if path.is_file()), name)
+
+
+class OneLineErrorParser(LightningArgumentParser):
+    """Lightning's parser, which tells a mistake in one line and takes no abbreviated settings."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are the parser's
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Say what is wrong in a line, and end with exit status 2."""
+        if not self.exit_on_error:  # a parser within a parser, whose owner adds where it stands
+            super().error(message, ex)
+        sys.stderr.write(f"error: {condense(message)}\n")
+        sys.exit(2)
+
+
+def condense(message: str) -> str:
+    """The one line of a message of jsonargparse that says what is wrong, and where."""
+    where: list[str] = []
+    what: list[str] = []
+    for line in message.splitlines():
+        text = line.strip().removeprefix("- ")
+        if key := _KEY.search(text):
+            where.append(key["key"])
+            text = text[key.end() :].removeprefix(":").strip()
+        if kind := _CLASS.search(text):
+            where.append(kind["kind"])
+        if missing := _NO_CLASS.search(text):
+            text = f"there is no class {missing['name']!r}"
+        if literal := _LITERAL.search(text):
+            text = f"{literal['value']!r} is none of {literal['choices']}"
+        if wrong := _TYPE.search(text):
+            text = f"{wrong['value']!r} is not of type {wrong['kind']}"
+        if text and not _NOISE.search(text):
+            what.append(text)
+    return ": ".join([".".join(where)] * bool(where) + ["; ".join(dict.fromkeys(what))])
