@@ -1,0 +1,72 @@
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aga_lightning.augment.base import Augmenter, BackgroundGenerator, Detection, Gate, Request, seed_from
+from aga_lightning.data.base import ImageRecord
+
+parts = st.lists(
+    st.one_of(st.integers(), st.text(st.characters(exclude_categories=["Cc", "Cs"]))), min_size=1, max_size=4
+)
+
+
+class Painter(BackgroundGenerator):
+    def paint(self, scenes):
+        return []
+
+
+class Accelerated(Painter):
+    needs_accelerator = True
+
+
+class Method(Augmenter):
+    def __init__(self, painter):
+        self.painter = painter
+
+    def augment(self, requests, cache):
+        return iter(())
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(parts, parts)
+def test_a_seed_belongs_to_its_parts_in_their_order(one, other):
+    assert 0 <= seed_from(*one) < 2**64
+    assert (seed_from(*one) == seed_from(*other)) == ([*map(str, one)] == [*map(str, other)])
+
+
+def test_parts_do_not_run_together():
+    assert seed_from("ab", "c") != seed_from("a", "bc")
+    assert seed_from(1, 11) != seed_from(11, 1)
+
+
+def test_a_seed_is_the_same_on_every_machine():
+    """The keys of stores on disk hang on it."""
+    assert seed_from("wren", 3) == 1080586423036604602
+
+
+def test_work_for_an_accelerator_is_found_among_the_parts():
+    assert not Method(Painter()).accelerated
+    assert Method(Accelerated()).accelerated
+    assert Method([Painter(), Method(Accelerated())]).accelerated
+
+
+def test_a_method_that_isolates_nothing_says_so():
+    record = ImageRecord(Path("a.png"), 0, "wren", "bird")
+    method, request = Method(Painter()), Request(record, 0)
+    assert method.subject(record, None) is None
+    assert method.learned() is None
+    with pytest.raises(TypeError, match=r"Method has no separate backgrounds; use --data\.mode"):
+        method.recombine(request, request, 0, None)
+
+
+def test_what_passes_between_parts_cannot_be_changed_on_the_way():
+    with pytest.raises(FrozenInstanceError):
+        Detection((0, 0, 1, 1), 0.5).score = 1.0
+
+
+def test_a_part_without_its_verb_cannot_be_made():
+    with pytest.raises(TypeError, match="objection"):
+        type("Silent", (Gate,), {})()
