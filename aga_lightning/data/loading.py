@@ -9,7 +9,7 @@ import cv2
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from aga_lightning.augment.base import Augmented, Request, seed_from
 from aga_lightning.augment.collection import Collection
@@ -140,11 +140,12 @@ def single_threaded_worker(_: int) -> None:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch for one transform; the main process gets its own random state back."""
-    if get_worker_info() is not None:
-        torch.manual_seed(seed)
+    """Seed torch for one transform; after it, torch goes on as if nothing had been drawn."""
+    # Transforms draw on the CPU. torch.manual_seed would see to every accelerator too, in the time of a small decode.
+    generator = torch.default_generator
+    state = generator.get_state()
+    generator.manual_seed(seed)
+    try:
         yield
-        return
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+    finally:
+        generator.set_state(state)
