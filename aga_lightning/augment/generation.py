@@ -12,7 +12,7 @@ from aga_lightning.augment.collection import Collection
 Work = list[Request]
 
 
-class PendingRequests(Dataset[Work]):
+class PendingRequests(Dataset[list[int]]):
     """What is still to be made, an item for each training image.
 
     Parts that run on the CPU do their work here, in the loader's worker processes; those that need an accelerator
@@ -31,12 +31,14 @@ class PendingRequests(Dataset[Work]):
         """How many images still wait for an augmentation."""
         return len(self.pending)
 
-    def __getitem__(self, index: int) -> Work:
-        """What is left to do for one image."""
-        requests = self.pending[index]
+    def __getitem__(self, index: int) -> list[int]:
+        """Where in `pending` work is left to do: nowhere, or here.
+
+        Plain numbers, because Lightning takes a batch apart in search of tensors, which requests do not allow.
+        """
         if self.collection.augmenter.accelerated:
-            return requests
-        self.collection.make(requests)
+            return [index]
+        self.collection.make(self.pending[index])
         return []
 
 
@@ -64,20 +66,24 @@ class StoreFiller(LightningModule):
     def setup(self, stage: str) -> None:
         """Find out what is to be made."""
         self.collection = self._open_collection()
+        self.pending = self.collection.pending()
 
-    def predict_dataloader(self) -> DataLoader[Work]:
+    def predict_dataloader(self) -> DataLoader[list[int]]:
         """One image a batch; the trainer splits them over its ranks without repeating any."""
         workers = 0 if self.collection.augmenter.accelerated else self._num_workers
+        if workers > 0:
+            # A forked worker would inherit OpenCV's pool without its threads, and wait for them for ever.
+            cv2.setNumThreads(1)
         return DataLoader(
-            PendingRequests(self.collection, self.collection.pending()),
+            PendingRequests(self.collection, self.pending),
             batch_size=None,
             num_workers=workers,
             worker_init_fn=_single_threaded,
         )
 
-    def predict_step(self, requests: Work) -> int:
+    def predict_step(self, images: list[int]) -> int:
         """Make what the loader has left to do; how much that was."""
-        return len(self.collection.make(requests))
+        return sum(len(self.collection.make(self.pending[index])) for index in images)
 
 
 def _single_threaded(_: int) -> None:

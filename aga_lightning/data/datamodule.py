@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
@@ -266,6 +267,9 @@ class AGADataModule(LightningDataModule):
         )
 
     def _worker_settings(self) -> dict[str, Any]:
+        if self.num_workers > 0:
+            # A forked worker would inherit OpenCV's pool without its threads, and wait for them for ever.
+            cv2.setNumThreads(1)
         return {
             "num_workers": self.num_workers,
             "persistent_workers": self.num_workers > 0,
