@@ -6,7 +6,7 @@ background takes part in any resampling, and a placement that moves whole pixels
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ Vector = npt.NDArray[np.float64]
 
 _KERNEL_REACH = 3  # pixels beyond the outline that an interpolation kernel gives weight to
 _LIGHT_RANGE = np.array([30.0, 10.0, 10.0])  # of 255: how far light may move lightness and the two chroma axes
-_LANCZOS_AREA = 128 * 128  # up to here the sharpest kernel costs little, and marks are few pixels wide
+_SMALL_AREA = 128 * 128  # up to here the best of everything costs little, and marks are few pixels wide
 _DENSITY = 1.5  # samples per landing pixel before the final linear warp
 _LANCZOS_MIN_SCALE = 0.7  # further down it would alias
 
@@ -55,6 +55,8 @@ class Merging(Part):
             change of light would).
         in_place: Leave the subject where it stood: it is neither turned, scaled nor moved, only mirrored.
     """
+
+    version = 2
 
     def __init__(
         self,
@@ -141,64 +143,82 @@ def merge(
     colours, solid = image[box], solid[box]
     if harmonise > 0:
         colours = _harmonised(colours, solid, background, harmonise)
-    cutout = np.zeros((height, width, 4), np.uint8)
-    cv2.copyTo(cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA), solid, cutout)
     if placement.flip:
-        cutout = _bytes(cv2.flip(cutout, 1))
+        colours, solid = _bytes(cv2.flip(colours, 1)), _bytes(cv2.flip(solid, 1))
 
-    linear, centre = _fitted(cutout, np.array((left + width / 2, top + height / 2)), placement, mask.shape)
-    softness = math.ceil(2.5 * feather)  # further out less than 1 % is left
+    landing = _fitted(solid, np.array((left + width / 2, top + height / 2)), placement, mask.shape)
+    softness = _softness(feather)
+    start = np.maximum(np.floor(landing.low) - softness, 0).astype(int)
+    stop = np.minimum(np.ceil(landing.high) + softness, mask.shape[::-1]).astype(int)
     if placement.rotation != 0 or placement.scale != 1:
-        cutout = _extended(cutout, math.ceil(softness / _scale_of(linear)) + _KERNEL_REACH)
-        cutout, centre = _warped(cutout, linear, centre)
-    elif softness > 0:
-        cutout = _extended(cutout, softness)
-    return _pasted(cutout, centre, background, feather)
+        cutout = _extended(colours, solid, math.ceil(softness / _scale_of(landing.linear)) + _KERNEL_REACH)
+        cutout = _warped(cutout, landing.linear, landing.centre - start, stop - start)
+    else:
+        skipped = (start + softness - landing.low).astype(int)  # the margin beyond the frame
+        cutout = _extended(colours, solid, softness)[skipped[1] :, skipped[0] :]
+        cutout = cutout[: stop[1] - start[1], : stop[0] - start[0]]
+    return _pasted(cutout, (slice(start[1], stop[1]), slice(start[0], stop[0])), background, feather)
 
 
-def _fitted(
-    cutout: Image, centre: Vector, placement: Placement, frame: tuple[int, ...]
-) -> tuple[npt.NDArray[np.float64], Vector]:
-    """The 2 x 2 matrix about the subject's centre, and the landing centre, so that all of the subject is in frame."""
+class _Landing(NamedTuple):
+    """A 2 x 2 matrix about the subject's centre, where that centre lands, and the corners of what is covered."""
+
+    linear: npt.NDArray[np.float64]
+    centre: Vector
+    low: Vector
+    high: Vector
+
+
+def _fitted(solid: Image, centre: Vector, placement: Placement, frame: tuple[int, ...]) -> _Landing:
+    """Where a subject lands so that all of it is in the frame."""
     size = np.array(frame[1::-1], dtype=np.float64)
     angle = math.radians(placement.rotation)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])  # y points down
-    contours, _ = cv2.findContours(cv2.extractChannel(cutout, 3), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline = np.concatenate(contours)[:, 0] + 0.5 - np.array(cutout.shape[1::-1]) / 2
+    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = cv2.convexHull(np.concatenate(contours))[:, 0] + 0.5 - np.array(solid.shape[::-1]) / 2
     landed = outline @ turn.T
     half_pixel = np.abs(turn).sum(axis=1) / 2
     low, high = landed.min(axis=0) - half_pixel, landed.max(axis=0) + half_pixel
     scale = min(placement.scale, float((size / (high - low)).min()))
     # Moving by whole pixels spares an unturned subject the resampling.
     wanted = centre + np.round(np.array(placement.shift) * size)
-    return scale * turn, np.clip(wanted, -scale * low, size - scale * high)
+    centre = np.clip(wanted, -scale * low, size - scale * high)
+    return _Landing(scale * turn, centre, centre + scale * low, centre + scale * high)
 
 
-def _extended(cutout: Image, reach: int) -> Image:
-    """A margin of `reach` pixels, and the subject's colours in all pixels that near to it: local means outwards."""
-    height, width = (length + 2 * reach for length in cutout.shape[:2])
+def _extended(colours: Image, solid: Image, reach: int) -> Image:
+    """The subject as RGBA with a margin of `reach` pixels; its colours go on, as local means, that far outwards."""
+    height, width = (length + 2 * reach for length in solid.shape)
     # Means over 5 x 5 cells of the known pixels; smoothly enlarged, they are right up to 1.5 cells from the subject.
-    cell = math.ceil(reach / 1.5)
+    # Small cells are nearer to the outline's own colours, and slow.
+    fewest = 1 if solid.size <= _SMALL_AREA else 2
+    halvings = max(fewest, math.ceil(math.log2(max(reach, 1) / 1.5)))
+    cell = 2**halvings
     rows, columns = math.ceil(height / cell), math.ceil(width / cell)
+    inner = (slice(reach, height - reach), slice(reach, width - reach))
+    opaque = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
     canvas = np.zeros((rows * cell, columns * cell, 4), np.uint8)
-    canvas[reach : height - reach, reach : width - reach] = cutout
-    coarse = cv2.resize(canvas, (columns, rows), interpolation=cv2.INTER_AREA)
+    cv2.copyTo(opaque, solid, canvas[inner])
+    if reach == 0:
+        return canvas[:height, :width]
+    coarse = canvas
+    for _ in range(halvings):
+        coarse = _bytes(cv2.resize(coarse, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     sums = cv2.boxFilter(coarse, cv2.CV_16U, (5, 5), normalize=False, borderType=cv2.BORDER_CONSTANT)
     known = cv2.extractChannel(sums, 3)
     means = cv2.divide(sums, cv2.merge([known] * 4), scale=255, dtype=cv2.CV_8U)  # far from the subject: 0 / 0 is 0
+    means[..., 3] = 0
     extended = cv2.resize(means, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
-    alpha = cv2.extractChannel(canvas, 3)
-    cv2.copyTo(canvas, alpha, extended)
-    cv2.insertChannel(alpha, extended, 3)
+    cv2.copyTo(opaque, solid, extended[inner])
     return _bytes(extended[:height, :width])
 
 
-def _warped(cutout: Image, linear: npt.NDArray[np.float64], centre: Vector) -> tuple[Image, Vector]:
-    """The cut-out under a linear map, on a canvas that just holds it, and that canvas's centre in the frame."""
+def _warped(cutout: Image, linear: npt.NDArray[np.float64], centre: Vector, canvas: npt.NDArray[np.int_]) -> Image:
+    """The cut-out under a linear map, its centre at a point of a canvas (width and height)."""
     size = np.array(cutout.shape[1::-1])
     scale = _scale_of(linear)
     kernel = cv2.INTER_LANCZOS4
-    if size.prod() > _LANCZOS_AREA or scale < _LANCZOS_MIN_SCALE:
+    if size.prod() > _SMALL_AREA or scale < _LANCZOS_MIN_SCALE:
         # A fast cubic (or area) resize beyond the landing resolution, then a linear warp: much of the sharpness of a
         # cubic warp at a quarter of its time, and free of aliasing at any scale.
         kernel = cv2.INTER_LINEAR
@@ -207,29 +227,23 @@ def _warped(cutout: Image, linear: npt.NDArray[np.float64], centre: Vector) -> t
         cutout = _bytes(cv2.resize(cutout, dense.tolist(), interpolation=resize))
         linear = linear * (size / dense)
         size = dense
-    half = np.abs(linear) @ (size / 2)
-    start = np.floor(centre - half).astype(int)
-    canvas = np.ceil(centre + half).astype(int) - start
     # OpenCV counts from the middle of the first pixel, we from its corner.
-    offset = centre - start - 0.5 - linear @ (size / 2 - 0.5)
-    warped = cv2.warpAffine(cutout, np.column_stack([linear, offset]), canvas.tolist(), flags=kernel)
-    return _bytes(warped), start + canvas / 2
+    offset = centre - 0.5 - linear @ (size / 2 - 0.5)
+    return _bytes(cv2.warpAffine(cutout, np.column_stack([linear, offset]), canvas.tolist(), flags=kernel))
 
 
-def _pasted(cutout: Image, centre: Vector, background: Image, feather: float) -> tuple[Image, Mask]:
-    """The background with the cut-out over it, and where the subject is."""
+def _pasted(cutout: Image, onto: tuple[slice, slice], background: Image, feather: float) -> tuple[Image, Mask]:
+    """The background with the cut-out over some rows and columns of it, and where the subject is."""
     merged = np.array(background, order="C")
     landed = np.zeros(background.shape[:2], np.uint8)
-    height, width = cutout.shape[:2]
-    left, top = (int(value) for value in np.round(centre - np.array([width, height]) / 2))
-    onto = (slice(max(top, 0), top + height), slice(max(left, 0), left + width))
     under = merged[onto]
-    part = cutout[max(-top, 0) :, max(-left, 0) :][: under.shape[0], : under.shape[1]]
-    colours, alpha = cv2.cvtColor(part, cv2.COLOR_RGBA2RGB), cv2.extractChannel(part, 3)
+    colours, alpha = cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB), cv2.extractChannel(cutout, 3)
     cv2.threshold(alpha, 127, 1, cv2.THRESH_BINARY, dst=landed[onto])
     if feather > 0:
         # A subject that the frame cuts must not fade there: beyond the frame it goes on.
-        soft = cv2.GaussianBlur(alpha, (0, 0), feather, borderType=cv2.BORDER_REPLICATE)
+        # The separable filter takes half the time of OpenCV's own Gaussian.
+        kernel = cv2.getGaussianKernel(2 * _softness(feather) + 1, feather)
+        soft = cv2.sepFilter2D(alpha, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
         weights = cv2.merge([soft, soft, soft])
         cv2.multiply(colours, weights, dst=colours, scale=1 / 255)
         cv2.bitwise_not(weights, dst=weights)
@@ -238,6 +252,11 @@ def _pasted(cutout: Image, centre: Vector, background: Image, feather: float) ->
     else:
         cv2.copyTo(colours, landed[onto], under)
     return merged, landed.view(np.bool_)
+
+
+def _softness(feather: float) -> int:
+    """How far a soft edge reaches, in pixels; further out less than 1 % is left."""
+    return math.ceil(2.5 * feather)
 
 
 def _scale_of(linear: npt.NDArray[np.float64]) -> float:
