@@ -5,9 +5,8 @@ import os
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import cv2
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
@@ -25,7 +24,7 @@ from aga_lightning.data.loading import (
     RecombinedImages,
     StoredImages,
     TrainingImages,
-    single_threaded_worker,
+    worker_settings,
 )
 from aga_lightning.data.sampling import MixingPolicy, MixingSampler, ReplaceSchedule
 from aga_lightning.data.screening import screen
@@ -191,7 +190,7 @@ class AGADataModule(LightningDataModule):
             batch_size=self.batch_size,
             sampler=self._sampler(),
             drop_last=self.steps_per_epoch is not None,
-            **self._worker_settings(),
+            **worker_settings(self.num_workers),
         )
 
     def val_dataloader(self) -> list[Loader]:
@@ -263,18 +262,10 @@ class AGADataModule(LightningDataModule):
 
     def _eval_loader(self, records: list[ImageRecord]) -> Loader:
         return DataLoader(
-            EvaluationImages(records, self.eval_transform), batch_size=self.batch_size, **self._worker_settings()
+            EvaluationImages(records, self.eval_transform),
+            batch_size=self.batch_size,
+            **worker_settings(self.num_workers),
         )
-
-    def _worker_settings(self) -> dict[str, Any]:
-        if self.num_workers > 0:
-            # A forked worker would inherit OpenCV's pool without its threads, and wait for them for ever.
-            cv2.setNumThreads(1)
-        return {
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
-            "worker_init_fn": single_threaded_worker,
-        }
 
     def _report_rejects(self, files: dict[tuple[int, int], Path | None]) -> None:
         rejected = sum(path is None for path in files.values())
