@@ -12,7 +12,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 
 from aga_lightning.augment.generation import StoreFiller
-from aga_lightning.data.datamodule import AGADataModule, default_workers
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.workers import default_workers
 
 
 class AgaTrainer(Trainer):
@@ -55,8 +56,8 @@ class AgaTrainer(Trainer):
     @contextmanager
     def _without_callbacks(self) -> Iterator[None]:
         """Hide the callbacks of training, which expect a classifier, while the store is filled."""
-        callbacks: list[Callback] = self.callbacks  # type: ignore[has-type] # Lightning leaves it untyped
-        self.callbacks = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+        callbacks: list[Callback] = self.callbacks
+        self.callbacks: list[Callback] = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
         try:
             yield
         finally:

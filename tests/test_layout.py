@@ -31,7 +31,7 @@ FLOORS = {
           augment.segmenters
           data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
           explain""",
-    0: "augment.base data.base data.images",
+    0: "augment.base data.base data.images data.workers",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-import cv2
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, Dataset
 
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
+from aga_lightning.data.workers import worker_settings
 
 Work = list[Request]
 
@@ -71,21 +71,9 @@ class StoreFiller(LightningModule):
     def predict_dataloader(self) -> DataLoader[list[int]]:
         """One image a batch; the trainer splits them over its ranks without repeating any."""
         workers = 0 if self.collection.augmenter.accelerated else self._num_workers
-        if workers > 0:
-            # A forked worker would inherit OpenCV's pool without its threads, and wait for them for ever.
-            cv2.setNumThreads(1)
-        return DataLoader(
-            PendingRequests(self.collection, self.pending),
-            batch_size=None,
-            num_workers=workers,
-            worker_init_fn=_single_threaded,
-        )
+        dataset = PendingRequests(self.collection, self.pending)
+        return DataLoader(dataset, batch_size=None, **worker_settings(workers))
 
     def predict_step(self, images: list[int]) -> int:
         """Make what the loader has left to do; how much that was."""
         return sum(len(self.collection.make(self.pending[index])) for index in images)
-
-
-def _single_threaded(_: int) -> None:
-    """Keep OpenCV from starting a thread pool in each loader worker; the workers are the parallelism."""
-    cv2.setNumThreads(1)

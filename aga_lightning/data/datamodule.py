@@ -24,11 +24,11 @@ from aga_lightning.data.loading import (
     RecombinedImages,
     StoredImages,
     TrainingImages,
-    worker_settings,
 )
 from aga_lightning.data.sampling import MixingPolicy, MixingSampler, ReplaceSchedule
 from aga_lightning.data.screening import screen
 from aga_lightning.data.transforms import build_transforms
+from aga_lightning.data.workers import default_workers, worker_settings
 
 Loader = DataLoader[tuple[Tensor, int]]
 
@@ -190,6 +190,7 @@ class AGADataModule(LightningDataModule):
             batch_size=self.batch_size,
             sampler=self._sampler(),
             drop_last=self.steps_per_epoch is not None,
+            persistent_workers=self.num_workers > 0,
             **worker_settings(self.num_workers),
         )
 
@@ -211,7 +212,7 @@ class AGADataModule(LightningDataModule):
         """The images of the verb predict; those of a bare folder carry the label -1."""
         if self.predict_folder is None:
             return self._records("test")
-        return [ImageRecord(path, -1, "", "") for path in find_images(Path(self.predict_folder))]
+        return self._screened([ImageRecord(path, -1, "", "") for path in find_images(Path(self.predict_folder))])
 
     @property
     def _fitting(self) -> bool:
@@ -250,7 +251,8 @@ class AGADataModule(LightningDataModule):
         policy = MixingPolicy(self.replace_probability, self.replace_schedule, self.real_only_epochs, max_epochs)
         length = None
         if self.steps_per_epoch is not None:
-            length = self.steps_per_epoch * self.batch_size * (1 if trainer is None else trainer.world_size)
+            batches_per_step = 1 if trainer is None else trainer.world_size * trainer.accumulate_grad_batches
+            length = self.steps_per_epoch * batches_per_step * self.batch_size
         return MixingSampler(
             len(self.train_records),
             list(self.augmented),
@@ -264,6 +266,7 @@ class AGADataModule(LightningDataModule):
         return DataLoader(
             EvaluationImages(records, self.eval_transform),
             batch_size=self.batch_size,
+            persistent_workers=self.num_workers > 0,
             **worker_settings(self.num_workers),
         )
 
@@ -277,9 +280,3 @@ class AGADataModule(LightningDataModule):
             raise DatasetError(f"{message}. See {self.collection.folder / 'rejected.jsonl'}; loosen the gates, or give "
                                "the augmenter another detector")  # fmt: skip
         rank_zero_warn(f"{message}; listed in {self.collection.folder / 'rejected.jsonl'}")
-
-
-def default_workers() -> int:
-    """One loader process fewer than the cores this process may use, between 1 and 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-    return min(8, max(1, cores - 1))

@@ -4,9 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import cv2
 import torch
 from PIL import Image
 from torch import Tensor
@@ -132,27 +130,6 @@ class EvaluationImages(Dataset[tuple[Tensor, int]]):
         """Image (3, H, W) and label."""
         record = self.records[index]
         return self.transform(read_image(record.path)), record.label
-
-
-def worker_settings(num_workers: int) -> dict[str, Any]:
-    """Settings of a loader whose worker processes read and make images; from now on OpenCV keeps to one thread.
-
-    Args:
-        num_workers: Loader processes; 0 loads in the main one.
-    """
-    if num_workers > 0:
-        # A forked worker would inherit OpenCV's pool without its threads, and wait for them for ever.
-        cv2.setNumThreads(1)
-    return {
-        "num_workers": num_workers,
-        "persistent_workers": num_workers > 0,
-        "worker_init_fn": single_threaded_worker,
-    }
-
-
-def single_threaded_worker(_: int) -> None:
-    """Keep OpenCV from starting a thread pool in each loader worker; the workers are the parallelism."""
-    cv2.setNumThreads(1)
 
 
 @contextmanager

@@ -21,10 +21,10 @@ from aga_lightning.data.loading import (
     RecombinedImages,
     StoredImages,
     TrainingImages,
-    worker_settings,
 )
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick
 from aga_lightning.data.transforms import build_transforms
+from aga_lightning.data.workers import worker_settings
 
 TRAIN, EVALUATE = build_transforms("torchvision", image_size=32, randaugment=True)
 _, EXACT = build_transforms("alia_cub", image_size=48, normalise=False)

@@ -1,0 +1,29 @@
+"""Loader processes: how many, and what has to be settled before they are forked."""
+
+import os
+from typing import Any
+
+import cv2
+
+
+def default_workers() -> int:
+    """One loader process fewer than the cores this process may use, between 1 and 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return min(8, max(1, cores - 1))
+
+
+def worker_settings(num_workers: int) -> dict[str, Any]:
+    """Settings of a loader whose worker processes use OpenCV; from now on this process keeps OpenCV to one thread.
+
+    Args:
+        num_workers: Loader processes; 0 loads in the main one.
+    """
+    if num_workers > 0:
+        # A forked worker would inherit OpenCV's pool without its threads, and wait for them for ever.
+        cv2.setNumThreads(1)
+    return {"num_workers": num_workers, "worker_init_fn": _single_threaded}
+
+
+def _single_threaded(_: int) -> None:
+    """The worker processes are the parallelism; one that is spawned starts with a thread a core."""
+    cv2.setNumThreads(1)
