@@ -84,7 +84,7 @@ def _draw_row(axes: np.ndarray, collection: Collection, index: int) -> None:
 
 def _show(axis: Axes, picture: Image | Mask | None, title: str) -> None:
     axis.set_axis_off()
-    axis.set_title(_wrapped(title), fontsize=6)
+    axis.set_title(_wrapped(title), fontsize=6, parse_math=False)  # a dollar in a caption is a dollar
     if picture is not None:
         axis.imshow(picture, cmap=matplotlib.colormaps["gray"], interpolation="nearest", vmin=0)
 

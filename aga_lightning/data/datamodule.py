@@ -49,7 +49,7 @@ class AGADataModule(LightningDataModule):
         real_only_epochs: The last epochs show originals only.
         steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass.
         rejected: What stands in for an augmentation that could not be made: nothing (skip), or the original once more.
-            In the modes lazy and online it is always the original.
+            In the mode lazy, and where the mode online rejects a fresh pairing, it is always the original.
         cache_dir: Where augmentations are kept, for all runs.
         augmentation_seed: All that is random about the augmentations; apart from the run's seed, so that runs that
             differ in it can share them.

@@ -1,0 +1,340 @@
+"""The data module: which images enter training, in which number, and which no augmenter ever sees."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch.utils.data import SequentialSampler
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.base import Augmented, Augmenter, Gate, Rejected
+from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.data.base import DatasetError
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.folder import ImageFolder
+from aga_lightning.data.images import ImageReadError
+from aga_lightning.data.transforms import build_transforms
+
+
+class Witness(Augmenter):
+    """A plain grey for each photo, but for the variants it rejects; keeps all it is shown."""
+
+    def __init__(self, rejects=()):
+        self.rejects = tuple(rejects)
+        self.shown = []
+
+    def prepare(self, records, cache):
+        self.shown += [record.path for record in records]
+
+    def augment(self, requests, cache):
+        for request in requests:
+            self.shown.append(request.record.path)
+            if request.variant in self.rejects:
+                yield Rejected(request, f"variant {request.variant} is blurred")
+            else:
+                yield Augmented(request, np.full((48, 48, 3), 90 + 50 * request.variant, np.uint8))
+
+    def recombine(self, request, background, seed, cache):
+        self.shown += [request.record.path, background.record.path]
+        return Augmented(request, np.full((48, 48, 3), 250, np.uint8))
+
+
+class LimesOnly(Gate):
+    """Accepts the limes alone."""
+
+    stage = "subject"
+
+    def objection(self, draft):
+        return None if draft.sample.record.class_name == "lime" else "not a lime"
+
+
+class Tally(LightningModule):
+    """Learns nothing; keeps what it is trained on, and counts the images of each set that it is judged by."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.trained = []
+        self.judged = {}
+
+    def training_step(self, batch):
+        self.trained.append(batch)
+        return self.weight.sum()
+
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        name = self.trainer.datamodule.val_names[dataloader_idx]
+        self.judged[name] = self.judged.get(name, 0) + len(batch[1])
+
+    def test_step(self, batch, batch_idx, dataloader_idx=0):
+        name = self.trainer.datamodule.test_names[dataloader_idx]
+        self.judged[name] = self.judged.get(name, 0) + len(batch[1])
+
+    def predict_step(self, batch):
+        return batch[1]
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.fixture
+def open_data(disc_folder, tmp_path):
+    """Makes a data module of `disc_folder`: 8 photos to train on, 6 to validate, 4 out of distribution."""
+
+    def open_data(augmenter=None, **settings):
+        dataset = ImageFolder(str(disc_folder), superclasses="fruit", ood={"dusk": str(disc_folder / "dusk")})
+        cache = {"cache_dir": str(tmp_path / "cache"), "num_workers": 0, "batch_size": 3, "image_size": 32}
+        data = AGADataModule(dataset, augmenter, **(cache | {"recipe": "alia_cub"} | settings))
+        data.train_transform, data.eval_transform = build_transforms("alia_cub", 32, normalise=False)
+        return data
+
+    return open_data
+
+
+def filled(data):
+    for requests in data.collection.pending():
+        data.collection.make(requests)
+    return data
+
+
+def trainer(tmp_path, **settings):
+    return Trainer(
+        **({"max_epochs": 1} | settings),
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+
+
+def images_of(loader):
+    return torch.cat([images for images, _ in loader])
+
+
+def kinds(loader):
+    """How many originals, and how many of each grey, a pass shows."""
+    plain = [bool(image.max() - image.min() < 0.02) for image in images_of(loader)]
+    levels = [round(float(image.mean()) * 255) for image in images_of(loader)]
+    return Counter(level if is_plain else "original" for level, is_plain in zip(levels, plain, strict=True))
+
+
+def test_appended_augmentations_are_degree_times_the_originals(open_data):
+    data = filled(open_data(Witness(), degree=2))
+    assert data.pregenerates
+    assert kinds(data.train_dataloader()) == {"original": 8, 90: 8, 140: 8}
+
+
+@pytest.mark.parametrize("settings", [{"mode": "off"}, {"degree": 0}, {"augmenter": None}])
+def test_without_augmentation_originals_are_shown_and_nothing_is_written(open_data, tmp_path, settings):
+    data = open_data(**({"augmenter": Witness()} | settings))
+    assert not data.pregenerates
+    assert kinds(data.train_dataloader()) == {"original": 8}
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(DatasetError, match=r"nothing to augment with: set --data\.augmenter"):
+        data.collection  # noqa: B018
+
+
+def test_lazy_needs_no_store_and_fills_it(open_data):
+    data = open_data(Witness(), mode="lazy", degree=2)
+    assert not data.pregenerates
+    assert data.collection.find_all() == {}
+    assert kinds(data.train_dataloader()) == {"original": 8, 90: 8, 140: 8}
+    assert data.collection.pending() == []
+
+
+def test_online_needs_the_store_and_merges_anew(open_data):
+    data = open_data(Witness(), mode="online", degree=2)
+    assert data.pregenerates
+    with pytest.raises(DatasetError, match="lacks 16 of 16"):
+        data.train_dataloader()
+    data = filled(open_data(Witness(), mode="online", degree=2))
+    assert kinds(data.train_dataloader()) == {"original": 8, 250: 16}
+
+
+def test_an_incomplete_store_says_what_to_run(open_data):
+    data = open_data(Witness(), degree=2)
+    data.collection.make(data.collection.requests[:3])
+    with pytest.raises(DatasetError, match=r"lacks 13 of 16 augmentations: run the verb augment first"):
+        data.train_dataloader()
+
+
+def test_replacing_swaps_originals_at_the_cost_of_none(open_data):
+    data = filled(open_data(Witness(), replace_probability=1.0))
+    assert kinds(data.train_dataloader()) == {90: 8}
+    assert kinds(open_data(Witness(), replace_probability=1e-9).train_dataloader()) == {"original": 8}
+
+
+def test_the_last_epochs_show_originals_only(open_data, tmp_path):
+    data = filled(open_data(Witness(), real_only_epochs=1))
+    model = Tally()
+    trainer(tmp_path, max_epochs=2, limit_val_batches=0).fit(model, datamodule=data)
+    assert kinds(model.trained[:6]) == {"original": 8, 90: 8}
+    assert kinds(model.trained[6:]) == {"original": 16}  # as many steps as the epoch before
+
+
+@pytest.mark.parametrize("augmenter", [None, Witness()])
+def test_each_epoch_has_the_steps_that_are_set(open_data, tmp_path, augmenter):
+    data = open_data(augmenter, steps_per_epoch=7)
+    if augmenter is not None:
+        filled(data)
+    model = Tally()
+    run = trainer(tmp_path, max_epochs=2, limit_val_batches=0)
+    run.fit(model, datamodule=data)
+    assert [len(labels) for _, labels in model.trained] == [3] * 14
+    assert run.global_step == 14
+
+
+def test_steps_are_those_of_the_optimizer(open_data, tmp_path):
+    model = Tally()
+    run = trainer(tmp_path, accumulate_grad_batches=2, limit_val_batches=0)
+    run.fit(model, datamodule=open_data(steps_per_epoch=4))
+    assert run.global_step == 4
+    assert [len(labels) for _, labels in model.trained] == [3] * 8
+
+
+def test_max_steps_tells_how_many_epochs_there_will_be(open_data, tmp_path):
+    data = filled(open_data(Witness(), real_only_epochs=1, steps_per_epoch=2))
+    run = trainer(tmp_path, max_epochs=-1, max_steps=4, limit_val_batches=0)
+    run.fit(Tally(), datamodule=data)
+    assert run.global_step == 4
+
+
+def test_an_epoch_is_set_by_the_runs_seed(open_data, monkeypatch):
+    def first(seed):
+        monkeypatch.setenv("PL_GLOBAL_SEED", seed)
+        return next(iter(open_data().train_dataloader()))[0]
+
+    assert torch.equal(first("1"), first("1"))
+    assert not torch.equal(first("1"), first("2"))
+
+
+def test_evaluation_sets_stand_in_the_order_of_their_names(open_data):
+    data = open_data()
+    assert data.val_names == ["val", "ood/dusk"]
+    assert data.test_names == ["test", "ood/dusk"]
+    for loaders in (data.val_dataloader(), data.test_dataloader()):
+        assert [len(loader.dataset) for loader in loaders] == [6, 4]
+        assert all(isinstance(loader.sampler, SequentialSampler) for loader in loaders)
+
+
+@pytest.mark.parametrize(("during_fit", "judged"), [(True, {"val": 6, "ood/dusk": 4}), (False, {"val": 6})])
+def test_out_of_distribution_sets_are_judged_when_asked(open_data, tmp_path, during_fit, judged):
+    data, model = open_data(ood_during_fit=during_fit), Tally()
+    run = trainer(tmp_path, limit_train_batches=1, num_sanity_val_steps=0)
+    run.fit(model, datamodule=data)
+    assert model.judged == judged
+    for verb, name in ((run.validate, "val"), (run.test, "test")):
+        model.judged = {}
+        verb(model, datamodule=data, verbose=False)
+        assert model.judged == {name: 6, "ood/dusk": 4}
+
+
+def test_classes_are_known_before_anything_is_prepared(open_data):
+    data = open_data(Witness())
+    assert data.num_classes == 2
+    assert data.class_names == ("lime", "plum")
+    assert data.augmenter.shown == []
+
+
+def test_training_images_are_counted_by_class(open_data, disc_folder):
+    (disc_folder / "train" / "plum" / "plum_0.png").unlink()
+    assert open_data().class_counts() == [4, 3]
+
+
+def test_the_training_labels_follow_the_class_names(open_data):
+    data = open_data(batch_size=8)
+    ((_, labels),) = data.train_dataloader()
+    assert sorted(labels.tolist()) == [0] * 4 + [1] * 4
+    assert {record.class_name: record.label for record in data.train_records} == {"lime": 0, "plum": 1}
+
+
+@pytest.mark.parametrize("mode", ["pregenerate", "lazy", "online"])
+def test_no_augmenter_ever_sees_an_image_to_judge_by(open_data, disc_folder, tmp_path, mode):
+    witness = Witness()
+    data = open_data(witness, mode=mode)
+    if data.pregenerates:
+        filled(data)
+    model = Tally()
+    run = trainer(tmp_path)
+    run.fit(model, datamodule=data)
+    run.test(model, datamodule=data, verbose=False)
+    assert model.judged == {"val": 12, "ood/dusk": 12, "test": 6}  # val with the sanity check
+    assert set(witness.shown) == set((disc_folder / "train").rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("rejected", "shown"), [("skip", {"original": 8, 90: 8}), ("original", {"original": 16, 90: 8})]
+)
+def test_rejects_are_left_out_or_replaced_by_the_original(open_data, rejected, shown):
+    data = filled(open_data(Witness(rejects=[1]), degree=2, rejected=rejected))
+    with pytest.warns(UserWarning, match=r"8 of 16 augmentations were rejected \(8 x variant # is blurred\)"):
+        loader = data.train_dataloader()
+    assert kinds(loader) == shown
+
+
+def test_lazy_shows_the_original_for_a_reject(open_data):
+    data = open_data(Witness(rejects=[1]), degree=2, mode="lazy")
+    assert kinds(data.train_dataloader()) == {"original": 16, 90: 8}
+
+
+@pytest.mark.parametrize(("rejected", "shown"), [("skip", 12), ("original", 16)])
+def test_online_treats_rejects_as_it_is_told(open_data, rejected, shown):
+    data = filled(open_data(AGA(segmenter=GrabCut(size=48), gates=[LimesOnly()]), mode="online", rejected=rejected))
+    with pytest.warns(UserWarning, match="4 of 8 augmentations were rejected"):
+        loader = data.train_dataloader()
+    assert sum(kinds(loader).values()) == shown
+    originals = images_of(open_data().train_dataloader())
+    unchanged = sum(any(torch.equal(image, original) for original in originals) for image in images_of(loader))
+    assert unchanged == (8 if rejected == "skip" else 12)
+
+
+def test_a_store_of_rejects_alone_is_an_error_with_the_reason(open_data):
+    data = filled(open_data(Witness(rejects=[0])))
+    with pytest.raises(DatasetError, match=r"8 of 8 augmentations were rejected \(8 x variant # is blurred\)\. See "):
+        data.train_dataloader()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def test_a_truncated_photo_stops_training_with_its_name(open_data, disc_folder):
+    bad = truncate(disc_folder / "train" / "lime" / "lime_2.png")
+    with pytest.raises(ImageReadError, match=bad.name):
+        images_of(open_data().train_dataloader())
+
+
+def test_truncated_photos_can_be_left_out_of_every_set(open_data, disc_folder, tmp_path):
+    bad = [
+        truncate(disc_folder / name)
+        for name in ("train/lime/lime_2.png", "val/plum/plum_0.png", "dusk/lime/lime_1.png")
+    ]
+    data = open_data(bad_images="skip", predict_folder=str(disc_folder / "dusk"))
+    listing = tmp_path / "cache" / "unreadable.txt"
+    with pytest.warns(UserWarning, match=rf"1 of \d images cannot be read and are left out; listed in {listing}"):
+        sets = [data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader(), data.predict_dataloader()]
+        assert [len(images_of(loader)) for loader in sets] == [7, 5, 3, 5, 3, 3]
+    lines = listing.read_text().splitlines()
+    assert len(lines) == 3
+    assert all(any(str(path) in line for line in lines) for path in bad)
+    assert data.class_counts() == [3, 4]
+
+
+def test_the_test_set_is_predicted_unless_a_folder_is_named(open_data, disc_folder, tmp_path):
+    data = open_data()
+    assert [record.label for record in data.predict_records] == [0] * 3 + [1] * 3
+    data = open_data(predict_folder=str(disc_folder / "dusk"))
+    assert [record.path for record in data.predict_records] == sorted((disc_folder / "dusk").rglob("*.png"))
+    labels = trainer(tmp_path).predict(Tally(), datamodule=data)
+    assert torch.cat(labels).tolist() == [-1] * 4
+
+
+def test_wrong_settings_are_refused(open_data):
+    with pytest.raises(ValueError, match="not -1"):
+        open_data(degree=-1)
+    with pytest.raises(ValueError, match="unknown recipe"):
+        open_data(recipe="cubist")
