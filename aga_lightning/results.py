@@ -20,7 +20,9 @@ def report_results(trainer: Trainer) -> None:
         trainer: One that has just validated or tested.
     """
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    sets = [name.removesuffix("/acc") for name in metrics if name.endswith("/acc") and not name.startswith("train/")]
+    # Training has no recall, and a class may be called anything.
+    overall = (name for name in metrics if "/acc_per_class/" not in name)
+    sets = [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
     if not sets:
         return
     table = Table(title="Results")

@@ -54,7 +54,7 @@ def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
     """
     chosen = sorted({round(index) for index in np.linspace(0, len(collection.records) - 1, images)})
     columns = 2 + min(variants, collection.degree)
-    figure = Figure(figsize=(1.9 * columns, 2.05 * len(chosen)), dpi=110)
+    figure = Figure(figsize=(1.9 * columns, 2.3 * len(chosen)), dpi=110)
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(chosen), columns, squeeze=False)
     for row, index in zip(axes, chosen, strict=True):

@@ -1,0 +1,171 @@
+"""The Trainer's verb `augment`, and the folder of a run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.base import Augmented, Augmenter
+from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.data.base import DatasetError
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.folder import ImageFolder
+from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.trainer import AgaTrainer
+
+
+class Plain(Augmenter):
+    """A grey picture; `spoilt` breaks it."""
+
+    def __init__(self, spoilt=False):
+        self.spoilt = spoilt
+
+    def augment(self, requests, cache):
+        for request in requests:
+            if self.spoilt:
+                raise RuntimeError("the painter ran out of paint")
+            yield Augmented(request, np.full((48, 48, 3), 128, np.uint8))
+
+
+class Diary(Callback):
+    """Expects a classifier, and writes down when it is called."""
+
+    def __init__(self):
+        self.entries = []
+
+    def setup(self, trainer, pl_module, stage):
+        assert isinstance(pl_module, ImageClassifier)
+        self.entries.append(stage)
+
+    def on_predict_start(self, trainer, pl_module):
+        self.entries.append("predicts")
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.entries.append("batch")
+
+
+@pytest.fixture
+def open_data(disc_folder, tmp_path):
+    def open_data(augmenter=None, **settings):
+        settings = {"batch_size": 8, "image_size": 32, "num_workers": 0} | settings
+        return AGADataModule(ImageFolder(str(disc_folder)), augmenter, cache_dir=str(tmp_path / "cache"), **settings)
+
+    return open_data
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def trainer(**settings):
+    quiet = {"logger": False, "enable_checkpointing": False, "limit_val_batches": 0, "max_epochs": 1}
+    return AgaTrainer(accelerator="cpu", enable_progress_bar=False, enable_model_summary=False, **(quiet | settings))
+
+
+def classifier():
+    return ImageClassifier(num_classes=2, width=8)
+
+
+def test_augment_fills_the_store_and_describes_it(open_data):
+    data = open_data(AGA(segmenter=GrabCut(size=48)), degree=2)
+    trainer().augment(datamodule=data)
+    assert data.collection.pending() == []
+    assert len(list(data.collection.folder.rglob("*.jpg"))) == 16
+    assert {path.name for path in data.collection.folder.iterdir() if path.is_file()} == {
+        "metadata.jsonl",
+        "rejected.jsonl",
+        "config.yaml",
+        "DATASET_CARD.md",
+    }
+
+
+def test_augmenting_a_complete_store_makes_nothing(open_data):
+    trainer().augment(datamodule=open_data(Plain()))
+    data = open_data(Plain(spoilt=False))
+    written = {path: path.stat().st_mtime_ns for path in data.collection.folder.rglob("*.jpg")}
+    trainer().augment(datamodule=data)
+    assert {path: path.stat().st_mtime_ns for path in data.collection.folder.rglob("*.jpg")} == written
+    assert len(written) == 8
+
+
+def test_one_trainer_augments_and_then_fits(open_data):
+    data, diary = open_data(Plain()), Diary()
+    run = trainer(callbacks=diary)
+    run.augment(datamodule=data)
+    assert diary.entries == []
+    run.fit(classifier(), datamodule=data)
+    assert diary.entries == ["fit", "batch", "batch"]
+
+
+def test_the_callbacks_of_training_are_back_when_augmenting_fails(open_data):
+    diary = Diary()
+    run = trainer(callbacks=diary)
+    before = list(run.callbacks)
+    with pytest.raises(RuntimeError, match="out of paint"):
+        run.augment(datamodule=open_data(Plain(spoilt=True)))
+    assert run.callbacks == before
+    assert diary in run.callbacks and diary.entries == []
+
+
+def test_augment_says_what_it_lacks(open_data):
+    with pytest.raises(ValueError, match="needs a data module"):
+        trainer().augment()
+    with pytest.raises(DatasetError, match=r"set --data\.augmenter"):
+        trainer().augment(datamodule=open_data())
+
+
+@pytest.mark.xfail(strict=True, reason="the trainer's limits of prediction still hold while the store is filled")
+def test_a_trial_run_can_fit_what_it_has_augmented(open_data):
+    data = open_data(Plain())
+    run = trainer(fast_dev_run=True)
+    run.augment(datamodule=data)
+    run.fit(classifier(), datamodule=data)
+    assert run.global_step == 1
+
+
+@pytest.mark.xfail(strict=True, reason="the trainer's limits of prediction still hold while the store is filled")
+def test_limits_of_prediction_do_not_limit_augmentation(open_data):
+    data = open_data(Plain())
+    trainer(limit_predict_batches=2).augment(datamodule=data)
+    assert data.collection.pending() == []
+
+
+def test_a_run_has_a_folder_of_its_own(open_data, tmp_path):
+    for number in range(2):
+        run = trainer(logger=None)
+        assert Path(run.log_dir) == Path("runs") / f"version_{number}"
+        (Path(run.log_dir)).mkdir(parents=True)
+    Path("runs/version_old").mkdir()
+    Path("runs/version_7").mkdir()
+    assert Path(trainer(logger=True).log_dir).name == "version_8"
+
+
+@pytest.mark.filterwarnings("ignore:Experiment logs directory .* exists")
+def test_the_folder_of_a_run_can_be_chosen(open_data, tmp_path):
+    checkpoint = ModelCheckpoint(filename="best")
+    run = trainer(
+        logger=True,
+        run_dir=str(tmp_path / "mine"),
+        enable_checkpointing=True,
+        callbacks=checkpoint,
+        log_every_n_steps=1,
+    )
+    assert [type(logger) for logger in run.loggers] == [TensorBoardLogger, CSVLogger]
+    run.fit(classifier(), datamodule=open_data())
+    found = {
+        path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*") if path.is_file()
+    }
+    assert {"metrics.csv", "hparams.yaml", "checkpoints/best.ckpt"} <= found
+    assert any(name.startswith("events.out.tfevents") for name in found)
+    assert not Path("runs").exists()
+
+
+def test_without_a_logger_or_in_a_trial_nothing_is_left_behind(open_data):
+    for settings in ({"logger": False}, {"logger": True, "fast_dev_run": True}):
+        trainer(**settings).fit(classifier(), datamodule=open_data())
+    assert list(Path().iterdir()) == []
