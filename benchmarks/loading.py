@@ -18,7 +18,9 @@ import os
 import shutil
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -75,7 +77,7 @@ def drawn(width: int, height: int, seed: int) -> Image:
     for octave in range(1, 8):
         noise = rng.normal(0, 90 / octave**1.5, (3 * 2**octave // 4 + 1, 2**octave, 3))
         picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
 def draw_photos(folder: Path) -> Path:
@@ -98,7 +100,7 @@ def blob(width: int, height: int, area: float, seed: int) -> Mask:
     for wave in range(2, 24):
         radius += rng.normal(0, 0.12 / wave) * np.cos(wave * angle + rng.uniform(0, 2 * np.pi))
     distance = distance / np.maximum(radius, 0.2)
-    return distance <= np.quantile(distance, area)
+    return np.asarray(distance <= np.quantile(distance, area))
 
 
 def data_module(photos: Path, cache: Path, workers: int, degree: int) -> AGADataModule:
@@ -131,14 +133,14 @@ def reading(photos: Path, folder: Path, workers: Sequence[int], degree: int, rep
     for count in workers:
         data = data_module(photos, folder / "cache", count, degree)
         plain = datasets.ImageFolder(mirror(data, folder / f"plain-{count}"), data.train_transform)
-        settings = {"num_workers": count, "persistent_workers": count > 0}
-        loaders = [data.train_dataloader(), DataLoader(plain, batch_size=32, shuffle=True, **settings)]
+        theirs = DataLoader(plain, batch_size=32, shuffle=True, num_workers=count, persistent_workers=count > 0)
+        loaders = [data.train_dataloader(), theirs]
         images = len(plain)
         assert sum(len(labels) for _, labels in loaders[0]) == sum(len(labels) for _, labels in loaders[1]) == images
         times: tuple[list[float], list[float]] = ([], [])
         for turn in range(repeats):
             for side in (0, 1) if turn % 2 == 0 else (1, 0):
-                times[side].append(seconds(lambda loader=loaders[side]: list(map(len, loader))) / images)
+                times[side].append(seconds(partial(deque, loaders[side], maxlen=0)) / images)
         name = f"read: {images} originals and stored augmentations, {count} workers"
         yield Row(name, "ImageFolder over the same files", *times)
 
@@ -164,8 +166,8 @@ def merging(photos: Sequence[Image], folder: Path, repeats: int) -> Iterator[Row
             encoded = time.perf_counter()
             shelf.put(key, {"caption": "a beach at dusk, with no one there"}, data, f"class/{key}.jpg")
             kept = time.perf_counter()
-            bare = seconds(lambda data=data: write_and_flush(folder / f"{next(number)}.jpg", data))
-            pillow = seconds(lambda image=image: PillowImage.fromarray(image).save(io.BytesIO(), "JPEG", quality=95))
+            bare = seconds(partial(write_and_flush, folder / f"{next(number)}.jpg", data))
+            pillow = seconds(partial(PillowImage.fromarray(image).save, io.BytesIO(), "JPEG", quality=95))
             steps.append((merged - start, encoded - merged, kept - encoded, bare, pillow))
         merge, encode, keep, _, _ = np.array(steps).T
         name = f"{edge} edge, subject on {area:.0%}"
@@ -195,7 +197,7 @@ def generating(photos: Path, folder: Path, repeats: int) -> Row:
     for turn, workers in itertools.product(range(repeats), (1, 2)):
         data = data_module(few, folder / f"cache-{turn}-{workers}", 0, 1)
         images = len(data.collection.requests)
-        times[workers].append(seconds(lambda data=data, workers=workers: generate(data, workers)) / images)
+        times[workers].append(seconds(partial(generate, data, workers)) / images)
     return Row(f"generate {images} images, 2 workers", "1 worker", times[2], times[1])
 
 
