@@ -46,7 +46,7 @@ class AgaCLI(LightningCLI):
 
     trainer: AgaTrainer
 
-    def __init__(self, args: list[str] | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__(
             ImageClassifier,
             AGADataModule,
@@ -54,7 +54,6 @@ class AgaCLI(LightningCLI):
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
-            args=args,
         )
 
     @staticmethod
@@ -103,15 +102,11 @@ class AgaCLI(LightningCLI):
         report_results(self.trainer)
 
 
-def run(args: list[str] | None = None) -> None:
-    """Run a command.
-
-    Args:
-        args: The words after `python -m aga_lightning`; those of this process by default.
-    """
+def run() -> None:
+    """Run the command that this process was given."""
     for message in _NOT_THE_USERS:
         warnings.filterwarnings("ignore", message=message)
     try:
-        AgaCLI(args)
+        AgaCLI()
     except EXPECTED_ERRORS as error:
         sys.exit(f"{type(error).__name__}: {error}")

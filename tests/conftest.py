@@ -1,5 +1,6 @@
 """Tiny real files for every room: coloured discs before noise, in class folders."""
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -50,3 +51,15 @@ def disc_records(disc_folder):
         for label, name in enumerate(COLOURS)
         for path in sorted((disc_folder / "train" / name).iterdir())
     ]
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Runs `python -m aga_lightning <words>` in this process."""
+    from aga_lightning import cli
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["aga_lightning", *words])
+        cli.run()
+
+    return run

@@ -1,0 +1,144 @@
+"""The program as users run it: by its verbs, in an empty folder."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+# A FieldGuide that is drawn in a second, and a fit of six steps.
+SMALL = [
+    *("--data.dataset.train_per_class", "2", "--data.dataset.val_per_class", "1", "--data.dataset.test_per_class", "1"),
+    *("--data.dataset.ood_per_class", "1", "--data.dataset.size", "32", "--data.image_size", "32"),
+    *("--data.augmenter.segmenter.size", "32", "--data.augmenter.gates", "[]", "--data.degree", "1"),
+    *("--data.num_workers", "0", "--data.batch_size", "8", "--data.steps_per_epoch", "3"),
+    *("--model.width", "8", "--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "1"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(command):
+    return lambda verb, *words: command(verb, "--config", "quickstart.yaml", *SMALL, *words)
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_a_new_user_fits_then_evaluates_and_predicts(folder, capsys, run):
+    run("fit")
+    shown = capsys.readouterr().out
+    for name in ("test", "ood/new_habitats", "ood/swapped_habitats", "ood/sketch"):
+        assert name in shown
+    made = folder / "runs" / "version_0"
+    assert yaml.safe_load((made / "config.yaml").read_text())["data"]["degree"] == 1
+    assert (made / "augmentations.png").stat().st_size > 10_000
+    results = json.loads((made / "results.json").read_text())
+    assert set(results) == {"test", "ood/new_habitats", "ood/swapped_habitats", "ood/sketch"}
+    header = next(csv.reader((made / "metrics.csv").open()))
+    assert {"val/acc", "val/recall", "val/f1", "train/loss"} <= set(header)
+    assert list(made.glob("events.out.tfevents.*"))
+    best = str(made / "checkpoints" / "best.ckpt")
+
+    run("validate", "--ckpt_path", best)
+    assert "ood/sketch" in capsys.readouterr().out
+    run("test", "--ckpt_path", best)
+    again = json.loads((folder / "runs" / "version_2" / "results.json").read_text())
+    assert again["test"] == pytest.approx(results["test"])
+    run("predict", "--ckpt_path", best, "--trainer.callbacks+=PredictionWriter", "--trainer.run_dir", "out")
+    rows = list(csv.DictReader((folder / "out" / "predictions-0.csv").open()))
+    assert len(rows) == 8 and all(0 < float(row["probability"]) <= 1 for row in rows)
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_a_saved_configuration_gives_the_same_run_again(folder, run, command):
+    run("fit", "--trainer.run_dir", "first")
+    command("fit", "--config", "first/config.yaml", "--trainer.run_dir", "second")
+    first, second = (json.loads((folder / name / "results.json").read_text()) for name in ("first", "second"))
+    assert first == second
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_a_run_goes_on_from_its_checkpoint(folder, capsys, run):
+    run("fit", "--trainer.run_dir", "first", "--trainer.max_epochs", "1", "--model.schedule", "{name: constant}")
+    last = "first/checkpoints/last.ckpt"
+    run("fit", "--trainer.run_dir", "second", "--ckpt_path", last, "--model.schedule", "{name: constant}")
+    steps = [int(row["step"]) for row in csv.DictReader((folder / "second" / "metrics.csv").open())]
+    assert min(steps) >= 3, "the first epoch was not trained again"
+
+
+def test_the_plugin_can_be_turned_off(folder, run):
+    run("fit", "--data.augmenter", "null")
+    assert not (folder / "cache" / "augmented").exists()
+    assert not (folder / "runs" / "version_0" / "augmentations.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--data.degre", "2"], "error: unrecognized arguments: --data.degre 2"),
+        (["--model.backbon", "resnet50"], "error: unrecognized arguments: --model.backbon resnet50"),
+        (["--data.augmenter.paint", "X"], "error: data.augmenter.AGA: Option 'paint' is not accepted"),
+        (["--data.augmenter.painter", "Oils"], "error: data.augmenter.AGA.painter: there is no class 'Oils'"),
+        (["--data.mode", "slow"], "error: data.mode: 'slow' is none of 'pregenerate', 'lazy', 'online', 'off'"),
+    ],
+)
+def test_a_mistyped_setting_is_told_in_one_line(folder, capsys, words, line, run):
+    with pytest.raises(SystemExit) as stop:
+        run("fit", *words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.strip() == line
+
+
+def test_a_mistyped_key_of_a_file_is_told_in_one_line(folder, capsys, run):
+    (folder / "mine.yaml").write_text("data:\n  degre: 2\n")
+    with pytest.raises(SystemExit):
+        run("fit", "--config", "mine.yaml")
+    error = capsys.readouterr().err.strip()
+    assert "degre" in error and len(error.splitlines()) == 1
+
+
+def test_what_a_user_can_mend_is_told_without_a_traceback(folder, command):
+    with pytest.raises(SystemExit, match="DatasetError: .*nowhere"):
+        command("fit", "--config", "photos.yaml", "--data.dataset.root", "nowhere")
+
+
+def test_later_configurations_and_words_win(folder, capsys, command):
+    (folder / "mine.yaml").write_text("data:\n  degree: 7\nmodel:\n  backbone: resnet50\n")
+    with pytest.raises(SystemExit) as stop:
+        command("fit", "--config", "quickstart.yaml", "--config", "mine.yaml", "--data.degree", "3", "--print_config")
+    assert stop.value.code in (0, None)
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["data"]["degree"] == 3
+    assert config["model"]["backbone"] == "resnet50"
+    assert config["data"]["recipe"] == "fieldguide"
+
+
+def test_in_an_empty_folder_the_command_trains_and_openmp_does_not_spin(tmp_path):
+    """A process of its own, with the defaults of a shell: two ranks of one machine fill one store."""
+    words = ["augment", "--config", "quickstart.yaml", *SMALL[:14], "--data.degree", "2", "--trainer.devices", "2"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "PYTEST"))}
+    probe = (
+        "import os, sys, runpy; sys.argv = ['aga', *sys.argv[1:]];"
+        "runpy.run_module('aga_lightning', run_name='__main__');"
+        "print('OMP_WAIT_POLICY', os.environ['OMP_WAIT_POLICY'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "OMP_WAIT_POLICY PASSIVE" in done.stdout
+    (metadata,) = tmp_path.glob("cache/augmented/aga-*/metadata.jsonl")
+    assert len(metadata.read_text().splitlines()) == 32

@@ -1,0 +1,41 @@
+import pytest
+
+from aga_lightning.parsing import CONFIGS, condense, find_config
+
+
+def test_a_configuration_is_found_here_first_then_in_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    packaged = find_config("quickstart.yaml")
+    assert packaged.endswith("configs/quickstart.yaml") and packaged != "quickstart.yaml"
+    (tmp_path / "quickstart.yaml").write_text("")
+    assert find_config("quickstart.yaml") == "quickstart.yaml"
+
+
+def test_a_name_that_is_nowhere_stays_for_the_parser_to_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_config("nowhere.yaml") == "nowhere.yaml"
+    assert CONFIGS.name == "configs"
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("unrecognized arguments: --model.lrr 1", "unrecognized arguments: --model.lrr 1"),
+        (
+            "Parser key \"data.augmenter\":\n  Does not validate against any of the Union subtypes\n"
+            "  Subtypes: [<class 'a.Augmenter'>, <class 'NoneType'>]\n  Errors:\n"
+            "    - Problem with given class_path 'aga_lightning.augment.aga.AGA':\n"
+            "        Option 'paint' is not accepted\n    - Expected a <class 'NoneType'>\n"
+            "  Given value type: <class 'str'>\n  Given value: X",
+            "data.augmenter.AGA: Option 'paint' is not accepted",
+        ),
+        ("Parser key \"data.degree\":\n  Expected a <class 'int'>. Got value: two", "data.degree: 'two' is not of type int"),
+        ("Parser key \"config\": File does not exist: 'x.yaml'", "config: File does not exist: 'x.yaml'"),
+        (
+            "Parser key \"data.mode\":\n  Expected a typing.Literal['lazy', 'off']. Got value: slow",
+            "data.mode: 'slow' is none of 'lazy', 'off'",
+        ),
+    ],
+)  # fmt: skip
+def test_a_message_becomes_the_one_line_that_matters(message, line):
+    assert condense(message) == line
