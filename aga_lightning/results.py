@@ -32,7 +32,7 @@ def report_results(trainer: Trainer) -> None:
     for name in sets:
         table.add_row(name, *(_cell(column, metrics[f"{name}/{column}"]) for column in _COLUMNS))
     Console().print(table)
-    if trainer.log_dir is not None:
+    if trainer.logger is not None and trainer.log_dir is not None:
         _write(Path(trainer.log_dir), sets, metrics)
 
 

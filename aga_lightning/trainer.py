@@ -10,10 +10,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.augment.generation import StoreFiller
 from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.workers import default_workers
 
 
 class AgaTrainer(Trainer):
@@ -38,8 +38,9 @@ class AgaTrainer(Trainer):
         """
         if datamodule is None:
             raise ValueError("augment needs a data module")
-        filler = StoreFiller(datamodule.prepare_data, lambda: datamodule.collection, default_workers())
-        with self._without_callbacks(), warnings.catch_warnings():
+        filler = StoreFiller(datamodule.prepare_data, lambda: datamodule.collection, datamodule.generation_workers)
+        # A fit must not depend on whether there was something left to make before it.
+        with isolate_rng(), self._whole_prediction(), warnings.catch_warnings():
             # A complete store leaves nothing to do, which Lightning takes for a mistake.
             warnings.filterwarnings("ignore", message="Total length of `DataLoader` across ranks is zero")
             warnings.filterwarnings("ignore", message=".*does not have many workers")
@@ -54,14 +55,16 @@ class AgaTrainer(Trainer):
             rank_zero_info(f"  rejected {count}: {reason}")
 
     @contextmanager
-    def _without_callbacks(self) -> Iterator[None]:
-        """Hide the callbacks of training, which expect a classifier, while the store is filled."""
+    def _whole_prediction(self) -> Iterator[None]:
+        """Predict all there is, whatever a trial run is limited to, without the callbacks that expect a classifier."""
         callbacks: list[Callback] = self.callbacks
+        limit = self.limit_predict_batches
         self.callbacks: list[Callback] = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+        self.limit_predict_batches = 1.0
         try:
             yield
         finally:
-            self.callbacks = callbacks
+            self.callbacks, self.limit_predict_batches = callbacks, limit
 
 
 def _next_run_folder() -> Path:

@@ -33,7 +33,13 @@ class AugmentationGallery(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the sheet."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # set by the trainer where there is one
-        if not trainer.is_global_zero or trainer.log_dir is None or data is None or data.augmenter is None:
+        if (
+            not trainer.is_global_zero
+            or trainer.logger is None
+            or trainer.log_dir is None
+            or data is None
+            or data.augmenter is None
+        ):
             return
         figure = draw_gallery(data.collection, self.images, self.variants)
         path = Path(trainer.log_dir) / "augmentations.png"

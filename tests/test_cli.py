@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 
@@ -16,8 +15,13 @@ SMALL = [
     *("--data.augmenter.segmenter.size", "32", "--data.augmenter.gates", "[]", "--data.degree", "1"),
     *("--data.num_workers", "0", "--data.batch_size", "8", "--data.steps_per_epoch", "3"),
     *("--model.width", "8", "--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "1"),
+    *("--trainer.log_every_n_steps", "1"),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
 ]
+
+
+def table(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def test_a_new_user_fits_then_evaluates_and_predicts(folder, capsys, run):
     assert (made / "augmentations.png").stat().st_size > 10_000
     results = json.loads((made / "results.json").read_text())
     assert set(results) == {"test", "ood/new_habitats", "ood/swapped_habitats", "ood/sketch"}
-    header = next(csv.reader((made / "metrics.csv").open()))
+    header = (made / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {"val/acc", "val/recall", "val/f1", "train/loss"} <= set(header)
     assert list(made.glob("events.out.tfevents.*"))
     best = str(made / "checkpoints" / "best.ckpt")
@@ -53,7 +57,7 @@ def test_a_new_user_fits_then_evaluates_and_predicts(folder, capsys, run):
     again = json.loads((folder / "runs" / "version_2" / "results.json").read_text())
     assert again["test"] == pytest.approx(results["test"])
     run("predict", "--ckpt_path", best, "--trainer.callbacks+=PredictionWriter", "--trainer.run_dir", "out")
-    rows = list(csv.DictReader((folder / "out" / "predictions-0.csv").open()))
+    rows = table(folder / "out" / "predictions-0.csv")
     assert len(rows) == 8 and all(0 < float(row["probability"]) <= 1 for row in rows)
 
 
@@ -70,7 +74,7 @@ def test_a_run_goes_on_from_its_checkpoint(folder, capsys, run):
     run("fit", "--trainer.run_dir", "first", "--trainer.max_epochs", "1", "--model.schedule", "{name: constant}")
     last = "first/checkpoints/last.ckpt"
     run("fit", "--trainer.run_dir", "second", "--ckpt_path", last, "--model.schedule", "{name: constant}")
-    steps = [int(row["step"]) for row in csv.DictReader((folder / "second" / "metrics.csv").open())]
+    steps = [int(row["step"]) for row in table(folder / "second" / "metrics.csv")]
     assert min(steps) >= 3, "the first epoch was not trained again"
 
 
@@ -106,7 +110,7 @@ def test_a_mistyped_key_of_a_file_is_told_in_one_line(folder, capsys, run):
 
 
 def test_what_a_user_can_mend_is_told_without_a_traceback(folder, command):
-    with pytest.raises(SystemExit, match="DatasetError: .*nowhere"):
+    with pytest.raises(SystemExit, match=r"DatasetError: .*nowhere"):
         command("fit", "--config", "photos.yaml", "--data.dataset.root", "nowhere")
 
 
@@ -121,24 +125,10 @@ def test_later_configurations_and_words_win(folder, capsys, command):
     assert config["data"]["recipe"] == "fieldguide"
 
 
-def test_in_an_empty_folder_the_command_trains_and_openmp_does_not_spin(tmp_path):
-    """A process of its own, with the defaults of a shell: two ranks of one machine fill one store."""
+def test_two_ranks_of_a_process_of_its_own_fill_one_store(tmp_path):
     words = ["augment", "--config", "quickstart.yaml", *SMALL[:14], "--data.degree", "2", "--trainer.devices", "2"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "PYTEST"))}
-    probe = (
-        "import os, sys, runpy; sys.argv = ['aga', *sys.argv[1:]];"
-        "runpy.run_module('aga_lightning', run_name='__main__');"
-        "print('OMP_WAIT_POLICY', os.environ['OMP_WAIT_POLICY'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", probe, *words],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [sys.executable, "-m", "aga_lightning", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "OMP_WAIT_POLICY PASSIVE" in done.stdout
     (metadata,) = tmp_path.glob("cache/augmented/aga-*/metadata.jsonl")
     assert len(metadata.read_text().splitlines()) == 32

@@ -29,7 +29,10 @@ def test_a_name_that_is_nowhere_stays_for_the_parser_to_report(tmp_path, monkeyp
             "  Given value type: <class 'str'>\n  Given value: X",
             "data.augmenter.AGA: Option 'paint' is not accepted",
         ),
-        ("Parser key \"data.degree\":\n  Expected a <class 'int'>. Got value: two", "data.degree: 'two' is not of type int"),
+        (
+            "Parser key \"data.degree\":\n  Expected a <class 'int'>. Got value: two",
+            "data.degree: 'two' is not of type int",
+        ),
         ("Parser key \"config\": File does not exist: 'x.yaml'", "config: File does not exist: 'x.yaml'"),
         (
             "Parser key \"data.mode\":\n  Expected a typing.Literal['lazy', 'off']. Got value: slow",

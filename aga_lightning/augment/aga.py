@@ -218,10 +218,10 @@ class AGA(Augmenter):
             return Rejected(request, objection)
         scene = self.scene(request, sample, cache)
         draft = Draft(sample, subject, scene.caption)
-        if objection := self._objection("caption", draft):
+        if objection := self.objection("caption", draft):
             return Rejected(request, objection)
         draft = Draft(sample, subject, scene.caption, self.paint(scene, cache))
-        if objection := self._objection("background", draft):
+        if objection := self.objection("background", draft):
             return Rejected(request, objection)
         return self._merge(request, draft, seed_from(request.seed, sample.digest, request.variant, "placement"))
 
@@ -231,7 +231,7 @@ class AGA(Augmenter):
         assert subject is not None and caption is not None and background is not None  # the steps before have passed
         placement = self.merging.draw(np.random.default_rng(seed))
         image, _ = self.merging.merge(draft.sample.image, subject.mask, background, placement)
-        if objection := self._objection("image", Draft(draft.sample, subject, caption, background, image)):
+        if objection := self.objection("image", Draft(draft.sample, subject, caption, background, image)):
             return Rejected(request, objection)
         facts = {
             "caption": caption.text,
@@ -245,9 +245,10 @@ class AGA(Augmenter):
     def _objection_to_subject(self, sample: Sample, subject: Subject | None) -> str | None:
         if subject is None:
             return f"no {sample.record.superclass} could be isolated"
-        return self._objection("subject", Draft(sample, subject))
+        return self.objection("subject", Draft(sample, subject))
 
-    def _objection(self, stage: str, draft: Draft) -> str | None:
+    def objection(self, stage: str, draft: Draft) -> str | None:
+        """What the first gate of a stage that objects says of a draft; None where none does."""
         objections = (gate.objection(draft) for gate in self.gates if gate.stage == stage)
         return next((objection for objection in objections if objection), None)
 
@@ -266,10 +267,14 @@ class _TrainingSubjects(SubjectSource):
             (self._cache.digest(record.path), record.superclass, record.box, _mask_digest(record, self._cache))
             for record in self._records
         ]
-        return fingerprint(sources, self._aga.max_side, self._aga.detector, self._aga.segmenter)
+        gates = [gate for gate in self._aga.gates if gate.stage == "subject"]
+        return fingerprint(sources, self._aga.max_side, self._aga.detector, self._aga.segmenter, gates)
 
     def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
-        return self._aga.subject(self._records[index], self._cache)
+        sample, subject = self._aga.subject(self._records[index], self._cache)
+        # What a rejected mask leaves behind is the subject itself, and so a wrong label in the background.
+        rejected = subject is not None and self._aga.objection("subject", Draft(sample, subject))
+        return sample, None if rejected else subject
 
 
 def _mask_digest(record: ImageRecord, cache: StageCache) -> str | None:

@@ -101,6 +101,8 @@ class AGADataModule(LightningDataModule):
         self.augmentation_seed = augmentation_seed
         self.batch_size = batch_size
         self.num_workers = default_workers() if num_workers is None else num_workers
+        # The main process only counts while the store is filled, so no core is kept free for it.
+        self.generation_workers = default_workers(spare=0) if num_workers is None else num_workers
         self.bad_images = bad_images
         self.ood_during_fit = ood_during_fit
         self.predict_folder = predict_folder
@@ -185,13 +187,16 @@ class AGADataModule(LightningDataModule):
     def train_dataloader(self) -> Loader:
         """Originals and augmentations."""
         dataset = TrainingImages(self.train_records, self.train_transform, self._augmented_images())
+        # Parts on an accelerator make a lazy image in the process that holds the device.
+        in_main = self.augmenter is not None and self.augmenter.accelerated and self.mode in ("lazy", "online")
+        workers = 0 if in_main else self.num_workers
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=self._sampler(),
             drop_last=self.steps_per_epoch is not None,
-            persistent_workers=self.num_workers > 0,
-            **worker_settings(self.num_workers),
+            persistent_workers=workers > 0,
+            **worker_settings(workers),
         )
 
     def val_dataloader(self) -> list[Loader]:

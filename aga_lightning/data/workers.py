@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 
 
-def default_workers() -> int:
-    """One loader process fewer than the cores this process may use, between 1 and 8."""
+def default_workers(spare: int = 1) -> int:
+    """A loader process for each core this process may use, but for `spare`; at least 1, at most 8."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-    return min(8, max(1, cores - 1))
+    return min(8, max(1, cores - spare))
 
 
 def worker_settings(num_workers: int) -> dict[str, Any]:

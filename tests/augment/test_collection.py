@@ -178,7 +178,7 @@ def test_a_full_disk_stops_clearly_and_the_next_run_goes_on(tmp_path, disc_recor
         flush(file)
 
     monkeypatch.setattr(os, "fsync", flush_until_full)
-    with pytest.raises(StoreError, match="disk is full. Everything finished is kept"):
+    with pytest.raises(StoreError, match=r"disk is full\. Everything finished is kept"):
         fill(collection)
     monkeypatch.undo()
     finished = len(collection.find_all())

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aga_lightning.augment.base import BackgroundGenerator, Image, Mask, Scene, SubjectSource
+from aga_lightning.data.images import ImageReadError
 
 
 class DonorPhotos(BackgroundGenerator):
@@ -61,7 +62,10 @@ class DonorPhotos(BackgroundGenerator):
             raise RuntimeError("DonorPhotos has no training photos yet: call borrow() first")
         order = rng.permutation(len(self._training))[: self.attempts]
         for index in order:
-            sample, subject = self._training[int(index)]
+            try:
+                sample, subject = self._training[int(index)]
+            except ImageReadError:
+                continue  # named where the photo's own augmentations are asked for
             # A photo whose subject was not found still shows it somewhere.
             if sample.digest == scene.source or subject is None or not subject.mask.any():
                 continue
