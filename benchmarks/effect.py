@@ -36,7 +36,17 @@ ARMS = {
     "flat colour 4x": ["--data.degree", "4", "--data.augmenter.painter", "FlatColour"],
     "donor 4x": ["--data.degree", "4", "--data.augmenter.painter", "DonorPhotos"],
     "no look-alikes 4x": ["--data.degree", "4", "--data.augmenter.prompts.exclude", ALIKE],
+    "flat colour 2x": ["--data.degree", "2", "--data.augmenter.painter", "FlatColour"],
+    "donor 2x": ["--data.degree", "2", "--data.augmenter.painter", "DonorPhotos"],
+    "aga swapped in at 0.3": ["--data.degree", "2", "--data.replace_probability", "0.3"],
+    "donor swapped in at 0.3": [
+        *("--data.degree", "2", "--data.replace_probability", "0.3", "--data.augmenter.painter", "DonorPhotos"),
+    ],
 }
+ON_BIRDS = ("none", "randaugment", "mixup", "cutmix", "aga-1x", "aga-2x", "aga-4x", "flat colour 4x", "donor 4x",
+            "no look-alikes 4x")  # fmt: skip
+ON_PHOTOS = ("none", "randaugment", "aga-2x", "flat colour 2x", "donor 2x", "aga swapped in at 0.3",
+             "donor swapped in at 0.3")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,8 @@ class Experiment:
 
 
 EXPERIMENTS = {
-    "fieldguide": Experiment("quickstart.yaml", tuple(ARMS), "--data.dataset.seed"),
-    "photos": Experiment("photos.yaml", tuple(arm for arm in ARMS if "look-alikes" not in arm)),
+    "fieldguide": Experiment("quickstart.yaml", ON_BIRDS, "--data.dataset.seed"),
+    "photos": Experiment("photos.yaml", ON_PHOTOS),
 }
 
 

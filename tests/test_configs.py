@@ -18,11 +18,22 @@ def test_it_is_instantiated_whole(path, tmp_path, monkeypatch, disc_folder, comm
     seen = []
     # The verb itself stays away: what is tested is that every part named in the file can be made.
     monkeypatch.setattr(cli.AgaTrainer, "augment", lambda self, model=None, datamodule=None: seen.append(datamodule))
-    words = ["augment", "--config", str(path)]
-    if "root" in str(yaml.safe_load(path.read_text())):
+    # A recipe says how to train, and is put behind a configuration that says on what.
+    before = ["--config", "photos.yaml"] if path.parent.name == "recipes" else []
+    words = ["augment", *before, "--config", str(path)]
+    if before or "root" in str(yaml.safe_load(path.read_text())):
         words += ["--data.dataset.root", str(disc_folder)]
     command(*words)
     (datamodule,) = seen
     assert isinstance(datamodule, AGADataModule)
     assert isinstance(datamodule.augmenter, AGA)
     assert datamodule.num_classes > 1
+
+
+def test_the_quickstart_trains_by_the_recipe_of_its_name():
+    quickstart, recipe = (
+        yaml.safe_load((CONFIGS / name).read_text()) for name in ("quickstart.yaml", "recipes/fieldguide.yaml")
+    )
+    assert recipe["model"] == quickstart["model"]
+    for group in ("trainer", "data"):
+        assert recipe[group].items() <= (quickstart[group] | {"batch_size": 32}).items()
