@@ -51,6 +51,7 @@ class AgaCLI(LightningCLI):
             ImageClassifier,
             AGADataModule,
             trainer_class=AgaTrainer,
+            trainer_defaults={"callbacks": [_last_checkpoint()]},
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
@@ -75,7 +76,6 @@ class AgaCLI(LightningCLI):
             {
                 "checkpoint.monitor": "val/acc",
                 "checkpoint.mode": "max",
-                "checkpoint.save_last": True,
                 "checkpoint.filename": "best",
             }
         )
@@ -100,6 +100,11 @@ class AgaCLI(LightningCLI):
     def after_test(self) -> None:
         """Print and keep the results."""
         report_results(self.trainer)
+
+
+def _last_checkpoint() -> ModelCheckpoint:
+    """Keeps the state after each epoch in `last.ckpt`, for a run to go on from; the best is kept by `checkpoint`."""
+    return ModelCheckpoint(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
 def run() -> None:

@@ -11,6 +11,7 @@ the best accuracy on the validation set.
 """
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -19,8 +20,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 NO_AUGMENTER = ["--data.augmenter", "null"]
 ALIKE = "[dunes, brick, skyline, flower, beach, canyon, fence, dusk, sunset]"
@@ -132,9 +131,9 @@ def print_table(folders: dict[tuple[str, int], Path], arms: tuple[str, ...], see
 
 
 def optimiser_steps(folder: Path) -> int:
-    """How many optimiser steps a cell took, from its last checkpoint."""
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
-    return int(checkpoint["global_step"])
+    """How many optimiser steps a cell took: one more than the step at which its last epoch was logged."""
+    with (folder / "metrics.csv").open() as file:
+        return 1 + max(int(row["step"]) for row in csv.DictReader(file) if row["train/acc"])
 
 
 if __name__ == "__main__":

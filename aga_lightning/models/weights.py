@@ -12,6 +12,8 @@ from urllib.error import URLError
 
 import torch
 import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 StateDict = dict[str, Tensor]
@@ -111,11 +113,6 @@ def _download(name: str, published: Any) -> StateDict:  # noqa: ANN401  torchvis
 
 
 def _read_safetensors(path: Path) -> StateDict:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise WeightsError(f"Reading {path} needs a package: pip install safetensors.") from error
     try:
         return _plain_names(load_file(path))
     except (SafetensorError, OSError) as error:
