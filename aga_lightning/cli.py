@@ -37,8 +37,12 @@ from aga_lightning.trainer import AgaTrainer
 EXPECTED_ERRORS = (DatasetError, ImageReadError, StoreError, WeightsError)
 """Errors that a user can mend; told in a line, without a traceback."""
 
-# Lightning calling what torch has renamed, and warning of the folder that this command line has just made.
-_NOT_THE_USERS = (r"`isinstance\(treespec, LeafSpec\)`", "Experiment logs directory .* exists and is not empty")
+_NOT_THE_USERS = (
+    r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
+    "Experiment logs directory .* exists and is not empty",  # two loggers share the folder that was just made
+    "The dirpath has changed from",  # each run has a folder of its own, also one that goes on from a checkpoint
+)
+"""Warnings that no user can do anything about."""
 
 
 class AgaCLI(LightningCLI):
@@ -89,7 +93,7 @@ class AgaCLI(LightningCLI):
         """Judge the best checkpoint in and out of distribution."""
         if getattr(self.trainer, "fast_dev_run", False):
             return
-        best = "best" if self.trainer.checkpoint_callback is not None else None
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
         report_results(self.trainer)
 

@@ -126,7 +126,7 @@ def test_later_configurations_and_words_win(folder, capsys, command):
 
 
 def test_two_ranks_of_a_process_of_its_own_fill_one_store(tmp_path):
-    words = ["augment", "--config", "quickstart.yaml", *SMALL[:14], "--data.degree", "2", "--trainer.devices", "2"]
+    words = ["augment", "--config", "quickstart.yaml", *SMALL[:16], "--data.degree", "2", "--trainer.devices", "2"]
     command = [sys.executable, "-m", "aga_lightning", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -104,7 +104,7 @@ def _quiet_and_seeded(monkeypatch):
 
 def test_it_learns_eight_images_by_heart(tmp_path):
     model, data = classifier(schedule=Schedule("onecycle")), TinyData()
-    run = trainer(tmp_path, max_epochs=12)
+    run = trainer(tmp_path, max_epochs=18)
     run.fit(model, datamodule=data)
     assert run.callback_metrics["val/acc"] == 1
     assert run.callback_metrics["val/loss"] < 0.2
