@@ -163,6 +163,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and image.format == "JPEG":
+        return image  # decoded into memory of its own; a copy would only cost time
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(image)).convert("RGB")
     if image.mode == "LAB":  # the one mode that Pillow converts only through a colour profile
