@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
@@ -123,7 +123,7 @@ class ImageClassifier(LightningModule):
                 raise ValueError("class_weights needs a data module with class_counts(); set class_weights to false.")
             self.loss_weights = inverse_frequencies(datamodule.class_counts())
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser over decayed and spared parameters, and the schedule over the trainer's optimiser steps."""
         optimizer = self.optimizer(parameter_groups(self.net, self.decay_norms))
         total_steps = self.trainer.estimated_stepping_batches
