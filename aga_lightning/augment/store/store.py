@@ -1,11 +1,11 @@
 """The cache directory: a shelf for each stage of the recipe, and one for each augmenter's finished images."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from aga_lightning.augment.base import Stage, StageCache
 from aga_lightning.augment.store.shelf import Shelf
+from aga_lightning.data.images import file_digest
 
 _SUFFIX: dict[Stage, str] = {"subjects": ".png", "captions": ".txt", "backgrounds": ".jpg"}
 
@@ -51,7 +51,7 @@ class Store(StageCache):
         key = f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}"
         entry = self._sources.get(key)
         if entry is None:
-            entry = self._sources.put(key, {"digest": hashlib.sha256(path.read_bytes()).hexdigest()})
+            entry = self._sources.put(key, {"digest": file_digest(path)})
         return str(entry.facts["digest"])
 
     def _shelf(self, name: str) -> Shelf:
