@@ -16,9 +16,9 @@ from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Detector, Draft, Gate, Mask, Sample, Segmenter
 from aga_lightning.augment.boxes import bounding_box, mask_overlap
-from aga_lightning.augment.detectors import CentrePrior, DatasetBoxes, SaliencyBox
-from aga_lightning.augment.gates import MaskSanity, SaliencyAgreement
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes, SaliencyBox
+from aga_lightning.augment.gates.embedded import MaskSanity, SaliencyAgreement
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.fieldguide import FieldGuide
 from aga_lightning.data.images import read_image

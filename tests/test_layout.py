@@ -28,17 +28,17 @@ FLOORS = {
     2: "augment.aga augment.collection augment.rivals augment.store",
     1: """augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec augment.compositing
           augment.detectors augment.fingerprint augment.gates augment.prompts augment.saliency augment.samples
-          augment.segmenters
+          augment.pretrained augment.segmenters
           data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
           explain""",
-    0: "augment.base data.base data.images data.workers",
+    0: "augment.augmenter augment.base data.base data.images data.workers",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
     "augment": {"data.base", "data.images", "data.workers"},
-    "data": {"augment.base", "augment.collection", "augment.store"},
+    "data": {"augment.augmenter", "augment.base", "augment.collection", "augment.store"},
     "explain": set(),
     "models": set(),
 }

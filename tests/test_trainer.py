@@ -9,8 +9,9 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Augmented, Augmenter
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder

@@ -6,10 +6,10 @@ from itertools import groupby
 import cv2
 import numpy as np
 
+from aga_lightning.augment.augmenter import Augmenter, StageCache
 from aga_lightning.augment.backgrounds.procedural import ProceduralScenes
 from aga_lightning.augment.base import (
     Augmented,
-    Augmenter,
     BackgroundGenerator,
     Caption,
     Captioner,
@@ -23,20 +23,19 @@ from aga_lightning.augment.base import (
     Sample,
     Scene,
     Segmenter,
-    StageCache,
     Subject,
     SubjectSource,
     seed_from,
 )
-from aga_lightning.augment.captioners import TemplateCaptioner
+from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.codec import decode_mask, decode_rgb, encode_jpeg, encode_mask
 from aga_lightning.augment.compositing import Merging
-from aga_lightning.augment.detectors import CentrePrior
+from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.fingerprint import fingerprint
-from aga_lightning.augment.gates import AvoidedWords, MaskSanity
+from aga_lightning.augment.gates.embedded import AvoidedWords, MaskSanity
 from aga_lightning.augment.prompts import PromptEngine, avoid_words
 from aga_lightning.augment.samples import load_sample
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.images import ImageReadError
 

@@ -9,8 +9,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +58,24 @@ class Detection:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Subject:
-    """The isolated subject: its mask, the box the mask was grown from, and how sure the two parts were (0..1)."""
+    """The isolated subject: its mask, the box the mask was grown from, and how sure the two parts were (0..1).
+
+    Args:
+        mask: All that belongs to the subject, every instance of it that was kept.
+        detection: The best box.
+        score: How sure detector and segmenter were, 0..1.
+        instances: The instances one by one, best first, where each is to be pasted alone; empty where all of them are
+            pasted together.
+    """
 
     mask: Mask
     detection: Detection
     score: float
+    instances: tuple[Self, ...] = ()
+
+    def for_variant(self, variant: int) -> Self:
+        """What augmentation number `variant` pastes: the instances in turn, or all there is."""
+        return self.instances[variant % len(self.instances)] if self.instances else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +90,19 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A background in words, and the prompt it answers."""
+    """A background in words, and the prompt it answers.
+
+    Args:
+        text: The words.
+        prompt: What was asked.
+        tries: How many answers it took, the kept one included.
+        fallback: Whether no answer was usable, so that a template wrote the words instead.
+    """
 
     text: str
     prompt: Prompt
+    tries: int = 1
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +178,26 @@ class Part(ABC):
     not_in_key: ClassVar[frozenset[str]] = frozenset()
     needs_accelerator: ClassVar[bool] = False
 
+    def setting(self, argument: str) -> object:
+        """A constructor argument as it enters the key; weights in a local folder enter by their content, say."""
+        return getattr(self, argument)
+
+
+def parts_in(value: object) -> Iterator[Part]:
+    """A part, and all parts among its settings at any depth; nothing for a plain value."""
+    if isinstance(value, Part):
+        yield value
+        for setting in vars(value).values():
+            yield from parts_in(setting)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from parts_in(item)
+
+
+def accelerated(value: object) -> bool:
+    """Whether a part, a part of it, or a part in a list needs an accelerator."""
+    return any(part.needs_accelerator for part in parts_in(value))
+
 
 class Detector(Part):
     """Step 1a: where is the subject?"""
@@ -171,7 +212,7 @@ class Segmenter(Part):
 
     @abstractmethod
     def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
-        """The subject of each sample, grown from its detections; None where no pixel belongs to it."""
+        """The subject of each sample, grown from its detections (best first); None where no pixel belongs to it."""
 
 
 class Captioner(Part):
@@ -180,60 +221,6 @@ class Captioner(Part):
     @abstractmethod
     def caption(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Caption]:
         """One caption a prompt; a caption depends on its own prompt and seed alone."""
-
-
-Stage = Literal["subjects", "captions", "backgrounds"]
-
-
-class StageCache(ABC):
-    """What the stages of a recipe have finished, by key; see `aga_lightning.augment.store` for the one on disk."""
-
-    @abstractmethod
-    def load(self, stage: Stage, key: str) -> tuple[Mapping[str, object], bytes | None] | None:
-        """Facts (plain JSON values) and the content of a file, if there is one; None where nothing is finished."""
-
-    @abstractmethod
-    def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
-        """Keep what a stage has finished."""
-
-    @abstractmethod
-    def digest(self, path: Path) -> str:
-        """Hexadecimal SHA-256 of a file's bytes."""
-
-
-def _accelerated(value: object) -> bool:
-    """Whether a part, a part of it, or a part in a list needs an accelerator."""
-    if isinstance(value, Part):
-        return value.needs_accelerator or any(_accelerated(setting) for setting in vars(value).values())
-    return isinstance(value, list | tuple) and any(_accelerated(item) for item in value)
-
-
-class Augmenter(Part):
-    """(image, class) -> the same subject in another image. AGA is one; each rival is another."""
-
-    @property
-    def accelerated(self) -> bool:
-        """Whether a part runs on an accelerator, and so in the main process rather than in the loader's workers."""
-        return _accelerated(self)
-
-    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Learn what the method needs from the training images, and from no others."""
-
-    def learned(self) -> object:
-        """What `prepare` learned that changes the output, as plain JSON values; it becomes part of the key."""
-        return None
-
-    @abstractmethod
-    def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
-        """Make what is asked, one outcome a request in the order of the requests."""
-
-    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None] | None:
-        """A record's image and what is kept of it; None for a method that isolates nothing."""
-        return None
-
-    def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Put the subject of one request before the background of another, placed by the seed (mode `online`)."""
-        raise TypeError(f"{type(self).__name__} has no separate backgrounds; use --data.mode pregenerate or lazy")
 
 
 class SubjectSource(ABC):
@@ -263,16 +250,35 @@ class BackgroundGenerator(Part):
     def borrow(self, training: SubjectSource) -> None:
         """Take what a painter of real backgrounds needs from the training images (and from no others)."""
 
+    def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height to paint for an image of this size; the same, but for painters with a size of their own."""
+        return size
+
     @abstractmethod
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
         """One image of the asked size a scene; it depends on that scene alone."""
 
 
 class Gate(Part):
-    """Accept or reject what one stage has made."""
+    """Accept or reject what one stage has made.
+
+    `guards` says that the gate compares with evaluation images, `learns` that it looks at the training images first.
+    """
 
     stage: ClassVar[Literal["subject", "caption", "background", "image"]]
+    guards: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
+
+    def guard(self, hashes: Sequence[int]) -> None:
+        """Take perceptual hashes of the evaluation images (`guards`)."""
+
+    def learn(self, training: SubjectSource) -> None:
+        """Look at the training images, once, before the first objection (`learns`)."""
 
     @abstractmethod
     def objection(self, draft: Draft) -> str | None:
         """Why the draft must not be used, in words for a person; None where it may."""
+
+    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
+        """The objections to several drafts; a gate with a model looks at them in batches."""
+        return [self.objection(draft) for draft in drafts]

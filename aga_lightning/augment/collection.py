@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 import yaml
 
-from aga_lightning.augment.base import Augmented, Augmenter, Request
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.fingerprint import describe, fingerprint
 from aga_lightning.augment.store import Entry, Store

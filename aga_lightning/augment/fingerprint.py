@@ -26,7 +26,7 @@ def describe(value: object) -> object:
         kind = type(value)
         name = kind.__qualname__ if kind.__module__.startswith("aga_lightning.") else _full_name(kind)
         settings = {
-            argument: describe(getattr(value, argument))
+            argument: describe(value.setting(argument))
             for argument in inspect.signature(kind).parameters
             if argument not in kind.not_in_key
         }

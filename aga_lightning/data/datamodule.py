@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from aga_lightning.augment.base import Augmenter
+from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.store import Store
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split

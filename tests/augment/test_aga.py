@@ -23,9 +23,9 @@ from aga_lightning.augment.base import (
 )
 from aga_lightning.augment.codec import decode_rgb, encode_jpeg
 from aga_lightning.augment.compositing import Merging
-from aga_lightning.augment.detectors import DatasetBoxes
+from aga_lightning.augment.detectors.embedded import DatasetBoxes
 from aga_lightning.augment.prompts import PromptEngine, mentions
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.data.base import ImageRecord
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aga_lightning.augment.base import Augmenter, BackgroundGenerator, Detection, Gate, Request, seed_from
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import BackgroundGenerator, Detection, Gate, Request, seed_from
 from aga_lightning.data.base import ImageRecord
 
 parts = st.lists(

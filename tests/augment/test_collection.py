@@ -13,9 +13,10 @@ import pytest
 from torchvision.datasets import ImageFolder
 
 from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Augmented, Augmenter, Rejected, Request
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented, Rejected, Request
 from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store, StoreError
 from aga_lightning.data.images import read_image
 

@@ -8,11 +8,12 @@ import pytest
 from lightning.pytorch import Trainer
 
 from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Augmented, Augmenter, Detector
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented, Detector
 from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.detectors import CentrePrior
+from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.generation import PendingRequests, StoreFiller
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.data.images import read_image
 

@@ -9,9 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.data import DataLoader
 
 from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Augmented, Augmenter, Gate
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented, Gate
 from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.callbacks.augmentation_gallery import AugmentationGallery, draw_gallery
 from aga_lightning.data.datamodule import AGADataModule

@@ -9,8 +9,9 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import SequentialSampler
 
 from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Augmented, Augmenter, Gate, Rejected
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented, Gate, Rejected
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder

@@ -9,9 +9,10 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Augmented, Augmenter, Rejected, Request
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Augmented, Rejected, Request
 from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.segmenters import GrabCut
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.data.images import ImageReadError, read_image
 from aga_lightning.data.loading import (

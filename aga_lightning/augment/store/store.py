@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aga_lightning.augment.base import Stage, StageCache
+from aga_lightning.augment.augmenter import Stage, StageCache
 from aga_lightning.augment.store.shelf import Shelf
 from aga_lightning.data.images import file_digest
 

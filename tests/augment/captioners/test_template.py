@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aga_lightning.augment.base import Prompt
-from aga_lightning.augment.captioners import TemplateCaptioner
+from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.prompts import PRESETS, PromptEngine, avoid_words, mentions
 
 

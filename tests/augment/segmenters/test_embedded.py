@@ -7,7 +7,7 @@ from PIL import Image
 
 from aga_lightning.augment.base import Detection, ImageRecord, Sample
 from aga_lightning.augment.boxes import bounding_box, mask_overlap
-from aga_lightning.augment.segmenters import DatasetMasks, GrabCut, clean, separability
+from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut, clean, separability
 
 VOC = Path(__file__).parents[2] / ".." / "shared" / "data" / "voc12"
 

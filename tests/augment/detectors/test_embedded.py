@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aga_lightning.augment.base import ImageRecord, Sample
 from aga_lightning.augment.boxes import box_overlap
-from aga_lightning.augment.detectors import CentrePrior, DatasetBoxes, SaliencyBox
+from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes, SaliencyBox
 
 
 def sample(image, box=None):

@@ -1,0 +1,1 @@
+"""Step 2: a background in words; one family of captioners a file."""

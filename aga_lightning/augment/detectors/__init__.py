@@ -1,0 +1,1 @@
+"""Step 1a: where the subject is; one family of detectors a file."""

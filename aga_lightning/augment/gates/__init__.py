@@ -1,0 +1,1 @@
+"""What each stage has made, accepted or rejected; one idea a file."""

@@ -1,0 +1,200 @@
+"""Parts with weights: found by a hub's name or in a local folder, loaded when first used, dropped when asked to."""
+
+import gc
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+
+from aga_lightning.augment.base import Part
+
+DType = Literal["auto", "float32", "float16", "bfloat16"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class PretrainedError(RuntimeError):
+    """Weights that cannot be found, loaded or fitted into memory; the message names them and the remedy."""
+
+
+class Pretrained(Part):
+    """A part that owns a model with weights.
+
+    A subclass keeps at least the settings below as attributes, and builds its model in `load`. The model is loaded by
+    the first use of `model` in the process that uses it; it is never pickled, and `release` frees its memory.
+
+    Args:
+        weights: A hub's name ("org/name"), or a local folder or file. Local weights enter the keys of the store by
+            their content, so they may be moved.
+        revision: A commit, tag or branch of the hub's repository; null for its main branch.
+        dtype: Numbers to compute with; auto is float32 on a CPU and `half` of the subclass on an accelerator.
+        batch_size: Items a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+    """
+
+    needs_accelerator = True
+    not_in_key = frozenset({"revision", "device", "batch_size"})  # the revision is part of the weights' identity
+    half: ClassVar[torch.dtype] = torch.float32
+
+    weights: str
+    revision: str | None
+    dtype: DType
+    batch_size: int
+    device: str | None
+
+    _model: Any = None
+    _place: torch.device | None = None
+    _size: int | None = None
+
+    @abstractmethod
+    def load(self) -> Any:  # noqa: ANN401 each back end has a model of its own
+        """Build the model with its weights, on `torch_device` and in evaluation mode."""
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401 as `load`
+        """The model, loaded now if need be.
+
+        Raises:
+            PretrainedError: If the weights cannot be found or loaded.
+        """
+        if self._model is None:
+            self._model = self.load()
+        return self._model
+
+    def release(self) -> None:
+        """Drop the model and give its memory back."""
+        self._model = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def on(self, device: torch.device) -> None:
+        """Run on this device from now on, unless the setting `device` names another."""
+        if device != self._place and self.device is None:
+            self._model = None
+        self._place = device
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where the model runs."""
+        if self.device is not None:
+            return torch.device(self.device)
+        if self._place is not None:
+            return self._place
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """What the model computes with."""
+        if self.dtype != "auto":
+            return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[self.dtype]
+        return torch.float32 if self.torch_device.type == "cpu" else self.half
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells these weights from others: a name and revision, or the digest of local files."""
+        return weights_identity(self.weights, self.revision)
+
+    def setting(self, argument: str) -> object:
+        """Weights enter a key by their identity, not by where they lie."""
+        return self.identity if argument == "weights" else super().setting(argument)
+
+    def batched(
+        self, items: Sequence[Item], call: Callable[[Sequence[Item]], Sequence[Result]], pad: bool = True
+    ) -> list[Result]:
+        """Run a model over batches, halving them for good when the device runs out of memory.
+
+        Args:
+            items: All there is to do.
+            call: Runs the model on one batch; one result an item.
+            pad: Fill the last batch up with copies of its last item, whose results are dropped. Kernels may round
+                differently for batches of another size; with one size, a result depends on its own item alone.
+
+        Raises:
+            PretrainedError: If not even one item fits into the device's memory.
+        """
+        results: list[Result] = []
+        while len(results) < len(items):
+            size = self._size or self.batch_size
+            batch = list(items[len(results) : len(results) + size])
+            wanted = len(batch)
+            if pad:
+                batch += [batch[-1]] * (size - wanted)
+            try:
+                results += list(call(batch))[:wanted]
+            except torch.OutOfMemoryError as error:
+                self._halve(size, error)
+        return results
+
+    def _halve(self, size: int, error: torch.OutOfMemoryError) -> None:
+        name = type(self).__name__
+        if size == 1:
+            raise PretrainedError(
+                f"{name} ({self.weights}) does not fit into the memory of {self.torch_device}, even one item at a "
+                "time: give it dtype float16, a smaller size, or smaller weights"
+            ) from error
+        torch.cuda.empty_cache()
+        self._size = size // 2
+        rank_zero_warn(f"{name} ran out of memory with batches of {size} and goes on with {self._size}")
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy in another process loads the model itself."""
+        return {name: value for name, value in vars(self).items() if name not in ("_model", "_place")}
+
+
+def weights_identity(weights: str, revision: str | None = None) -> str:
+    """What tells weights from others, wherever they lie.
+
+    Args:
+        weights: A hub's name, or a local folder or file.
+        revision: Of the hub's repository.
+
+    Returns:
+        `<name>@<revision>` for a hub's name; for local files the digest of their names, sizes, and first and last
+        64 KiB each (gigabytes are not read for a key).
+    """
+    path = Path(weights).expanduser()
+    if not path.exists():
+        return f"{weights}@{revision or 'main'}"
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    for file in files:
+        size = file.stat().st_size
+        name = file.name if file == path else file.relative_to(path).as_posix()
+        digest.update(f"{name}\0{size}\0".encode())
+        with file.open("rb") as opened:
+            digest.update(opened.read(1 << 16))
+            opened.seek(max(0, size - (1 << 16)))
+            digest.update(opened.read())
+    return f"local-{digest.hexdigest()[:32]}"
+
+
+@contextmanager
+def explained(what: str, weights: str) -> Iterator[None]:
+    """Turn what libraries raise about weights that are missing or do not fit into a line with the remedy.
+
+    Args:
+        what: The kind of model ("a GroundingDINO checkpoint of transformers").
+        weights: As the user named them.
+
+    Raises:
+        PretrainedError: In place of an OSError, ValueError, KeyError or RuntimeError.
+    """
+    try:
+        yield
+    except PretrainedError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        if Path(weights).expanduser().exists():
+            remedy = f"is it {what}, and complete?"
+        else:
+            remedy = f"give a folder that exists, or fetch the hub's repository first: hf download {weights}"
+        raise PretrainedError(f"{weights} cannot be loaded as {what} ({first}): {remedy}") from error

@@ -1,0 +1,1 @@
+"""Step 1b: which pixels are the subject; one family of segmenters a file."""
