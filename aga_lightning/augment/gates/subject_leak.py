@@ -1,0 +1,70 @@
+"""Reject backgrounds in which the painter has painted the subject a second time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aga_lightning.augment.base import Detection, Detector, Draft, Gate, Sample
+from aga_lightning.augment.boxes import clamp
+
+
+class SubjectLeak(Gate):
+    """Rejects backgrounds in which a detector finds the superclass that is to be pasted.
+
+    A second subject may be one of another class, and so a wrong label. Only a detector that is asked for something
+    in words (GroundingDINO) can tell; one without weights finds a box in any picture.
+
+    Args:
+        detector: Looks for the superclass.
+        threshold: Boxes with a lower score do not count, 0..1.
+        min_area: Boxes that cover a smaller share of the picture do not count, 0..1.
+
+    Raises:
+        ValueError: If `threshold` or `min_area` is out of range.
+    """
+
+    stage = "background"
+
+    def __init__(self, detector: Detector, threshold: float = 0.35, min_area: float = 0.005) -> None:
+        for name, value in (("threshold", threshold), ("min_area", min_area)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; give a number in 0..1")
+        self.detector = detector
+        self.threshold = threshold
+        self.min_area = min_area
+
+    def objection(self, draft: Draft) -> str | None:
+        """That the background shows the superclass; None where it does not."""
+        return self.objections([draft])[0]
+
+    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
+        """The objections to several drafts, from one call of the detector."""
+        painted = [index for index, draft in enumerate(drafts) if draft.background is not None]
+        samples = [_background(drafts[index]) for index in painted]
+        found: list[str | None] = [None] * len(drafts)
+        if samples:
+            for index, sample, detections in zip(painted, samples, self.detector.detect(samples), strict=True):
+                found[index] = self._complaint(sample, detections)
+        return found
+
+    def _complaint(self, sample: Sample, detections: Sequence[Detection]) -> str | None:
+        height, width = sample.image.shape[:2]
+        leaks = []
+        for detection in detections:
+            box = clamp(detection.box, width, height)
+            area = 0.0 if box is None else (box[2] - box[0]) * (box[3] - box[1]) / (width * height)
+            if box is not None and detection.score >= self.threshold and area >= self.min_area:
+                leaks.append((detection.score, area))
+        if not leaks:
+            return None
+        score, area = max(leaks)
+        return (
+            f'the background itself shows "{sample.record.superclass}": score {score:.2f} (at least '
+            f"{self.threshold:.2f}) on {area:.1%} of the picture"
+        )
+
+
+def _background(draft: Draft) -> Sample:
+    """The background as a picture of its own, which has the record's classes but not its boxes."""
+    assert draft.background is not None
+    record = replace(draft.sample.record, box=None, mask_path=None)
+    return replace(draft.sample, image=draft.background, record=record, box=None, mask=None)
