@@ -1,0 +1,193 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny.clip_model import SAVERS, save_clip
+from transformers import AutoModel, AutoProcessor, BertConfig, BertModel
+
+from aga_lightning.augment.base import Caption, Draft, ImageRecord, Prompt, Sample
+from aga_lightning.augment.fingerprint import describe
+from aga_lightning.augment.gates.clip import ClipFilter
+from aga_lightning.augment.pretrained import PretrainedError
+
+RECORD = ImageRecord(Path("x.png"), 0, "water_ouzel", "bird")
+ANGLES = {"a photo of a bird": 0, "a bird at dusk": 20, "an object": 60, "a photo": -90}
+RNG = np.random.default_rng(0)
+IMAGES = [RNG.integers(0, 256, (40 + 3 * i, 60, 3), dtype=np.uint8) for i in range(7)]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clip_models")
+    for name, save in SAVERS.items():
+        save(folder / name)
+    return folder
+
+
+def draft(image, caption=None):
+    words = None if caption is None else Caption(caption, Prompt("", "", ""))
+    return Draft(Sample(IMAGES[0], RECORD, "0" * 64), caption=words, image=image)
+
+
+def pointing(degrees):
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], np.float32)
+
+
+class Fixed(ClipFilter):
+    """Embeddings in a plane by hand: an image points where its first pixel says, texts as `ANGLES` says."""
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, **settings)
+        self._asked = []
+
+    def image_features(self, images):
+        return np.stack([pointing(int(image[0, 0, 0])) for image in images])
+
+    def text_features(self, texts):
+        self._asked += texts
+        return np.stack([pointing(ANGLES[text]) for text in texts])
+
+
+def at(degrees, caption=None):
+    return draft(np.full((4, 4, 3), degrees, np.uint8), caption)
+
+
+def test_an_image_nearer_to_a_negative_text_is_refused_with_both_similarities():
+    gate = Fixed(negatives=["an object", "a photo"])
+    assert gate.stage == "image"
+    assert gate.objection(at(29)) is None
+    # cos(60 - 31) = 0.875 and cos(31) = 0.857
+    assert gate.objection(at(31)) == (
+        'the image looks more like "an object" (0.875) than like "a photo of a bird" (0.857)'
+    )
+
+
+def test_the_nearest_of_several_positives_counts_and_equal_similarity_is_accepted():
+    gate = Fixed(positives=["a photo of a bird", "a {superclass} {caption}"], negatives=["an object"])
+    assert gate.objection(at(39, "at dusk")) is None
+    # cos(60 - 41) = 0.946 and cos(41 - 20) = 0.934
+    assert gate.objection(at(41, "at dusk")) == (
+        'the image looks more like "an object" (0.946) than like "a bird at dusk" (0.934)'
+    )
+    same = Fixed(positives=["an object"], negatives=["an object"])
+    assert same.objection(at(10)) is None
+
+
+def test_a_smallest_similarity_can_be_asked_for_without_negatives():
+    gate = Fixed(negatives=[], min_similarity=0.5)
+    assert gate.objection(at(59)) is None  # cos = 0.515
+    assert gate.objection(at(61)) == 'the similarity of the image and "a photo of a bird" is 0.485, less than 0.500'
+
+
+def test_each_text_is_embedded_once_and_drafts_without_an_image_pass():
+    gate = Fixed(negatives=["an object"])
+    reasons = gate.objections([at(10), draft(None), at(50), at(20)])
+    assert [reason is not None for reason in reasons] == [False, False, True, False]
+    gate.objections([at(10)])
+    assert sorted(gate._asked) == ["a photo of a bird", "an object"]
+    assert gate.objections([draft(None)]) == [None] and gate.objections([]) == []
+
+
+def test_embeddings_that_are_no_numbers_are_an_objection_and_no_crash():
+    class Broken(Fixed):
+        def image_features(self, images):
+            return np.full((len(images), 2), np.nan, np.float32)
+
+    assert Broken(negatives=["an object"]).objection(at(0)).endswith("is not a number")
+
+
+@pytest.mark.parametrize("name", SAVERS)
+def test_similarities_are_those_of_the_models_own_forward_pass(checkpoints, name):
+    gate = ClipFilter(str(checkpoints / name), batch_size=4)
+    texts = ["a photo of a bird", "an object", "a rather long text about nothing in particular"]
+    model = AutoModel.from_pretrained(checkpoints / name).eval()
+    processor = AutoProcessor.from_pretrained(checkpoints / name)
+    length = model.config.text_config.max_position_embeddings
+    inputs = processor(text=texts, padding="max_length", max_length=length, return_tensors="pt")
+    inputs = {"input_ids": inputs["input_ids"]}
+    inputs["pixel_values"] = processor(images=[Image.fromarray(i) for i in IMAGES], return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        output = model(**inputs)
+    expected = (output.image_embeds @ output.text_embeds.T).numpy()
+    assert np.ptp(expected) > 0.01
+    assert gate.image_features(IMAGES) @ gate.text_features(texts).T == pytest.approx(expected, abs=1e-6)
+
+
+def test_padding_texts_changes_nothing_for_clip(checkpoints):
+    model = AutoModel.from_pretrained(checkpoints / "clip").eval()
+    processor = AutoProcessor.from_pretrained(checkpoints / "clip")
+    with torch.inference_mode():
+        alone = model.get_text_features(**processor(text=["an object"], return_tensors="pt")).pooler_output[0]
+    ours = ClipFilter(str(checkpoints / "clip")).text_features(["an object"])[0]
+    assert ours == pytest.approx((alone / alone.norm()).numpy(), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", SAVERS)
+@pytest.mark.parametrize("size", [1, 4, 7])
+def test_company_order_and_batch_size_change_rounding_only(checkpoints, name, size):
+    alone = np.concatenate([ClipFilter(str(checkpoints / name), batch_size=1).image_features([i]) for i in IMAGES])
+    gate = ClipFilter(str(checkpoints / name), batch_size=size)
+    assert np.abs(gate.image_features(IMAGES) - alone).max() < 1e-6  # measured: 1.2e-7
+    assert np.abs(gate.image_features(IMAGES[::-1])[::-1] - alone).max() < 1e-6
+
+
+def test_a_checkpoint_gives_verdicts_that_follow_its_similarities(checkpoints):
+    gate = ClipFilter(str(checkpoints / "clip"), positives=["a {class}"], negatives=["an object", "a photo"])
+    reasons = gate.objections([draft(image) for image in IMAGES])
+    cosines = gate.image_features(IMAGES) @ gate.text_features(["a water ouzel", "an object", "a photo"]).T
+    assert [reason is None for reason in reasons] == [bool(row.argmax() == 0) for row in cosines]
+    assert gate.objection(draft(IMAGES[2])) == reasons[2]
+    swapped = ClipFilter(str(checkpoints / "clip"), positives=["an object", "a photo"], negatives=["a {class}"])
+    assert [reason is None for reason in swapped.objections([draft(image) for image in IMAGES])] == [
+        bool(row.argmax() != 0) for row in cosines
+    ]
+
+
+def test_copies_travel_without_the_model_and_agree(checkpoints):
+    gate = ClipFilter(str(checkpoints / "clip"))
+    before = gate.objections([draft(image) for image in IMAGES])
+    again = pickle.loads(pickle.dumps(gate))
+    assert again._model is None
+    assert again.objections([draft(image) for image in IMAGES]) == before
+
+
+def test_the_key_holds_texts_and_weights_but_no_batch_size(checkpoints):
+    description = describe(ClipFilter(str(checkpoints / "clip"), min_similarity=0.2, batch_size=3, device="cpu"))
+    assert description["weights"].startswith("local-")
+    assert description["positives"] == ["a photo of a {superclass}"] and description["min_similarity"] == 0.2
+    assert not {"batch_size", "device", "revision"} & set(description)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"positives": ["a {species}"]}, r"{species}.*there are {class}, {superclass}, {caption}"),
+        ({"negatives": ["a {"]}, "write a brace twice"),
+        ({"positives": []}, "positives is empty"),
+        ({"negatives": []}, "nothing would be rejected"),
+        ({"min_similarity": 1.5}, r"cosine in -1\.\.1"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        ClipFilter(**settings)
+
+
+def test_weights_that_are_missing_of_another_model_or_incomplete_are_explained(tmp_path):
+    with pytest.raises(PretrainedError, match="hf download"):
+        ClipFilter(str(tmp_path / "nowhere")).objection(draft(IMAGES[0]))
+    BertModel(
+        BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
+    ).save_pretrained(tmp_path / "bert")
+    with pytest.raises(PretrainedError, match="it holds a BertModel"):
+        ClipFilter(str(tmp_path / "bert")).objection(draft(IMAGES[0]))
+    save_clip(tmp_path / "clip")
+    config = json.loads((tmp_path / "clip" / "config.json").read_text())
+    config["vision_config"]["num_hidden_layers"] = 3
+    (tmp_path / "clip" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PretrainedError, match="it lacks vision_model"):
+        ClipFilter(str(tmp_path / "clip")).objection(draft(IMAGES[0]))
