@@ -1,5 +1,6 @@
 """Lightning's Trainer with one more verb, `augment`, and a folder for each run."""
 
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from aga_lightning.augment.generation import StoreFiller
+from aga_lightning.augment.augmenter import ModelStage
+from aga_lightning.augment.generation import Shard, Source, StageFiller, StoreFiller
+from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 
 
@@ -29,22 +32,28 @@ class AgaTrainer(Trainer):
             kwargs["logger"] = [TensorBoardLogger(folder, "", ""), CSVLogger(folder, "", "")]
         super().__init__(*args, **kwargs)
 
-    def augment(self, model: LightningModule | None = None, datamodule: AGADataModule | None = None) -> None:
+    def augment(
+        self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, shard: str = "0/1"
+    ) -> None:
         """Make the augmentations of the training images and keep them; what is finished is not made again.
 
         Args:
             model: Not used.
             datamodule: What to augment, and how.
+            shard: Which part to make: i/n is the part of job number i (from 0) of n jobs that share the store.
         """
-        if datamodule is None:
-            raise ValueError("augment needs a data module")
-        filler = StoreFiller(datamodule.prepare_data, lambda: datamodule.collection, datamodule.generation_workers)
+        if datamodule is None or datamodule.augmenter is None:
+            raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
+        workers = datamodule.generation_workers
+        source = Source(datamodule.prepare_data, lambda: datamodule.collection, workers, Shard.parse(shard))
         # A fit must not depend on whether there was something left to make before it.
         with isolate_rng(), self._whole_prediction(), warnings.catch_warnings():
             # A complete store leaves nothing to do, which Lightning takes for a mistake.
             warnings.filterwarnings("ignore", message="Total length of `DataLoader` across ranks is zero")
             warnings.filterwarnings("ignore", message=".*does not have many workers")
-            self.predict(filler, return_predictions=False)
+            for stage in datamodule.augmenter.stages(datamodule.store):
+                self._complete(source, stage)
+            self.predict(StoreFiller(source), return_predictions=False)
         self.strategy.barrier("augment")
         collection = datamodule.collection
         if self.is_global_zero:
@@ -53,6 +62,15 @@ class AgaTrainer(Trainer):
         rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
         for reason, count in collection.rejections().most_common(5):
             rank_zero_info(f"  rejected {count}: {reason}")
+
+    def _complete(self, source: Source, stage: ModelStage) -> None:
+        """Take a stage through all requests, and wait for what other jobs were making."""
+        while True:
+            filler = StageFiller(source, stage)
+            self.predict(filler, return_predictions=False)
+            if not self.strategy.reduce_boolean_decision(filler.left_to_others > 0, all=False):
+                return
+            time.sleep(1.0)
 
     @contextmanager
     def _whole_prediction(self) -> Iterator[None]:

@@ -25,13 +25,14 @@ FLOORS = {
     5: "__main__ cli parsing",
     4: "callbacks report results study trainer",
     3: "augment.generation data.datamodule data.loading models",
-    2: "augment.aga augment.collection augment.rivals augment.store",
+    2: """augment.aga augment.collection augment.isolation augment.jury augment.recipe augment.rivals augment.scenery
+          augment.stages augment.store""",
     1: """augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec augment.compositing
           augment.detectors augment.fingerprint augment.gates augment.prompts augment.saliency augment.samples
-          augment.pretrained augment.segmenters
+          augment.segmenters
           data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
           explain""",
-    0: "augment.augmenter augment.base data.base data.images data.workers",
+    0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -115,7 +115,7 @@ def test_the_callbacks_of_training_are_back_when_augmenting_fails(open_data):
 
 
 def test_augment_says_what_it_lacks(open_data):
-    with pytest.raises(ValueError, match="needs a data module"):
+    with pytest.raises(DatasetError, match=r"set --data\.augmenter"):
         trainer().augment()
     with pytest.raises(DatasetError, match=r"set --data\.augmenter"):
         trainer().augment(datamodule=open_data())

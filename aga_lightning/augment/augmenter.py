@@ -1,11 +1,13 @@
 """The seam of whole methods: an augmenter, the stages it goes through on a device, and what they have finished."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import torch
 
 from aga_lightning.augment.base import (
     Augmented,
@@ -18,26 +20,56 @@ from aga_lightning.augment.base import (
     accelerated,
     parts_in,
 )
+from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.data.base import ImageRecord
 
 Stage = Literal["boxes", "subjects", "captions", "backgrounds", "verdicts"]
+Finished = tuple[Mapping[str, object], bytes | None]
+"""What a stage keeps of one item: facts (plain JSON values), and the content of a file where there is one."""
 
 
 class StageCache(ABC):
     """What the stages of a recipe have finished, by key; see `aga_lightning.augment.store` for the one on disk."""
 
     @abstractmethod
-    def load(self, stage: Stage, key: str) -> tuple[Mapping[str, object], bytes | None] | None:
-        """Facts (plain JSON values) and the content of a file, if there is one; None where nothing is finished."""
+    def load(self, stage: Stage, key: str) -> Finished | None:
+        """What a stage has finished under a key; None where nothing is finished."""
+
+    def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
+        """The facts alone, for those who need no file; None where nothing is finished."""
+        found = self.load(stage, key)
+        return None if found is None else found[0]
 
     @abstractmethod
     def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
         """Keep what a stage has finished."""
 
+    def finished(self, stage: Stage) -> Set[str]:
+        """The keys of all that a stage has finished, in one look."""
+        return frozenset()
+
     @contextmanager
-    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[set[str]]:
+    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[Set[str]]:
         """Those of the keys that this process alone may make now; another process is making the others."""
         yield set(keys)
+
+    def recall(
+        self, stage: Stage, keys: Sequence[str], make: Callable[[list[int]], Sequence[Finished]]
+    ) -> list[Finished]:
+        """What a stage has finished, made and kept now where it is not.
+
+        Args:
+            stage: The stage.
+            keys: What is wanted; a key may be there twice.
+            make: Makes what is missing, from the places of its keys; one outcome a place.
+        """
+        found = {key: self.load(stage, key) for key in dict.fromkeys(keys)}
+        missing = {key: keys.index(key) for key, outcome in found.items() if outcome is None}
+        if missing:
+            for key, made in zip(missing, make(list(missing.values())), strict=True):
+                self.save(stage, key, *made)
+                found[key] = made
+        return [outcome for key in keys if (outcome := found[key]) is not None]
 
     @abstractmethod
     def digest(self, path: Path) -> str:
@@ -53,11 +85,11 @@ class Unit:
 
 
 class ModelStage(ABC):
-    """A stage of a recipe whose parts need an accelerator, in the three steps that a loader and a device share.
+    """A stage of a method that is run for many requests at once, in the two steps that loaders and a device share.
 
     Args:
         name: The shelf of the cache that it fills.
-        parts: The parts it calls; only these are in memory while it runs.
+        parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
     """
 
@@ -67,16 +99,49 @@ class ModelStage(ABC):
         self.batch_size = batch_size
 
     @abstractmethod
-    def units(self, requests: Sequence[Request]) -> list[Unit]:
-        """What the requests need of this stage and the cache lacks, each once, in the order of the requests."""
+    def key(self, request: Request) -> str | None:
+        """Under which key the cache holds what a request needs of this stage; None where it needs nothing."""
 
     @abstractmethod
     def load(self, unit: Unit) -> object:
-        """The part of the work that needs no device: read and decode. Runs in a loader's worker."""
+        """The work that needs no device, such as reading and decoding. Runs in a loader's worker."""
 
     @abstractmethod
     def run(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:
-        """The part that needs the device, for a batch; what was made is in the cache when this returns."""
+        """The work that needs the device, for a batch; what was made is in the cache when this returns."""
+
+    def pending(self, requests: Sequence[Request], cache: StageCache) -> list[Unit]:
+        """What the requests need and the cache lacks, each once, in the order of the requests."""
+        finished = cache.finished(self.name)
+        units: dict[str, Unit] = {}
+        for request in requests:
+            key = self.key(request)
+            if key is not None and key not in finished:
+                units.setdefault(key, Unit(key, request))
+        return list(units.values())
+
+    def advance(self, units: Sequence[Unit], loaded: Sequence[object], cache: StageCache) -> int:
+        """Run a batch, less what another process is making just now; how much that was."""
+        with cache.claim(self.name, [unit.key for unit in units]) as mine:
+            chosen = [pair for pair in zip(units, loaded, strict=True) if pair[0].key in mine]
+            if chosen:
+                self.run([unit for unit, _ in chosen], [item for _, item in chosen])
+        return len(units) - len(chosen)
+
+    @property
+    def models(self) -> list[Pretrained]:
+        """The parts with weights among its parts."""
+        return [part for part in parts_in(list(self.parts)) if isinstance(part, Pretrained)]
+
+    def place(self, device: torch.device) -> None:
+        """Let the models run on a device."""
+        for model in self.models:
+            model.on(device)
+
+    def release(self) -> None:
+        """Drop the models."""
+        for model in self.models:
+            model.release()
 
 
 class Augmenter(Part):

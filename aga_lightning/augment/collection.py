@@ -81,11 +81,24 @@ class Collection:
         keys = ((request, self._key(request)) for request in self.requests)
         return {request: self._outcome(entries[key]) for request, key in keys if key in entries}
 
-    def pending(self) -> list[list[Request]]:
-        """What is still to be made, the variants of one image together."""
+    def pending(self, requests: Sequence[Request] | None = None) -> list[list[Request]]:
+        """What is still to be made, the variants of one image together.
+
+        Args:
+            requests: Which of the requests to look at; None for all.
+        """
         finished = self.find_all()
-        missing = (request for request in self.requests if request not in finished)
+        missing = (request for request in (requests or self.requests) if request not in finished)
         return [list(variants) for _, variants in groupby(missing, key=lambda request: request.record)]
+
+    def prefetch(self, requests: Sequence[Request]) -> None:
+        """Run the stages that need a device for some requests, in this process; `make` then needs none for them."""
+        for stage in self.augmenter.stages(self.store):
+            units = stage.pending(requests, self.store)
+            for start in range(0, len(units), stage.batch_size):
+                batch = units[start : start + stage.batch_size]
+                stage.advance(batch, [stage.load(unit) for unit in batch], self.store)
+            stage.release()
 
     def make(self, requests: Sequence[Request]) -> list[Outcome]:
         """Make and keep what is asked, one by one."""

@@ -1,10 +1,21 @@
-"""Fill the store under Lightning's Trainer, so that its devices, nodes and ranks share the work."""
+"""Fill the store under Lightning's Trainer, so that its devices, nodes and ranks share the work.
 
+First each stage that needs a device goes through all requests, one model in memory at a time; then the loaders' worker
+processes merge. Each of these is one prediction of the trainer.
+"""
+
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Dataset
 
+from aga_lightning.augment.augmenter import ModelStage, Unit
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.data.workers import worker_settings
@@ -12,11 +23,148 @@ from aga_lightning.data.workers import worker_settings
 Work = list[Request]
 
 
-class PendingRequests(Dataset[list[int]]):
-    """What is still to be made, an item for each training image.
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several jobs that share a store: every `count`-th training image, starting with number `index`."""
 
-    Parts that run on the CPU do their work here, in the loader's worker processes; those that need an accelerator
-    leave it to the predict step, in the process that holds the device.
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Read "i/n", with i counted from 0.
+
+        Raises:
+            ValueError: If that is not what the text says.
+        """
+        index, _, count = text.partition("/")
+        if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+            raise ValueError(f"--shard is {text!r}; give i/n with i from 0 to n-1, such as 0/8")
+        return cls(int(index), int(count))
+
+    def of(self, collection: Collection) -> list[Request]:
+        """The requests of this job; all variants of an image belong to one job."""
+        records = collection.records[self.index :: self.count]
+        return [Request(record, variant, collection.seed) for record in records for variant in range(collection.degree)]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be filled.
+
+    Args:
+        prepare: Puts the data set's files in place; called once a machine.
+        open_collection: Gives what is to be filled; called once a process, when the files are in place.
+        num_workers: Loader processes.
+        shard: Which part of it this job makes.
+    """
+
+    prepare: Callable[[], None]
+    open_collection: Callable[[], Collection]
+    num_workers: int
+    shard: Shard = Shard()
+
+
+class _Filler(LightningModule, ABC):
+    """A module whose prediction makes things and keeps them."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.source = source
+
+    def prepare_data(self) -> None:
+        """Put the data set's files in place."""
+        self.source.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Find out what is to be made."""
+        self.collection = self.source.open_collection()
+        # One rank looks, so that all divide the same list whatever other jobs finish meanwhile.
+        work = self.find_work() if self.trainer.is_global_zero else []
+        self.work = self.trainer.strategy.broadcast(work)
+
+    @abstractmethod
+    def find_work(self) -> list[Any]:
+        """What is to be made."""
+
+    def transfer_batch_to_device(self, batch: object, device: torch.device, dataloader_idx: int) -> object:
+        """Batches are no tensors; the parts see to the device themselves."""
+        return batch
+
+
+class StageItems(Dataset[tuple[Unit, object]]):
+    """What a stage has to make, each with the work done that needs no device.
+
+    Args:
+        stage: The stage.
+        units: What it has to make.
+    """
+
+    def __init__(self, stage: ModelStage, units: Sequence[Unit]) -> None:
+        self.stage = stage
+        self.units = units
+
+    def __len__(self) -> int:
+        """How much is to be made."""
+        return len(self.units)
+
+    def __getitem__(self, index: int) -> tuple[Unit, object]:
+        """A unit, loaded."""
+        return self.units[index], self.stage.load(self.units[index])
+
+
+class Batch:
+    """Units and what was loaded for them; opaque, because Lightning takes lists apart in search of tensors."""
+
+    def __init__(self, items: Sequence[tuple[Unit, object]]) -> None:
+        self.units = [unit for unit, _ in items]
+        self.loaded = [loaded for _, loaded in items]
+
+
+class StageFiller(_Filler):
+    """A module whose prediction takes one stage through all requests.
+
+    Args:
+        source: What is to be filled.
+        stage: The stage.
+    """
+
+    def __init__(self, source: Source, stage: ModelStage) -> None:
+        super().__init__(source)
+        self.stage = stage
+        self.left_to_others = 0
+        self.seconds = 0.0
+
+    def find_work(self) -> list[Any]:
+        """The stage's units."""
+        units = self.stage.pending(self.source.shard.of(self.collection), self.collection.store)
+        if units:
+            rank_zero_info(f"{type(self.stage).__name__}: {len(units)} to make")
+        return list(units)
+
+    def predict_dataloader(self) -> DataLoader[tuple[Unit, object]]:
+        """The units in batches; the trainer splits them over its ranks without repeating any."""
+        items = StageItems(self.stage, self.work)
+        settings = worker_settings(self.source.num_workers)
+        return DataLoader(items, batch_size=self.stage.batch_size, collate_fn=Batch, **settings)
+
+    def on_predict_start(self) -> None:
+        """Let the models run where the trainer wants them."""
+        self.stage.place(self.device)
+
+    def predict_step(self, batch: Batch) -> None:
+        """Make a batch, and keep it."""
+        started = time.perf_counter()
+        self.left_to_others += self.stage.advance(batch.units, batch.loaded, self.collection.store)
+        self.seconds += time.perf_counter() - started
+
+    def on_predict_end(self) -> None:
+        """Give the memory to the next stage."""
+        self.stage.release()
+
+
+class PendingRequests(Dataset[int]):
+    """The images that still wait for augmentations, each made when it is asked for: here, in a loader's worker.
 
     Args:
         collection: Where the outcomes go.
@@ -31,49 +179,26 @@ class PendingRequests(Dataset[list[int]]):
         """How many images still wait for an augmentation."""
         return len(self.pending)
 
-    def __getitem__(self, index: int) -> list[int]:
-        """Where in `pending` work is left to do: nowhere, or here.
-
-        Plain numbers, because Lightning takes a batch apart in search of tensors, which requests do not allow.
-        """
-        if self.collection.augmenter.accelerated:
-            return [index]
-        self.collection.make(self.pending[index])
-        return []
+    def __getitem__(self, index: int) -> int:
+        """Make the augmentations of an image; how many."""
+        return len(self.collection.make(self.pending[index]))
 
 
-class StoreFiller(LightningModule):
-    """A module whose prediction fills the store.
+class StoreFiller(_Filler):
+    """A module whose prediction makes the augmentations, when the stages that need a device are through."""
 
-    Args:
-        prepare: Puts the data set's files in place; called once a machine.
-        open_collection: Gives what is to be filled; called once a process, when the files are in place.
-        num_workers: Loader processes for the parts that run on the CPU.
-    """
+    def find_work(self) -> list[Any]:
+        """The requests that have not ended."""
+        return list(self.collection.pending(self.source.shard.of(self.collection)))
 
-    def __init__(
-        self, prepare: Callable[[], None], open_collection: Callable[[], Collection], num_workers: int
-    ) -> None:
-        super().__init__()
-        self._prepare = prepare
-        self._open_collection = open_collection
-        self._num_workers = num_workers
-
-    def prepare_data(self) -> None:
-        """Put the data set's files in place."""
-        self._prepare()
-
-    def setup(self, stage: str) -> None:
-        """Find out what is to be made."""
-        self.collection = self._open_collection()
-        self.pending = self.collection.pending()
-
-    def predict_dataloader(self) -> DataLoader[list[int]]:
+    def predict_dataloader(self) -> DataLoader[int]:
         """One image a batch; the trainer splits them over its ranks without repeating any."""
-        workers = 0 if self.collection.augmenter.accelerated else self._num_workers
-        dataset = PendingRequests(self.collection, self.pending)
-        return DataLoader(dataset, batch_size=None, **worker_settings(workers))
+        dataset = PendingRequests(self.collection, self.work)
+        # A method that needs a device, but has no stages, works in the process that holds it.
+        augmenter = self.collection.augmenter
+        in_main = augmenter.accelerated and not augmenter.stages(self.collection.store)
+        return DataLoader(dataset, batch_size=None, **worker_settings(0 if in_main else self.source.num_workers))
 
-    def predict_step(self, images: list[int]) -> int:
-        """Make what the loader has left to do; how much that was."""
-        return sum(len(self.collection.make(self.pending[index])) for index in images)
+    def predict_step(self, made: int) -> int:
+        """Nothing is left to do; how many images were made."""
+        return made

@@ -9,10 +9,24 @@ from PIL import ImageOps
 
 from aga_lightning.augment.base import Image, Mask, Sample
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import ImageReadError, read_image
+from aga_lightning.data.images import ImageReadError, image_size, read_image
 
 
-def load_sample(record: ImageRecord, digest: str, max_side: int) -> Sample:
+def working_size(path: Path, max_side: int | None) -> tuple[int, int]:
+    """Width and height that `load_sample` gives an image, from the file's header alone.
+
+    Raises:
+        ImageReadError: If there is no such file, or it is no image.
+    """
+    return _at_most(*image_size(path), max_side)
+
+
+def _at_most(width: int, height: int, max_side: int | None) -> tuple[int, int]:
+    scale = 1.0 if max_side is None else min(1.0, max_side / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def load_sample(record: ImageRecord, digest: str, max_side: int | None) -> Sample:
     """Read a record's image, box and mask at the working size.
 
     The box and the mask refer to the image as it is seen, turned upright by its EXIF orientation. Any label but zero
@@ -22,17 +36,16 @@ def load_sample(record: ImageRecord, digest: str, max_side: int) -> Sample:
     Args:
         record: What to read.
         digest: SHA-256 of the image file's bytes.
-        max_side: An image whose longer side has more pixels is shrunk to this; none is enlarged.
+        max_side: An image whose longer side has more pixels is shrunk to this, null shrinks none; none is enlarged.
 
     Raises:
         ImageReadError: If the image or its mask cannot be read, or if they differ in size.
     """
     image = np.asarray(read_image(record.path))
     height, width = image.shape[:2]
-    scale = min(1.0, max_side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = _at_most(width, height, max_side)
     box = record.box
-    if box is not None and scale < 1:
+    if box is not None and size != (width, height):
         x, y = size[0] / width, size[1] / height
         box = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
     mask = None

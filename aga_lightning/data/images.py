@@ -26,6 +26,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 class ImageReadError(ValueError):
@@ -61,6 +62,22 @@ def read_image(path: Path, max_pixels: int = 120_000_000) -> Image.Image:
         raise
     except Exception as error:  # decoders raise nearly anything on damaged bytes: struct.error, IndexError, SyntaxError
         raise ImageReadError(f"{path} {_complaint(path, error, max_pixels)}") from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image when upright, from the file's header alone.
+
+    Raises:
+        ImageReadError: If the file is missing, empty or no image.
+    """
+    try:
+        with _silence, Image.open(path) as image:
+            width, height = image.size
+            return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
+    except MemoryError:
+        raise
+    except Exception as error:  # as in `read_image`
+        raise ImageReadError(f"{path} {_complaint(path, error, 0)}") from error
 
 
 def file_digest(path: Path) -> str:

@@ -12,7 +12,7 @@ from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Detector
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.generation import PendingRequests, StoreFiller
+from aga_lightning.augment.generation import PendingRequests, Source, StoreFiller
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.data.images import read_image
@@ -66,11 +66,8 @@ def trainer(tmp_path, **settings):
 
 def fill(tmp_path, records, augmenter, workers=0, degree=2, name="cache", **settings):
     prepared = []
-    filler = StoreFiller(
-        lambda: prepared.append(True),
-        lambda: Collection(augmenter, Store(tmp_path / name), records, degree, 0),
-        workers,
-    )
+    collection = Collection(augmenter, Store(tmp_path / name), records, degree, 0)
+    filler = StoreFiller(Source(lambda: prepared.append(True), lambda: collection, workers))
     trainer(tmp_path, **settings).predict(filler, return_predictions=False)
     assert prepared == [True]
     return filler.collection
@@ -123,11 +120,3 @@ def test_only_what_is_missing_is_made(tmp_path, disc_records):
     pending = collection.pending()
     assert [len(requests) for requests in pending] == [1, 1, 1, 2]
     assert len(PendingRequests(collection, pending)) == 4
-
-
-def test_the_loader_leaves_work_to_the_device_and_does_all_other_itself(tmp_path, disc_records):
-    for augmenter, left in ((Tracer(), []), (HeavyTracer(), [0])):
-        collection = Collection(augmenter, Store(tmp_path / type(augmenter).__name__), disc_records[:1], 2, 0)
-        pending = collection.pending()
-        assert PendingRequests(collection, pending)[0] == left
-        assert len(collection.find_all()) == 2 - 2 * len(left)

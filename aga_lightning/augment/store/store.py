@@ -1,13 +1,23 @@
 """The cache directory: a shelf for each stage of the recipe, and one for each augmenter's finished images."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from aga_lightning.augment.augmenter import Stage, StageCache
+from filelock import FileLock, Timeout
+
+from aga_lightning.augment.augmenter import Finished, Stage, StageCache
 from aga_lightning.augment.store.shelf import Shelf
 from aga_lightning.data.images import file_digest
 
-_SUFFIX: dict[Stage, str] = {"subjects": ".png", "captions": ".txt", "backgrounds": ".jpg"}
+_SUFFIX: dict[Stage, str] = {
+    "boxes": ".json",
+    "subjects": ".png",
+    "captions": ".txt",
+    "backgrounds": ".jpg",
+    "verdicts": ".txt",
+}
 
 
 class Store(StageCache):
@@ -15,7 +25,7 @@ class Store(StageCache):
 
     What is expensive is kept per stage, so that a new painter never redoes a mask:
 
-        subjects/<key>.png  captions  backgrounds/<key>.jpg     the stages
+        boxes  subjects/<key>.png  captions  backgrounds/<key>.jpg  verdicts     the stages
         augmented/<method>-<fingerprint>/<class>/...jpg         an ImageFolder of finished images
         index/...                                               the journals: what is finished
 
@@ -32,18 +42,49 @@ class Store(StageCache):
         """The shelf of one augmenter's finished images."""
         return self._shelf(f"augmented/{name}")
 
-    def load(self, stage: Stage, key: str) -> tuple[Mapping[str, object], bytes | None] | None:
-        """What a stage has finished under a key: facts, and the content of its file if it has one."""
+    def load(self, stage: Stage, key: str) -> Finished | None:
+        """What a stage has finished under a key; None where nothing is finished."""
         shelf = self._stages[stage]
         entry = shelf.get(key)
         if entry is None:
             return None
         return entry.facts, None if entry.file is None else shelf.read(entry)
 
+    def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
+        """The facts alone, without reading the file; None where nothing is finished."""
+        entry = self._stages[stage].get(key)
+        return None if entry is None else entry.facts
+
     def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
         """Keep what a stage has finished."""
         file = None if data is None else f"{key[:2]}/{key}{_SUFFIX[stage]}"
         self._stages[stage].put(key, facts, data, file)
+
+    def finished(self, stage: Stage) -> Set[str]:
+        """The keys of all that a stage has finished, in one scan of its folder."""
+        return self._stages[stage].entries().keys()
+
+    @contextmanager
+    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[Set[str]]:
+        """Those of the keys that no other process is making, held until the block ends.
+
+        A claim is a lock that the system releases when its process ends, however it ends. Keys share 4096 locks.
+        """
+        folder = self.cache_dir / "index" / stage / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        by_lock = defaultdict(set)
+        for key in keys:
+            by_lock[key[:3]].add(key)
+        mine: set[str] = set()
+        with ExitStack() as held:
+            for name in sorted(by_lock):
+                lock = FileLock(folder / f"{name}.lock")
+                try:
+                    held.enter_context(lock.acquire(timeout=0))
+                except Timeout:
+                    continue
+                mine |= by_lock[name]
+            yield mine
 
     def digest(self, path: Path) -> str:
         """SHA-256 of a file's bytes, remembered for as long as its size and time of change stay the same."""

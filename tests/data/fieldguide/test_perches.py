@@ -8,7 +8,7 @@ FEET = points((0.47, 0.7), (0.53, 0.7))
 
 
 @pytest.mark.parametrize(
-    "perch", {perch for perches in PERCHES.values() for perch in perches}, ids=lambda p: p.__name__
+    "perch", dict.fromkeys(perch for perches in PERCHES.values() for perch in perches), ids=lambda p: p.__name__
 )
 def test_a_perch_is_under_the_feet_and_no_part_of_the_subject(perch):
     for seed in range(8):

@@ -1,0 +1,142 @@
+"""The three steps of AGA for one request, as in the paper's Figure 2: isolate, caption and paint, merge."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from aga_lightning.augment.augmenter import StageCache
+from aga_lightning.augment.base import Draft, Image, Request, Sample, Scene, Subject, seed_from
+from aga_lightning.augment.compositing import Merging
+from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.isolation import Isolation
+from aga_lightning.augment.jury import Jury
+from aga_lightning.augment.scenery import Scenery
+from aga_lightning.data.base import ImageRecord
+
+
+class Recipe:
+    """Isolation, scenery and merging, with the gates between them.
+
+    Args:
+        isolation: Step 1.
+        scenery: Steps 2 and 3a.
+        jury: The gates.
+        merging: Step 3b.
+        attempts: How often a background is painted until no gate objects to it.
+    """
+
+    def __init__(self, isolation: Isolation, scenery: Scenery, jury: Jury, merging: Merging, attempts: int) -> None:
+        self.isolation = isolation
+        self.scenery = scenery
+        self.jury = jury
+        self.merging = merging
+        self.attempts = attempts
+        self._merging_key = fingerprint(merging)
+
+    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
+        """Step 1: a record's image at the working size, and its subject."""
+        sample = self.isolation.sample(record, cache)
+        return sample, self.isolation.isolate([sample], cache)[0]
+
+    def compose(self, request: Request, sample: Sample, whole: Subject | None, cache: StageCache) -> Draft | str:
+        """Steps 2 and 3: the merged image, or a gate's objection to one of its ingredients."""
+        subject = self.accepted_subject(request, sample, whole, cache)
+        if isinstance(subject, str):
+            return subject
+        behind = self._accepted_background(request, Draft(sample, subject), cache)
+        seed = seed_from(request.seed, sample.digest, request.variant, "placement")
+        return behind if isinstance(behind, str) else self._merge(behind, seed)
+
+    def remix(self, request: Request, background: Request, seed: int, cache: StageCache) -> Draft | str:
+        """The subject of one request before the background of another, with a fresh placement.
+
+        Gates with a model do not see the merged image: it is made in a loader's worker, and never again.
+        """
+        sample, whole = self.subject(request.record, cache)
+        subject = self.accepted_subject(request, sample, whole, cache)
+        if isinstance(subject, str):
+            return subject
+        behind = self._accepted_background(background, Draft(sample, subject), cache)
+        if isinstance(behind, str):
+            return behind
+        made = self._merge(behind, seed)
+        return self.jury.glance("image", made) or made
+
+    def objection_to_caption(self, draft: Draft, cache: StageCache) -> str | None:
+        """What the gates say of a caption."""
+        return self.jury.objections("caption", [draft], [""], cache)[0]
+
+    def objection_to_image(self, request: Request, made: Draft, cache: StageCache) -> str | None:
+        """What the gates say of the merged image."""
+        if not self.jury.of("image"):
+            return None
+        return self.jury.objections("image", [made], [self.image_draft(request, cache)], cache)[0]
+
+    def accepted_subject(
+        self, request: Request, sample: Sample, whole: Subject | None, cache: StageCache
+    ) -> Subject | str:
+        """The instance that a request pastes, or the objection to it."""
+        if whole is None:
+            return f"no {sample.record.superclass} could be isolated"
+        subject = whole.for_variant(request.variant)
+        key = self.subject_draft(request, cache)
+        return self.jury.objections("subject", [Draft(sample, subject)], [key], cache)[0] or subject
+
+    def subject_draft(self, request: Request, cache: StageCache) -> str:
+        """A key of the instance that a request pastes."""
+        if not self.jury.remembers:
+            return ""
+        instances = self.isolation.instances(request.record, cache) or 1
+        return fingerprint(self.isolation.subject_key(request.record, cache), request.variant % instances)
+
+    def background_draft(self, request: Request, scene: Scene) -> str:
+        """A key of a background before which a kind of thing is to stand."""
+        return fingerprint(self.scenery.background_key(scene), request.record.superclass)
+
+    def image_draft(self, request: Request, cache: StageCache) -> str:
+        """A key of the merged image."""
+        if not self.jury.remembers:
+            return ""
+        scene = self.scenery.scenes([request], cache)[0]
+        behind = self.jury.key("background", self.scenery.background_key(scene))
+        label = (request.record.class_name, request.record.label)
+        return fingerprint(
+            self.subject_draft(request, cache), behind, self.attempts, self._merging_key, request.seed,
+            request.variant, label,
+        )  # fmt: skip
+
+    def _accepted_background(self, request: Request, draft: Draft, cache: StageCache) -> Draft | str:
+        """Steps 2 and 3a: caption and background, painted until no gate objects; or the last objection."""
+        objection = ""
+        for attempt in range(self.attempts):
+            scene = self.scenery.scenes([request], cache, attempt)[0]
+            captioned = replace(draft, caption=scene.caption)
+            if attempt == 0 and (reason := self.objection_to_caption(captioned, cache)):
+                return reason
+            painted = replace(captioned, background=self.scenery.paint([scene], cache)[0])
+            key = self.background_draft(request, scene) if self.jury.remembers else ""
+            objection = self.jury.objections("background", [painted], [key], cache)[0] or ""
+            if not objection:
+                return painted
+        return objection
+
+    def _merge(self, draft: Draft, seed: int) -> Draft:
+        """Step 3b: move the subject and paste it."""
+        assert draft.subject is not None and draft.background is not None  # the steps before have passed
+        source = draft.sample.image
+        placement = self.merging.draw(np.random.default_rng(seed))
+        image, _ = self.merging.merge(source, draft.subject.mask, _cover(draft.background, source), placement)
+        return replace(draft, image=image)
+
+
+def _cover(background: Image, image: Image) -> Image:
+    """Scale and crop a background so that it fills the image."""
+    height, width = image.shape[:2]
+    if background.shape == image.shape:
+        return background
+    scale = max(height / background.shape[0], width / background.shape[1])
+    size = (max(width, round(background.shape[1] * scale)), max(height, round(background.shape[0] * scale)))
+    scaled = cv2.resize(background, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    top, left = (size[1] - height) // 2, (size[0] - width) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width], np.uint8)
