@@ -1,0 +1,146 @@
+"""Step 1b by the authors' own Segment Anything: the checkpoints of the published pipeline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aga_lightning.augment.base import Detection, Sample, Segmenter, Subject
+from aga_lightning.augment.pretrained import DType, Pretrained, PretrainedError, explained
+from aga_lightning.augment.segmenters.instances import (
+    BoxMasks,
+    BoxPrompt,
+    Instances,
+    checked,
+    most_confident,
+    subjects_in_boxes,
+)
+
+SIZES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
+"""Names in `segment_anything.sam_model_registry`, by the width of the image encoder."""
+
+_WIDTH = "image_encoder.pos_embed"
+_SOURCE = "https://dl.fbaipublicfiles.com/segment_anything/"
+
+
+class SegmentAnything(Pretrained, Segmenter):
+    """Cuts the subject out of its boxes with SAM (Kirillov et al. 2023), from a checkpoint of its authors.
+
+    Needs no hub; which of the three sizes it is, is read from the file. An image is encoded once at 1024 px, whatever
+    its boxes; of the three masks that the model offers for each box, the one with the highest predicted overlap is
+    kept. The score is the geometric mean of that overlap and the detector's score.
+
+    Args:
+        weights: A .pth or .safetensors file with the names of the `segment-anything` package; the default is the
+            ViT-H of the paper, as its authors named it.
+        instances: Where there are several boxes: "best" keeps the mask of the best one, "union" joins all masks into
+            one subject, "each" pastes the instances one by one, in turn over the augmentations.
+        dtype: Numbers that the image is encoded with; masks are always decoded in float32. auto is float32
+            everywhere, because users of ViT-H report useless masks in float16.
+        batch_size: Images encoded at once.
+        device: Where the model runs; null for the device of the trainer.
+    """
+
+    revision: str | None = None  # a file has none
+
+    def __init__(
+        self,
+        weights: str = "sam_vit_h_4b8939.pth",
+        instances: Instances = "union",
+        dtype: DType = "auto",
+        batch_size: int = 4,
+        device: str | None = None,
+    ) -> None:
+        self.weights = weights
+        self.instances = checked(instances)
+        self.dtype = dtype
+        self.batch_size = batch_size
+        self.device = device
+
+    def load(self) -> Any:  # noqa: ANN401 segment_anything is not typed
+        """The model of the size that the file holds.
+
+        Raises:
+            PretrainedError: If there is no such file, or it holds another model.
+        """
+        from segment_anything import sam_model_registry
+
+        state = _read(Path(self.weights).expanduser())
+        width = state[_WIDTH].shape[-1]
+        if width not in SIZES:
+            known = ", ".join(f"{width} ({name})" for width, name in SIZES.items())
+            raise PretrainedError(
+                f"{self.weights} holds an image encoder of width {width}, and segment-anything has {known}: "
+                f"give one of its authors' checkpoints ({_SOURCE}sam_vit_h_4b8939.pth)"
+            )
+        with explained(f"a {SIZES[width]} checkpoint of segment-anything", self.weights):
+            model = sam_model_registry[SIZES[width]]()
+            model.load_state_dict(state)
+        return model.to(self.torch_device).eval()
+
+    def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
+        """The subject of each sample; None where it has no boxes, or where all masks are empty."""
+        return subjects_in_boxes(samples, detections, self.instances, lambda prompts: self.batched(prompts, self._cut))
+
+    @torch.inference_mode()
+    def _cut(self, prompts: Sequence[BoxPrompt]) -> list[BoxMasks]:
+        from segment_anything.utils.transforms import ResizeLongestSide
+
+        model = self.model
+        resize = ResizeLongestSide(model.image_encoder.img_size)
+        images = [torch.from_numpy(resize.apply_image(prompt.image)).permute(2, 0, 1) for prompt in prompts]
+        pixels = torch.stack([model.preprocess(image.to(self.torch_device)) for image in images])
+        with torch.autocast(self.torch_device.type, self.torch_dtype, enabled=self.torch_dtype != torch.float32):
+            encoded = model.image_encoder(pixels)
+        answers = []
+        # Image by image: a decoder's batch of one image's boxes gives the same masks in all company.
+        for prompt, image, one in zip(prompts, images, encoded.float(), strict=True):
+            size = prompt.image.shape[:2]
+            boxes = resize.apply_boxes_torch(torch.tensor(prompt.boxes, device=self.torch_device), size)
+            logits, quality = self._decode(one[None], boxes)
+            masks = model.postprocess_masks(logits, image.shape[-2:], size)[:, 0] > model.mask_threshold
+            answers.append(BoxMasks(masks.cpu().numpy(), quality.cpu().numpy().astype(np.float64)))
+        return answers
+
+    def _decode(self, encoded: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        model = self.model
+        sparse, dense = model.prompt_encoder(points=None, boxes=boxes, masks=None)
+        logits, quality = model.mask_decoder(
+            image_embeddings=encoded,
+            image_pe=model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=True,
+        )
+        return most_confident(logits, quality)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The state dict of a file, on the CPU; reading it runs none of its code.
+
+    Raises:
+        PretrainedError: If there is no such file, or it is no checkpoint of segment-anything.
+    """
+    if not path.is_file():
+        raise PretrainedError(
+            f"{path} is not a file: give the path of a checkpoint of segment-anything, such as "
+            f"{_SOURCE}sam_vit_h_4b8939.pth; for a folder or a hub's name, use SAM"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises whatever its bytes happen to spell
+        raise PretrainedError(f"{path} cannot be read ({error}): is it complete? download it again") from error
+    if not isinstance(state, dict) or not isinstance(state.get(_WIDTH), Tensor):
+        raise PretrainedError(
+            f"{path} has no {_WIDTH}, so it is no checkpoint of segment-anything; for a model.safetensors of "
+            "transformers, give its folder to SAM"
+        )
+    return state
