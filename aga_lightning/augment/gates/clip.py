@@ -168,8 +168,8 @@ class ClipFilter(Pretrained, Gate):
 
     @staticmethod
     def _unit(rows: Sequence[Features]) -> Features:
-        features = np.stack(rows)
-        return features / np.linalg.norm(features, axis=1, keepdims=True)
+        features: Features = np.stack(rows)
+        return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True))
 
 
 def _rows(output: Any) -> list[Features]:  # noqa: ANN401 a tensor, or an output of transformers that holds it

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
 from aga_lightning.augment.base import Draft, Gate, Mask
 from aga_lightning.augment.boxes import components, mask_overlap
 from aga_lightning.augment.prompts import mentions
@@ -127,14 +128,14 @@ class BlankBackground(Gate):
 
     stage = "background"
 
-    def __init__(self, min_contrast: float = 4.0) -> None:
+    def __init__(self, min_contrast: float = BLANK) -> None:
         self.min_contrast = min_contrast
 
     def objection(self, draft: Draft) -> str | None:
         """That the background is blank; None where it is not."""
         if draft.background is None:
             return None
-        contrast = float(np.sqrt(draft.background.reshape(-1, 3).var(0).mean()))
-        if contrast < self.min_contrast:
-            return f"the background is nearly blank: contrast {contrast:.1f}, less than {self.min_contrast:.1f}"
+        found = contrast(draft.background)
+        if found < self.min_contrast:
+            return f"the background is nearly blank: contrast {found:.1f}, less than {self.min_contrast:.1f}"
         return None

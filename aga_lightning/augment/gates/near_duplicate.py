@@ -1,6 +1,7 @@
 """Reject what resembles an evaluation image, so that nothing of the evaluation leaks into training."""
 
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 from aga_lightning.augment.base import Draft, Gate, Image
 from aga_lightning.augment.perceptual_hash import Hashes, as_hashes, distances, mirrored, perceptual_hash
@@ -21,7 +22,7 @@ class NearDuplicate(Gate):
         ValueError: If `max_distance` is out of range.
     """
 
-    stage = "image"
+    stage: ClassVar[Literal["background", "image"]] = "image"
     guards = True
 
     def __init__(self, max_distance: int = 6) -> None:

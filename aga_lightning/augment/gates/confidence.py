@@ -1,0 +1,187 @@
+"""Reject images that a classifier of the originals is already sure of, rightly or wrongly: ALIA's confidence filter."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torchvision.transforms.v2 import functional
+
+from aga_lightning.augment.base import Draft, Gate, Image, SubjectSource
+from aga_lightning.augment.gates.classifier_file import check_backbone, read_classifier
+from aga_lightning.augment.pretrained import DType, Pretrained, PretrainedError, explained
+
+Probabilities = npt.NDArray[np.float64]
+
+
+def confident_thresholds(probabilities: Probabilities, labels: npt.NDArray[np.int64]) -> Probabilities:
+    """How sure a classifier is, on average, of the images that are labelled with a class (Northcutt et al. 2021).
+
+    Args:
+        probabilities: (N, K), a row an image.
+        labels: (N,) classes in 0..K-1.
+
+    Returns:
+        (K,) the mean probability of class k over the images labelled k; infinity where there is none.
+    """
+    thresholds = np.full(probabilities.shape[1], np.inf)
+    for label in np.unique(labels):
+        thresholds[label] = probabilities[labels == label, label].mean()
+    return thresholds
+
+
+class ConfidenceRule(Pretrained, Gate):
+    """Rejects images that a classifier of the original images is sure about (ALIA, Dunlap et al. 2023).
+
+    It is sure where its likeliest class is at least as probable as that class is on average for the training images
+    with its label (confident learning, Northcutt et al. 2021). If the class is the image's own, the image is too easy
+    to add anything; if it is another one, the subject was changed. The rest, which the classifier doubts, is kept.
+
+    Args:
+        weights: A file of a torchvision classifier that was trained on the original images alone, with the classes in
+            the order of this data set: a checkpoint of this project (.ckpt), or a state dict (.pth, .safetensors). The
+            number of classes, and the width and stem of a ResNet, are read from it.
+        backbone: Which of torchvision's classifiers it is.
+        size: Height and width of its input in pixels.
+        resize: Shorter side in pixels of the image from which the input is cut in the middle; null squashes the whole
+            image to the input's size. Give both as the classifier was evaluated.
+        mean: Subtracted from the channels, whose values are in 0..1; ImageNet's by default.
+        std: What the channels are divided by then. Zeros and ones leave the values as they are.
+        drop_easy: Whether to reject images that are too easy.
+        drop_mislabelled: Whether to reject images that look like another class.
+        dtype: Numbers to compute with; auto is float32 on a CPU and on an accelerator.
+        batch_size: Images at once. It changes probabilities by rounding only (1e-7 in float32).
+        device: Where the model runs; null for the device of the trainer.
+
+    Raises:
+        ValueError: If there is no such backbone, or `size`, `resize` or `std` is out of range.
+    """
+
+    stage = "image"
+    learns = True
+    revision = None
+
+    def __init__(
+        self,
+        weights: str,
+        backbone: str = "resnet50",
+        size: int = 224,
+        resize: int | None = 256,
+        mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
+        std: tuple[float, float, float] = (0.229, 0.224, 0.225),
+        drop_easy: bool = True,
+        drop_mislabelled: bool = True,
+        dtype: DType = "auto",
+        batch_size: int = 64,
+        device: str | None = None,
+    ) -> None:
+        check_backbone(backbone)
+        if size < 1 or (resize is not None and resize < size):
+            raise ValueError(f"size is {size} and resize {resize}; give pixels, and resize at least size (or null)")
+        if min(std) <= 0:
+            raise ValueError(f"std is {tuple(std)}; give three numbers above 0")
+        self.weights = weights
+        self.backbone = backbone
+        self.size = size
+        self.resize = resize
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+        self.drop_easy = drop_easy
+        self.drop_mislabelled = drop_mislabelled
+        self.dtype = dtype
+        self.batch_size = batch_size
+        self.device = device
+        self._thresholds: Probabilities | None = None
+        self._names: dict[int, str] = {}
+        self._learnt = ""
+
+    def load(self) -> Any:  # noqa: ANN401 as `Pretrained.load`
+        """The classifier.
+
+        Raises:
+            PretrainedError: If the file is missing, damaged, or of another classifier.
+        """
+        with explained(f"a file of weights of a {self.backbone} of torchvision", self.weights):
+            net = read_classifier(self.backbone, self.weights)
+        return net.to(self.torch_device, self.torch_dtype).eval()
+
+    def learn(self, training: SubjectSource) -> None:
+        """Find how sure the classifier is of the training images; nothing to do where it saw the same ones before.
+
+        Raises:
+            PretrainedError: If the classifier knows fewer classes than there are labels.
+        """
+        if self._learnt == (digest := training.digest()):
+            return
+        rows: list[Probabilities] = []
+        labels: list[int] = []
+        names: dict[int, str] = {}
+        for start in range(0, len(training), self.batch_size):
+            places = range(start, min(start + self.batch_size, len(training)))
+            samples = [training[place][0] for place in places]
+            rows.append(self.probabilities([sample.image for sample in samples]))
+            labels += [sample.record.label for sample in samples]
+            names |= {sample.record.label: sample.record.class_name for sample in samples}
+        if not rows:
+            raise ValueError("ConfidenceRule was given no training images to learn from")
+        classes = rows[0].shape[1]
+        if max(labels) >= classes:
+            raise PretrainedError(
+                f"{self.weights} tells {classes} classes apart, but the data set has a class of number {max(labels)}: "
+                "give a classifier that was trained on this data set"
+            )
+        self._thresholds = confident_thresholds(np.concatenate(rows), np.array(labels))
+        self._names, self._learnt = names, digest
+
+    def objection(self, draft: Draft) -> str | None:
+        """What the classifier is sure of; None where it is not sure."""
+        return self.objections([draft])[0]
+
+    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
+        """The objections to several drafts, whose images are looked at in batches.
+
+        Raises:
+            RuntimeError: If `learn` was not called.
+        """
+        images = {index: draft.image for index, draft in enumerate(drafts) if draft.image is not None}
+        found: list[str | None] = [None] * len(drafts)
+        if not images:
+            return found
+        if self._thresholds is None:
+            raise RuntimeError("ConfidenceRule needs to see the training images first: call `learn`")
+        for index, row in zip(images, self.probabilities(list(images.values())), strict=True):
+            found[index] = self._complaint(row, drafts[index].sample.record.label, self._thresholds)
+        return found
+
+    def probabilities(self, images: Sequence[Image]) -> Probabilities:
+        """What the classifier says of pictures: (N, K), rows add up to 1."""
+        return np.stack(self.batched(images, self._classify))
+
+    def _complaint(self, row: Probabilities, label: int, thresholds: Probabilities) -> str | None:
+        if not np.isfinite(row).all():
+            return "the classifier's probabilities are not numbers"
+        likeliest = int(row.argmax())
+        sure = f"{row[likeliest]:.3f}, at least the mean of its training images ({thresholds[likeliest]:.3f})"
+        if row[likeliest] < thresholds[likeliest]:
+            return None
+        name = self._names.get(likeliest, f"class {likeliest}")
+        if likeliest == label:
+            return f'too easy: the classifier\'s probability of "{name}" is {sure}' if self.drop_easy else None
+        return f'it looks like "{name}": the probability is {sure}' if self.drop_mislabelled else None
+
+    def _classify(self, images: Sequence[Image]) -> list[Probabilities]:
+        inputs = torch.stack([self._input(image) for image in images])
+        with torch.inference_mode():
+            logits = self.model(inputs.to(self.torch_device, self.torch_dtype))
+            return list(logits.double().softmax(1).cpu().numpy())
+
+    def _input(self, image: Image) -> torch.Tensor:
+        """What the classifier is shown of a picture: (3, size, size)."""
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+        whole = [self.size, self.size] if self.resize is None else [self.resize]
+        pixels = functional.center_crop(functional.resize(pixels, whole, antialias=True), [self.size, self.size])
+        result: torch.Tensor = functional.normalize(
+            functional.to_dtype(pixels, torch.float32, True), self.mean, self.std
+        )
+        return result
