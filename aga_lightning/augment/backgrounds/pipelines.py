@@ -1,0 +1,218 @@
+"""Pipelines of diffusers: found, put together from the settings, and asked about themselves without being loaded."""
+
+import inspect
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from aga_lightning.augment.pretrained import PretrainedError, explained
+
+SIDE = 1024
+"""Pixels of a side where no file tells: the size of SDXL, FLUX, Stable Diffusion 3 and their like."""
+
+DENOISERS = ("unet", "transformer")
+"""What a pipeline calls the model that it runs at each step."""
+
+# A tripped safety checker gives a black image, and a watermark would tell augmented images from photos.
+_SWITCHES: Mapping[str, object] = {
+    "safety_checker": None,
+    "requires_safety_checker": False,
+    "add_watermarker": False,
+}
+
+
+def load_pipeline(
+    weights: str,
+    dtype: torch.dtype,
+    *,
+    revision: str | None = None,
+    variant: str | None = None,
+    denoiser: str | None = None,
+    lora: str | None = None,
+    scheduler: str | None = None,
+    scheduler_settings: Mapping[str, object] | None = None,
+) -> Any:  # noqa: ANN401 each family has a class of its own
+    """A text-to-image pipeline on the CPU, without progress bars, safety checker and watermark.
+
+    Args:
+        weights: A hub's name or a local folder; only safetensors are read.
+        dtype: Of all its models.
+        revision: A commit, tag or branch of the hub's repository.
+        variant: The files to take where there are several.
+        denoiser: Other weights for the UNet or transformer, for `weights_file`.
+        lora: LoRA weights, likewise.
+        scheduler: Class name of diffusers; None for the checkpoint's.
+        scheduler_settings: What differs from the checkpoint's settings of the scheduler.
+
+    Raises:
+        PretrainedError: If something cannot be found, or does not fit.
+    """
+    import diffusers
+    import transformers
+
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
+    source = str(Path(weights).expanduser()) if Path(weights).expanduser().exists() else weights
+    with explained("a text-to-image pipeline of diffusers", weights), _whole_files(), warnings.catch_warnings():
+        # diffusers passes it on to every hub library, which newer ones answer with a warning.
+        warnings.filterwarnings("ignore", message="The `local_dir_use_symlinks` argument")
+        index = diffusers.DiffusionPipeline.load_config(source, revision=revision)
+        options: dict[str, Any] = {"revision": revision, "variant": variant, "dtype": dtype, "use_safetensors": True}
+        if denoiser is not None:
+            options |= _load_denoiser(source, revision, index, denoiser, dtype)
+        name = str(index.get("_class_name"))
+        if not hasattr(diffusers, name):
+            raise ValueError(f"diffusers {diffusers.__version__} has no {name}; a newer one may have it")
+        known = inspect.signature(getattr(diffusers, name)).parameters
+        options |= {switch: off for switch, off in _SWITCHES.items() if switch in known}
+        try:
+            pipeline = diffusers.AutoPipelineForText2Image.from_pretrained(source, **options)
+        except ValueError:  # it knows no text-to-image pipeline of this family: then the one that was saved
+            pipeline = diffusers.DiffusionPipeline.from_pretrained(source, **options)
+    if "prompt" not in call_arguments(type(pipeline)):
+        raise PretrainedError(
+            f"{weights} is a {type(pipeline).__name__}, which paints no words: give a text-to-image pipeline"
+        )
+    pipeline.set_progress_bar_config(disable=True)
+    if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
+        pipeline.vae.enable_slicing()  # decode one by one: a batch of SDXL in float32 takes more memory than its UNet
+    pipeline.scheduler = make_scheduler(pipeline.scheduler, scheduler, scheduler_settings or {})
+    if lora is not None:
+        _add_lora(pipeline, lora)
+    return pipeline
+
+
+def make_scheduler(current: Any, name: str | None, settings: Mapping[str, object]) -> Any:  # noqa: ANN401 any scheduler
+    """The checkpoint's scheduler, or one of another class or settings made from its configuration.
+
+    Raises:
+        PretrainedError: If there is no such class or setting.
+    """
+    import diffusers
+
+    if name is None and not settings:
+        return current
+    kind = type(current) if name is None else getattr(diffusers, name, None)
+    if not (inspect.isclass(kind) and issubclass(kind, diffusers.SchedulerMixin)):
+        raise PretrainedError(
+            f"diffusers has no scheduler {name!r}, or lacks a package that it needs: give the name of another class, "
+            "such as EulerDiscreteScheduler"
+        )
+    known = inspect.signature(kind).parameters
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise PretrainedError(f"{kind.__name__} has no setting {', '.join(unknown)}: it has {', '.join(known)}")
+    return kind.from_config(current.config, **settings)
+
+
+def weights_file(name: str) -> Path:
+    """A .safetensors file: a local one, or `org/repo/file.safetensors` of a hub, fetched or found in its cache.
+
+    Raises:
+        PretrainedError: If there is no such file.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    owner, _, rest = name.partition("/")
+    repository, _, file = rest.partition("/")
+    if not (owner and repository and file):
+        raise PretrainedError(f"{name} is no file: give one that exists, or a hub's org/repo/file.safetensors")
+    from huggingface_hub import hf_hub_download
+
+    with explained(f"a repository with the file {file}", f"{owner}/{repository}"):
+        return Path(hf_hub_download(f"{owner}/{repository}", file))
+
+
+def call_arguments(pipeline: type) -> Mapping[str, inspect.Parameter]:
+    """What a class of pipelines can be called with."""
+    return inspect.signature(pipeline.__call__).parameters  # type: ignore[operator] # a class, not an instance
+
+
+def guided(pipeline: type) -> bool:
+    """Whether a class of pipelines calls its denoiser a second time a step for `guidance_scale`.
+
+    Those that have no negative prompt, or a scale of its own for it (FLUX), were distilled to need one call.
+    """
+    known = call_arguments(pipeline)
+    return "negative_prompt" in known and "true_cfg_scale" not in known
+
+
+def local_class(weights: str) -> type | None:
+    """The class of pipelines that was saved in a local folder; None for anything else."""
+    import diffusers
+
+    kind = getattr(diffusers, str(_read(weights, "model_index.json").get("_class_name")), None)
+    return kind if inspect.isclass(kind) else None
+
+
+def own_side(weights: str) -> int:
+    """Pixels of a side of what a pipeline was trained to paint: latents of its denoiser x pixels a latent.
+
+    Read from the files of a local folder; `SIDE` for a hub's name, whether or not its files are in the cache, and
+    where the files do not tell.
+    """
+    denoiser = _read(weights, "unet", "config.json") or _read(weights, "transformer", "config.json")
+    latents = denoiser.get("sample_size")
+    vae = _read(weights, "vae", "config.json")
+    blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
+    if not isinstance(latents, int) or not isinstance(blocks, list):
+        return SIDE
+    return latents * 2 ** (len(blocks) - 1)
+
+
+def _read(weights: str, *names: str) -> dict[str, object]:
+    """A JSON file of a local folder; nothing where there is none."""
+    path = Path(weights).expanduser().joinpath(*names)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _load_denoiser(
+    source: str, revision: str | None, index: Mapping[str, Any], file: str, dtype: torch.dtype
+) -> dict[str, Any]:
+    """The pipeline's UNet or transformer with the weights of a file, by its name in the pipeline."""
+    import diffusers
+
+    name = next((name for name in DENOISERS if index.get(name, [None, None])[1]), None)
+    if name is None:
+        raise PretrainedError(f"{source} has no UNet or transformer to give the weights of {file}: leave out unet")
+    kind = getattr(diffusers, index[name][1])
+    model = kind.from_config(kind.load_config(source, subfolder=name, revision=revision))
+    with explained(f"weights of the {name} of {source}", file), _whole_files():
+        model.load_state_dict(load_file(weights_file(file)))
+    return {name: model.to(dtype).eval()}
+
+
+def _add_lora(pipeline: Any, file: str) -> None:  # noqa: ANN401 any pipeline
+    """Add LoRA weights to the models of a pipeline, for good."""
+    from diffusers.utils import is_peft_available
+
+    if not is_peft_available():
+        raise PretrainedError(f"{file} cannot be added without the package peft: pip install peft")
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise PretrainedError(f"a {type(pipeline).__name__} takes no LoRA weights: leave out lora")
+    path = weights_file(file)
+    with explained(f"LoRA weights of a {type(pipeline).__name__}", file), _whole_files():
+        pipeline.load_lora_weights(str(path.parent), weight_name=path.name, use_safetensors=True)
+        pipeline.fuse_lora()
+        pipeline.unload_lora_weights()
+
+
+@contextmanager
+def _whole_files() -> Iterator[None]:
+    """Turn what safetensors raises about a file cut short, which is an error of its own kind, into a ValueError."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise ValueError(f"a file is no safetensors file, or is cut short: {error}") from error
