@@ -16,14 +16,8 @@ from typing import Any
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-# Parts are named in a configuration by their bare class names, which works for classes that have been imported.
-import aga_lightning.augment.aga
-import aga_lightning.augment.backgrounds.donors
-import aga_lightning.augment.backgrounds.flat
-import aga_lightning.callbacks.augmentation_gallery
-import aga_lightning.callbacks.prediction_writer
-import aga_lightning.data.fieldguide
-import aga_lightning.data.folder  # noqa: F401
+import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
+from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.store import StoreError
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
@@ -34,7 +28,7 @@ from aga_lightning.parsing import FindConfig, OneLineErrorParser
 from aga_lightning.results import report_results
 from aga_lightning.trainer import AgaTrainer
 
-EXPECTED_ERRORS = (DatasetError, ImageReadError, StoreError, WeightsError)
+EXPECTED_ERRORS = (DatasetError, ImageReadError, PretrainedError, StoreError, WeightsError)
 """Errors that a user can mend; told in a line, without a traceback."""
 
 _NOT_THE_USERS = (

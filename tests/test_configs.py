@@ -17,9 +17,11 @@ def test_it_is_instantiated_whole(path, tmp_path, monkeypatch, disc_folder, comm
     monkeypatch.chdir(tmp_path)
     seen = []
     # The verb itself stays away: what is tested is that every part named in the file can be made.
-    monkeypatch.setattr(cli.AgaTrainer, "augment", lambda self, model=None, datamodule=None: seen.append(datamodule))
-    # A recipe says how to train, and is put behind a configuration that says on what.
-    before = ["--config", "photos.yaml"] if path.parent.name == "recipes" else []
+    monkeypatch.setattr(
+        cli.AgaTrainer, "augment", lambda self, model=None, datamodule=None, shard="": seen.append(datamodule)
+    )
+    # A recipe says how to train, a part how to augment; they are put behind a configuration that says what.
+    before = ["--config", "photos.yaml"] if path.parent.name in ("recipes", "parts") else []
     words = ["augment", *before, "--config", str(path)]
     if before or "root" in str(yaml.safe_load(path.read_text())):
         words += ["--data.dataset.root", str(disc_folder)]

@@ -22,14 +22,14 @@ PACKAGES = {
 
 # A name places the module, and everything inside it where it is a folder.
 FLOORS = {
-    5: "__main__ cli parsing",
+    5: "__main__ cli parsing parts",
     4: "callbacks report results study trainer",
     3: "augment.generation data.datamodule data.loading models",
     2: """augment.aga augment.collection augment.isolation augment.jury augment.recipe augment.rivals augment.scenery
           augment.stages augment.store""",
     1: """augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec augment.compositing
-          augment.detectors augment.fingerprint augment.gates augment.prompts augment.saliency augment.samples
-          augment.segmenters
+          augment.detectors augment.fingerprint augment.gates augment.licences augment.perceptual_hash augment.prompts
+          augment.saliency augment.samples augment.segmenters
           data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
           explain""",
     0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",
@@ -39,7 +39,7 @@ FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() fo
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
     "augment": {"data.base", "data.images", "data.workers"},
-    "data": {"augment.augmenter", "augment.base", "augment.collection", "augment.store"},
+    "data": {"augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"},
     "explain": set(),
     "models": set(),
 }

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
+import torch
 import yaml
 
 from aga_lightning.augment.augmenter import Augmenter
@@ -91,9 +92,16 @@ class Collection:
         missing = (request for request in (requests or self.requests) if request not in finished)
         return [list(variants) for _, variants in groupby(missing, key=lambda request: request.record)]
 
-    def prefetch(self, requests: Sequence[Request]) -> None:
-        """Run the stages that need a device for some requests, in this process; `make` then needs none for them."""
+    def prefetch(self, requests: Sequence[Request], device: torch.device | None = None) -> None:
+        """Run the stages that need a device for some requests, in this process; `make` then needs none for them.
+
+        Args:
+            requests: What will be asked for.
+            device: Where the models run; None for the first accelerator there is.
+        """
         for stage in self.augmenter.stages(self.store):
+            if device is not None:
+                stage.place(device)
             units = stage.pending(requests, self.store)
             for start in range(0, len(units), stage.batch_size):
                 batch = units[start : start + stage.batch_size]

@@ -3,20 +3,24 @@
 import math
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.perceptual_hash import perceptual_hash
 from aga_lightning.augment.store import Store
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
-from aga_lightning.data.images import find_images
+from aga_lightning.data.images import find_images, read_image
 from aga_lightning.data.loading import (
     AugmentedImages,
     EvaluationImages,
@@ -25,7 +29,7 @@ from aga_lightning.data.loading import (
     StoredImages,
     TrainingImages,
 )
-from aga_lightning.data.sampling import MixingPolicy, MixingSampler, ReplaceSchedule
+from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
 from aga_lightning.data.screening import screen
 from aga_lightning.data.transforms import build_transforms
 from aga_lightning.data.workers import default_workers, worker_settings
@@ -40,8 +44,8 @@ class AGADataModule(LightningDataModule):
         dataset: Where the images come from.
         augmenter: How they are augmented; null trains on originals only.
         mode: When augmentations are made. pregenerate: all before the first epoch. lazy: each when it is first asked
-            for. online: like pregenerate, then subjects and backgrounds are paired and placed afresh at each epoch.
-            off: never.
+            for; what needs a device is made in batches before each epoch. online: like pregenerate, then subjects and
+            backgrounds are paired and placed afresh at each epoch. off: never.
         degree: Augmentations of each training image (the paper's k).
         replace_probability: 0 appends the augmentations to the originals; p > 0 swaps an original for one of its
             augmentations with probability p, at the cost of an epoch without augmentation.
@@ -157,6 +161,8 @@ class AGADataModule(LightningDataModule):
         """The augmentations of the training images."""
         if self.augmenter is None:
             raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
+        if self.augmenter.guards:
+            self.augmenter.guard(self._evaluation_hashes())
         return Collection(self.augmenter, self.store, self.train_records, self.degree, self.augmentation_seed)
 
     @cached_property
@@ -187,9 +193,9 @@ class AGADataModule(LightningDataModule):
     def train_dataloader(self) -> Loader:
         """Originals and augmentations."""
         dataset = TrainingImages(self.train_records, self.train_transform, self._augmented_images())
-        # Parts on an accelerator make a lazy image in the process that holds the device.
-        in_main = self.augmenter is not None and self.augmenter.accelerated and self.mode in ("lazy", "online")
-        workers = 0 if in_main else self.num_workers
+        # A method that needs a device, but has no stages, makes a lazy image in the process that holds the device.
+        in_main = self.augmenter is not None and self.augmenter.accelerated and not self._has_stages
+        workers = 0 if in_main and self.mode in ("lazy", "online") else self.num_workers
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -235,6 +241,13 @@ class AGADataModule(LightningDataModule):
             return records
         return screen(records, self.store.cache_dir / "unreadable.txt")
 
+    def _evaluation_hashes(self) -> list[int]:
+        """Perceptual hashes of all evaluation images: the only thing of them that an augmenter ever gets."""
+        sets = [self._records("val"), self._records("test"), *self.ood_records.values()]
+        paths = dict.fromkeys(record.path for records in sets for record in records)
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda path: perceptual_hash(np.asarray(read_image(path))), paths))
+
     def _augmented_images(self) -> AugmentedImages | None:
         if self.augmenter is None:
             return None
@@ -265,7 +278,22 @@ class AGADataModule(LightningDataModule):
             lambda: 0 if trainer is None else trainer.current_epoch,
             seed=int(os.environ.get("PL_GLOBAL_SEED", 0)),
             length=length,
+            announce=self._prefetch if self.mode == "lazy" and self._has_stages else None,
         )
+
+    @property
+    def _has_stages(self) -> bool:
+        return self.augmenter is not None and bool(self.augmenter.stages(self.store))
+
+    def _prefetch(self, picks: list[Pick]) -> None:
+        """Run the stages that need a device for an epoch's picks; the loader's workers then only merge."""
+        rank, ranks = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        # The distributed sampler repeats the first picks where they cannot be divided evenly.
+        shared = picks + picks[: -len(picks) % ranks]
+        asked = dict.fromkeys((pick.record, pick.variant) for pick in shared[rank::ranks] if pick.variant != ORIGINAL)
+        requests = [Request(self.train_records[index], variant, self.augmentation_seed) for index, variant in asked]
+        device = None if self.trainer is None else self.trainer.strategy.root_device
+        self.collection.prefetch([request for request in requests if self.collection.find(request) is None], device)
 
     def _eval_loader(self, records: list[ImageRecord]) -> Loader:
         return DataLoader(

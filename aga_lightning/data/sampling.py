@@ -1,7 +1,7 @@
 """Which images an epoch shows: originals and augmentations, appended or swapped in, in an order set by the seed."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -78,6 +78,8 @@ class MixingSampler(Sampler[Pick]):
         epoch: Tells the current epoch, so that a resumed run goes on where it stopped.
         seed: Sets the order and each pick's seed.
         length: Picks an epoch; None for one pass over all that may be shown.
+        announce: Told all picks of an epoch before the first one is drawn, so that what they need can be made in
+            batches.
     """
 
     def __init__(
@@ -88,7 +90,9 @@ class MixingSampler(Sampler[Pick]):
         epoch: Callable[[], int],
         seed: int,
         length: int | None = None,
+        announce: Callable[[list[Pick]], None] | None = None,
     ) -> None:
+        self._announce = announce
         self._originals = np.array([(index, ORIGINAL) for index in range(originals)], np.int64).reshape(-1, 2)
         self._augmented = np.array(augmented, np.int64).reshape(-1, 2)
         self._policy = policy
@@ -107,8 +111,12 @@ class MixingSampler(Sampler[Pick]):
         rng = np.random.default_rng([self._seed, epoch])
         items = self._items(epoch, rng)
         seeds = rng.integers(2**62, size=len(items))
-        for (index, variant), seed in zip(items.tolist(), seeds.tolist(), strict=True):
-            yield Pick(index, variant, seed)
+        rows = zip(items.tolist(), seeds.tolist(), strict=True)
+        picks: Iterable[Pick] = (Pick(index, variant, seed) for (index, variant), seed in rows)
+        if self._announce is not None:
+            picks = list(picks)
+            self._announce(picks)
+        yield from picks
 
     def _items(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
         append = self._policy.replace_probability == 0 and not self._policy.is_real_only(epoch)

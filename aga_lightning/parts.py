@@ -1,0 +1,20 @@
+"""All that a configuration may name by its bare class name, which works for classes that have been imported."""
+
+import aga_lightning.augment.aga
+import aga_lightning.augment.backgrounds.diffusion
+import aga_lightning.augment.backgrounds.donors
+import aga_lightning.augment.backgrounds.flat
+import aga_lightning.augment.captioners.language_model
+import aga_lightning.augment.detectors.closed_set
+import aga_lightning.augment.detectors.groundingdino_checkpoint
+import aga_lightning.augment.detectors.zero_shot
+import aga_lightning.augment.gates.clip
+import aga_lightning.augment.gates.confidence
+import aga_lightning.augment.gates.near_duplicate
+import aga_lightning.augment.gates.subject_leak
+import aga_lightning.augment.segmenters.sam
+import aga_lightning.augment.segmenters.segment_anything_checkpoint
+import aga_lightning.callbacks.augmentation_gallery
+import aga_lightning.callbacks.prediction_writer
+import aga_lightning.data.fieldguide
+import aga_lightning.data.folder  # noqa: F401 they are imported for their names
