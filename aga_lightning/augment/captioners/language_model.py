@@ -1,0 +1,219 @@
+"""Step 2 with a language model: engineered prompts in, background captions out (section 4.2 of the paper)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import get_args
+
+import numpy as np
+import torch
+
+from aga_lightning.augment.base import Caption, Captioner, Prompt, seed_from
+from aga_lightning.augment.captioners.answers import candidates
+from aga_lightning.augment.captioners.causal_lm import CausalLM, Format, load_causal_lm
+from aga_lightning.augment.captioners.row_sampling import RowSampler
+from aga_lightning.augment.captioners.template import TemplateCaptioner
+from aga_lightning.augment.pretrained import DType, Pretrained, PretrainedError
+from aga_lightning.augment.prompts import engineered_text, mentions
+
+STEP = 64
+"""Prompts are padded to a multiple of this, and only prompts of one padded length share a batch."""
+
+_Asked = tuple[list[int], int]
+"""The tokens of a question, and the seed of its answer."""
+
+
+class LanguageModel(Pretrained, Captioner):
+    """Asks a language model for the background in words; any causal language model of transformers, GPTQ ones too.
+
+    An answer in which no caption is found, or only captions with words to avoid, is asked for again; after `tries`
+    answers a template writes the caption. A caption depends on its own prompt and seed alone.
+
+    Args:
+        weights: A hub's name ("org/name"), or a local folder. Local weights enter the keys of the store by their
+            content, so they may be moved.
+        format: How a prompt is put: with the tokenizer's chat template, in the instruction format of Alpaca (the
+            paper's), or plain; auto is chat where there is a template, else alpaca.
+        system: How the model is told to behave; "" for nothing of our own.
+        max_new_tokens: Tokens of an answer, at least 1.
+        temperature: How freely words are drawn, 0 or more; 0 takes the likeliest word, and asks only once.
+        top_p: Draw from the likeliest words that together have this probability, above 0 to 1.
+        top_k: Draw from this many of the likeliest words; 0 for all.
+        tries: Answers asked for before a template writes the caption, at least 1.
+        revision: A commit, tag or branch of the hub's repository; null for its main branch.
+        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
+        batch_size: Prompts a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+
+    Raises:
+        ValueError: If a setting is out of range.
+    """
+
+    half = torch.float16
+
+    def __init__(
+        self,
+        weights: str = "Qwen/Qwen2.5-1.5B-Instruct",
+        format: Format = "auto",
+        system: str = "",
+        max_new_tokens: int = 64,
+        temperature: float = 0.7,
+        top_p: float = 0.95,
+        top_k: int = 50,
+        tries: int = 4,
+        revision: str | None = None,
+        dtype: DType = "auto",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        self.weights = weights
+        self.format: Format = format
+        self.system = system
+        self.max_new_tokens = max_new_tokens
+        self.temperature = temperature
+        self.top_p = top_p
+        self.top_k = top_k
+        self.tries = tries
+        self.revision = revision
+        self.dtype: DType = dtype
+        self.batch_size = batch_size
+        self.device = device
+        self._check()
+
+    def _check(self) -> None:
+        if self.format not in get_args(Format):
+            raise ValueError(f"format is {self.format!r}; it must be one of {', '.join(get_args(Format))}")
+        for name in ("max_new_tokens", "tries", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature is {self.temperature}; it must be 0 (the likeliest word) or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p}; it must be above 0, and 1 at most (draw from all words)")
+        if self.top_k < 0:
+            raise ValueError(f"top_k is {self.top_k}; it must be 0 (draw from all words) or more")
+
+    def load(self) -> CausalLM:
+        """The network and its tokenizer.
+
+        Raises:
+            PretrainedError: If the weights cannot be found or loaded, or lack the chat template that was asked for.
+        """
+        loaded = load_causal_lm(self.weights, self.revision, self.torch_dtype, self.torch_device)
+        if self.format == "chat" and not loaded.tokenizer.chat_template:
+            raise PretrainedError(f"{self.weights} has no chat template: give format alpaca or plain instead of chat")
+        return loaded
+
+    def caption(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Caption]:
+        """One caption a prompt; a caption depends on its own prompt and seed alone."""
+        captions: list[Caption | None] = [None] * len(prompts)
+        asked = list(zip(prompts, seeds, strict=True))
+        tries = self.tries if self.temperature > 0 else 1
+        for number in range(1, tries + 1):
+            left = [place for place, caption in enumerate(captions) if caption is None]
+            if not left:
+                break
+            drawn = [seed_from(asked[place][1], number) for place in left]
+            answers = self.answers([asked[place][0] for place in left], drawn)
+            for place, seed, answer in zip(left, drawn, answers, strict=True):
+                prompt = asked[place][0]
+                if text := chosen(answer, prompt, seed):
+                    captions[place] = Caption(text, prompt, tries=number)
+        written = TemplateCaptioner().caption(prompts, seeds)
+        return [
+            caption or replace(template, tries=tries, fallback=True)
+            for caption, template in zip(captions, written, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def answers(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[str]:
+        """What the model says to each prompt, word for word; it depends on that prompt and seed alone."""
+        asked = [(self._tokens(prompt), seed) for prompt, seed in zip(prompts, seeds, strict=True)]
+        # Padding moves the last digits of a network, so its length must be the prompt's own affair.
+        by_width: defaultdict[int, list[int]] = defaultdict(list)
+        for place, (tokens, _) in enumerate(asked):
+            by_width[-(-len(tokens) // STEP) * STEP].append(place)
+        answers = [""] * len(asked)
+        for width, places in by_width.items():
+            said = self.batched([asked[place] for place in places], partial(self._answer, width))
+            for place, answer in zip(places, said, strict=True):
+                answers[place] = answer
+        return answers
+
+    def _tokens(self, prompt: Prompt) -> list[int]:
+        model: CausalLM = self.model
+        tokens = model.tokens(engineered_text(prompt), self.system, self.format)
+        if model.longest is not None and len(tokens) + self.max_new_tokens > model.longest:
+            # The words to avoid of hundreds of classes; the answer is checked for them in any case.
+            tokens = model.tokens(engineered_text(replace(prompt, avoid=())), self.system, self.format)
+        return tokens
+
+    def _answer(self, width: int, batch: Sequence[_Asked]) -> list[str]:
+        model: CausalLM = self.model
+        sampler = RowSampler([seed for _, seed in batch], self.temperature, self.top_k, self.top_p)
+        return model.answers([tokens for tokens, _ in batch], width, sampler, self.max_new_tokens)
+
+
+class Llama2GPTQ(LanguageModel):
+    """Asks the language model of the paper: Llama 2 with 13 billion parameters in 4 bits (its section 4.2).
+
+    It needs `pip install "aga-lightning[gptq]"`.
+
+    Args:
+        weights: A hub's name ("org/name"), or a local folder. Local weights enter the keys of the store by their
+            content, so they may be moved.
+        format: How a prompt is put: in the instruction format of Alpaca (the paper's), with the tokenizer's chat
+            template, or plain; auto is chat where there is a template, else alpaca.
+        system: How the model is told to behave; "" for the usual words of the format.
+        max_new_tokens: Tokens of an answer, at least 1.
+        temperature: How freely words are drawn, 0 or more; 0 takes the likeliest word, and asks only once.
+        top_p: Draw from the likeliest words that together have this probability, above 0 to 1.
+        top_k: Draw from this many of the likeliest words; 0 for all.
+        tries: Answers asked for before a template writes the caption, at least 1.
+        revision: A commit, tag or branch of the hub's repository (its branches hold other group sizes); null for its
+            main branch.
+        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
+        batch_size: Prompts a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+
+    Raises:
+        ValueError: If a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        weights: str = "TheBloke/Llama-2-13B-chat-GPTQ",
+        format: Format = "alpaca",
+        system: str = "",
+        max_new_tokens: int = 512,
+        temperature: float = 0.7,
+        top_p: float = 0.95,
+        top_k: int = 50,
+        tries: int = 4,
+        revision: str | None = None,
+        dtype: DType = "auto",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        super().__init__(
+            weights,
+            format,
+            system,
+            max_new_tokens,
+            temperature,
+            top_p,
+            top_k,
+            tries,
+            revision,
+            dtype,
+            batch_size,
+            device,
+        )
+
+
+def chosen(answer: str, prompt: Prompt, seed: int) -> str | None:
+    """One of the captions that an answer offers and that no word to avoid is in; None where there is none."""
+    offered = candidates(answer, engineered_text(prompt))
+    clean = [text for text in offered if not mentions(text, prompt.avoid)]
+    return clean[int(np.random.default_rng(seed).integers(len(clean)))] if clean else None
