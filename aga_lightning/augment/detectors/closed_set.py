@@ -1,0 +1,166 @@
+"""Step 1a by categories: torchvision's detectors, which know the 80 things of COCO and need no text."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.models import WeightsEnum, detection, get_model, get_model_weights, list_models
+
+from aga_lightning.augment.base import Image
+from aga_lightning.augment.detectors.boxes_found import Boxes
+from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
+from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
+from aga_lightning.augment.detectors.wording import plain_words
+from aga_lightning.augment.pretrained import DType, PretrainedError
+
+ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
+SUPERCLASSES: dict[str, tuple[str, ...]] = {
+    "animal": ANIMALS,
+    "mammal": ANIMALS[1:],
+    "waterbird": ("bird",),
+    "landbird": ("bird",),
+    "songbird": ("bird",),
+    "puppy": ("dog",),
+    "kitten": ("cat",),
+    "pony": ("horse",),
+    "lamb": ("sheep",),
+    "cattle": ("cow",),
+    "calf": ("cow",),
+    "bull": ("cow",),
+    "human": ("person",),
+    "people": ("person",),
+    "pedestrian": ("person",),
+    "aircraft": ("airplane",),
+    "aeroplane": ("airplane",),
+    "plane": ("airplane",),
+    "automobile": ("car",),
+    "motorbike": ("motorcycle",),
+    "bike": ("bicycle",),
+    "ship": ("boat",),
+    "vehicle": ("car", "motorcycle", "bus", "truck"),
+    "plant": ("potted plant",),
+    "table": ("dining table",),
+    "sofa": ("couch",),
+    "television": ("tv",),
+}
+"""COCO's categories of superclasses that are none themselves."""
+
+
+class TorchvisionDetector(ModelDetector):
+    """Finds things of COCO's categories with a detector of torchvision.
+
+    A category is its own superclass; common others (animal, cattle, waterbird, vehicle, ...) are built in. Nothing is
+    found of a superclass without a category.
+
+    Args:
+        weights: torchvision's name for its weights ("DEFAULT", "COCO_V1"), or a local .safetensors or .pth file with a
+            state dict. A file enters the keys of the store by its content, so it may be moved.
+        architecture: torchvision's name of the detector.
+        labels: Categories by superclass, in front of those built in; like {"ungulate": ["horse", "sheep", "cow"]}.
+        categories: What the numbers that the model gives stand for, the background first, for weights of your own;
+            null for COCO's.
+        threshold: Boxes are kept whose score is greater; 0 to less than 1. Most of these models drop what scores less
+            than 0.05 themselves.
+        boxes: The best box alone, or all (20 at most).
+        batch_size: Images a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+
+    Raises:
+        ValueError: If a setting is out of range, or a model or category is not known.
+    """
+
+    revision: str | None = None
+    dtype: DType = "float32"  # torchvision's region pooling has no other on a CPU
+
+    def __init__(
+        self,
+        weights: str = "DEFAULT",
+        architecture: str = "fasterrcnn_resnet50_fpn_v2",
+        labels: dict[str, list[str]] | None = None,
+        categories: list[str] | None = None,
+        threshold: float = 0.35,
+        boxes: Boxes = "all",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        known = list_models(module=detection)
+        if architecture not in known:
+            raise ValueError(f"architecture is {architecture!r}; give one of {', '.join(known)}")
+        self.weights = weights
+        self.architecture = architecture
+        self.labels = labels
+        self.categories = categories
+        self.threshold = threshold
+        self.boxes: Boxes = boxes
+        self.batch_size = batch_size
+        self.device = device
+        self._check()
+        if categories is not None and self._published is not None:
+            raise ValueError(f"categories is given, but {weights} has its own; leave it out, or give a file as weights")
+        for superclass, names in (labels or {}).items():
+            if unknown := [name for name in names if name not in self._numbers]:
+                raise ValueError(
+                    f"labels has {', '.join(unknown)} for {superclass}; give some of {', '.join(self._numbers)}"
+                )
+
+    @cached_property
+    def identity(self) -> str:
+        """The detector and torchvision's name for its weights, or the digest of a local file."""
+        return super().identity if self._published is None else f"{self.architecture}:{self._published.name}"
+
+    def load(self) -> Any:  # noqa: ANN401 torchvision is not typed
+        """The detector.
+
+        Raises:
+            PretrainedError: If the weights cannot be found or do not fit.
+        """
+        if self._published is not None:
+            try:
+                detector = get_model(self.architecture, weights=self._published, progress=False)
+            except (OSError, RuntimeError) as error:
+                raise PretrainedError(
+                    f"{self.identity} cannot be downloaded ({error}): fetch {self._published.url} where there is a "
+                    "network, and give the file as weights"
+                ) from error
+        else:
+            tensors = read_tensors(self.weights)
+            count = len(self._categories)
+            detector = get_model(self.architecture, weights=None, weights_backbone=None, num_classes=count)
+            remedy = f"is it a {self.architecture} of {count} categories, the background included?"
+            load_all(detector, tensors, self.weights, remedy)
+        return detector.to(self.torch_device).eval()
+
+    def query(self, superclass: str) -> str:
+        """The superclass in plain words."""
+        return plain_words(superclass)
+
+    def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
+        """What the model finds of the superclass's categories in images of one size."""
+        own = {plain_words(superclass): names for superclass, names in (self.labels or {}).items()}
+        names = own.get(query) or SUPERCLASSES.get(query) or (query,)
+        wanted = [self._numbers[name] for name in names if name in self._numbers]
+        if not wanted:
+            return [(torch.empty(0, 4), torch.empty(0)) for _ in images]
+        pixels = torch.from_numpy(np.stack(images)).to(self.torch_device).permute(0, 3, 1, 2) / 255
+        candidates = []
+        for answer in self.model(list(pixels)):
+            kept = torch.isin(answer["labels"], answer["labels"].new_tensor(wanted))
+            candidates.append((answer["boxes"][kept], answer["scores"][kept]))
+        return candidates
+
+    @property
+    def _published(self) -> WeightsEnum | None:
+        """The weights as torchvision knows them; None for a file."""
+        return get_model_weights(self.architecture).__members__.get(self.weights)
+
+    @property
+    def _categories(self) -> list[str]:
+        published = self._published or get_model_weights(self.architecture)["DEFAULT"]
+        return self.categories or published.meta["categories"]
+
+    @property
+    def _numbers(self) -> dict[str, int]:
+        """What the model calls each category; COCO has gaps, and its number 0 is the background."""
+        return {name: number for number, name in enumerate(self._categories) if number and name != "N/A"}

@@ -1,0 +1,142 @@
+"""Step 1a by words: GroundingDINO in the authors' own code, with the checkpoint files that they published."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import PIL.Image
+import torch
+from torchvision.ops import box_convert
+
+from aga_lightning.augment.base import Image
+from aga_lightning.augment.detectors.bert_adapter import adapted, quietly
+from aga_lightning.augment.detectors.boxes_found import Boxes
+from aga_lightning.augment.detectors.literal_config import read_literals
+from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
+from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
+from aga_lightning.augment.detectors.wording import checked_prompt, filled, names_something
+from aga_lightning.augment.pretrained import DType, PretrainedError, explained, weights_identity
+
+LONGEST = 1333 / 800  # the authors' limit to the longer side, in shorter sides
+
+
+class GroundingDINOCheckpoint(ModelDetector):
+    """Finds the superclass with GroundingDINO as its authors published it: a .pth file and their own code.
+
+    Needs the extra `aga-lightning[groundingdino]`.
+
+    Args:
+        weights: The checkpoint (`groundingdino_swint_ogc.pth`); it enters the keys of the store by its content.
+        config: The model's configuration: a .py, .json or .yaml file of plain values (a .py file is parsed, not run);
+            what it leaves out, and null, is as in the authors' GroundingDINO_SwinT_OGC.
+        text_encoder: Where the tokenizer and the configuration of BERT are: a hub's name or a local folder. Its weights
+            are not needed, the checkpoint holds them.
+        threshold: Boxes are kept whose score is greater; 0 to less than 1.
+        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1.
+        prompt: The text sent; {superclass} stands for the superclass in lower case. It is ended by a dot, should it
+            lack one.
+        size: Shorter side in pixels at which the model looks at images; the longer side is limited to 1333 / 800 of it.
+        boxes: The best box alone, or all (20 at most).
+        batch_size: Images a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+
+    Raises:
+        ValueError: If a setting is out of range or `prompt` has an unknown field.
+    """
+
+    revision: str | None = None
+    dtype: DType = "float32"  # the authors' code mixes in float32 whatever the weights are
+
+    def __init__(
+        self,
+        weights: str,
+        config: str | None = None,
+        text_encoder: str = "bert-base-uncased",
+        threshold: float = 0.35,
+        text_threshold: float = 0.25,
+        prompt: str = "{superclass}.",
+        size: int = 800,
+        boxes: Boxes = "all",
+        batch_size: int = 1,
+        device: str | None = None,
+    ) -> None:
+        if size < 64:
+            raise ValueError(f"size is {size}; give at least 64 pixels, or nothing is left of the coarsest level")
+        self.weights = weights
+        self.config = config
+        self.text_encoder = text_encoder
+        self.threshold = threshold
+        self.text_threshold = text_threshold
+        self.prompt = checked_prompt(prompt)
+        self.size = size
+        self.boxes: Boxes = boxes
+        self.batch_size = batch_size
+        self.device = device
+        self._check(text_threshold=text_threshold)
+
+    @cached_property
+    def _identities(self) -> dict[str, str | None]:
+        return {
+            "config": self.config and weights_identity(self.config),
+            "text_encoder": weights_identity(self.text_encoder),
+        }
+
+    def setting(self, argument: str) -> object:
+        """Files and folders enter a key by their content, not by where they lie."""
+        return self._identities[argument] if argument in self._identities else super().setting(argument)
+
+    def load(self) -> tuple[Any, Any]:
+        """The preparation of images, and the model.
+
+        Raises:
+            PretrainedError: If the extra is not installed, a file is missing, or the checkpoint and the configuration
+                do not belong together.
+        """
+        try:
+            with quietly():
+                import groundingdino.config
+                import groundingdino.datasets.transforms as transforms
+                from groundingdino.models import build_model
+        except ImportError as error:
+            remedy = 'pip install "aga-lightning[groundingdino]"'
+            raise PretrainedError(f"{type(self).__name__} needs groundingdino-py ({error}): {remedy}") from error
+        settings = read_literals(Path(groundingdino.config.__path__[0]) / "GroundingDINO_SwinT_OGC.py")
+        tensors = read_tensors(self.weights)
+        with explained("a configuration of groundingdino-py", str(self.config)):
+            settings |= read_literals(Path(self.config).expanduser()) if self.config else {}
+        # Checkpoints of activations save memory in training only.
+        settings |= {"use_checkpoint": False, "use_transformer_ckpt": False, "device": str(self.torch_device)}
+        settings["text_encoder_type"] = os.path.expanduser(self.text_encoder)
+        with explained("a folder with BERT's tokenizer and configuration", self.text_encoder), quietly(), adapted():
+            model = build_model(SimpleNamespace(**settings))
+        load_all(model, tensors, self.weights, "give the `config` that belongs to this checkpoint")
+        prepare = transforms.Compose(
+            [
+                transforms.RandomResize([self.size], max_size=round(self.size * LONGEST)),
+                transforms.ToTensor(),
+                transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            ]
+        )
+        return prepare, model.to(self.torch_device).eval()
+
+    def query(self, superclass: str) -> str:
+        """The prompt, filled in and ended by a dot."""
+        return filled(self.prompt, superclass).removesuffix(".") + "."
+
+    def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
+        """What the model finds in images of one size."""
+        prepare, model = self.model
+        pixels = torch.stack([prepare(PIL.Image.fromarray(image), None)[0] for image in images])
+        with quietly():
+            outputs = model(pixels.to(self.torch_device), captions=[query] * len(images))
+        scores = outputs["pred_logits"].sigmoid()  # (images, boxes, tokens)
+        tokens = model.tokenizer.convert_ids_to_tokens(model.tokenizer(query)["input_ids"])
+        special = model.tokenizer.all_special_tokens
+        words = [index for index, token in enumerate(tokens) if names_something(token, special)]
+        named = scores[..., words].amax(-1) > self.text_threshold if words else torch.zeros_like(scores[..., 0]).bool()
+        height, width = images[0].shape[:2]
+        boxes = box_convert(outputs["pred_boxes"], "cxcywh", "xyxy") * scores.new_tensor([width, height, width, height])
+        return [(boxes[index][kept], scores[index].amax(-1)[kept]) for index, kept in enumerate(named)]

@@ -1,0 +1,73 @@
+"""What detectors with a model share: which images they look at together, and what becomes of their boxes."""
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from typing import get_args
+
+import torch
+
+from aga_lightning.augment.base import Detection, Detector, Image, Sample
+from aga_lightning.augment.detectors.boxes_found import Boxes, best_first
+from aga_lightning.augment.pretrained import Pretrained
+
+Candidates = tuple[torch.Tensor, torch.Tensor]
+"""(n, 4) boxes (left, top, right, bottom in pixels of the image) and their (n,) scores, as a model gives them."""
+
+SLIMMEST = 100
+"""Longer side in shorter sides, from which on models would shrink a strip to nothing."""
+
+
+class ModelDetector(Pretrained, Detector):
+    """A detector with a model; a subclass says what to ask for and how to look.
+
+    Args:
+        threshold: Boxes are kept whose score is greater; 0 to less than 1.
+        boxes: The best box alone, or all (20 at most).
+    """
+
+    threshold: float
+    boxes: Boxes
+
+    @abstractmethod
+    def query(self, superclass: str) -> str:
+        """What the model is asked, where the data set names this superclass."""
+
+    @abstractmethod
+    def look_for(self, query: str, images: Sequence[Image]) -> Sequence[Candidates]:
+        """The candidates of each image; the images are of one size."""
+
+    def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
+        """Boxes of each sample's superclass, best first; an empty list where nothing was found.
+
+        Only images of one size that are asked the same are looked at together. In other company they would be padded,
+        and what is found in one would depend on the others. The last batch of a size is not filled up: in a set of
+        photos most sizes occur once. What is left are the kernels that round differently for batches of another size,
+        some 1e-6 of a score; `batch_size` 1 avoids that too.
+        """
+        alike: dict[tuple[tuple[int, ...], str], list[int]] = defaultdict(list)
+        for index, sample in enumerate(samples):
+            if max(sample.image.shape[:2]) > SLIMMEST * min(sample.image.shape[:2]):
+                continue
+            alike[sample.image.shape, self.query(sample.record.superclass)].append(index)
+        found: list[list[Detection]] = [[] for _ in samples]
+        for (shape, query), indexes in alike.items():
+            images = [samples[index].image for index in indexes]
+            with torch.inference_mode():
+                candidates = self.batched(images, partial(self.look_for, query), pad=False)
+            for index, (boxes, scores) in zip(indexes, candidates, strict=True):
+                size = (shape[0], shape[1])
+                found[index] = best_first(
+                    boxes.float().cpu().numpy(), scores.float().cpu().numpy(), size, self.threshold, self.boxes
+                )
+        return found
+
+    def _check(self, **thresholds: float) -> None:
+        for name, value in {"threshold": self.threshold, **thresholds}.items():
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} is {value}; give a number of at least 0 and less than 1")
+        if self.boxes not in get_args(Boxes):
+            raise ValueError(f"boxes is {self.boxes!r}; give best or all")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; give at least 1")

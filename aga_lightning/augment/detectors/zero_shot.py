@@ -1,0 +1,152 @@
+"""Step 1a by words: the zero-shot object detectors of transformers, GroundingDINO (Liu et al. 2023) among them."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import PIL.Image
+import torch
+
+from aga_lightning.augment.base import Image
+from aga_lightning.augment.detectors.boxes_found import Boxes
+from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
+from aga_lightning.augment.detectors.wording import checked_prompt, filled, names_something
+from aga_lightning.augment.pretrained import DType, PretrainedError, explained
+
+
+class ZeroShotDetector(ModelDetector):
+    """Finds what a text names, with any zero-shot object detector of transformers.
+
+    GroundingDINO, MM-Grounding-DINO (LLMDet too), OWL-ViT and OWLv2 are understood. The OWL models want a sentence
+    (`prompt: a photo of a {superclass}`) and a lower threshold (0.1 or so).
+
+    Args:
+        weights: A hub's name ("IDEA-Research/grounding-dino-base"), or a local folder. Local weights enter the keys of
+            the store by their content, so they may be moved.
+        threshold: Boxes are kept whose score is greater; 0 to less than 1.
+        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1. Detectors
+            that do not score single words ignore it.
+        prompt: The text sent; {superclass} stands for the superclass in lower case. For the GroundingDINO family it is
+            ended by a dot, should it lack one.
+        boxes: The best box alone, or all (20 at most).
+        revision: A commit, tag or branch of the hub's repository; null for its main branch.
+        dtype: Numbers to compute with; auto is float32, which is cheap for these models.
+        batch_size: Images a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+
+    Raises:
+        ValueError: If a setting is out of range or `prompt` has an unknown field.
+    """
+
+    def __init__(
+        self,
+        weights: str,
+        threshold: float = 0.35,
+        text_threshold: float = 0.25,
+        prompt: str = "{superclass}.",
+        boxes: Boxes = "all",
+        revision: str | None = None,
+        dtype: DType = "auto",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        self.weights = weights
+        self.threshold = threshold
+        self.text_threshold = text_threshold
+        self.prompt = checked_prompt(prompt)
+        self.boxes: Boxes = boxes
+        self.revision = revision
+        self.dtype: DType = dtype
+        self.batch_size = batch_size
+        self.device = device
+        self._check(text_threshold=text_threshold)
+
+    def load(self) -> tuple[Any, Any]:
+        """The processor and the model.
+
+        Raises:
+            PretrainedError: If the weights cannot be found, or are not all there.
+        """
+        from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        source = os.path.expanduser(self.weights)
+        with explained("a zero-shot object detector of transformers", self.weights):
+            processor = AutoProcessor.from_pretrained(source, revision=self.revision)
+            model, loaded = AutoModelForZeroShotObjectDetection.from_pretrained(
+                source, revision=self.revision, dtype=self.torch_dtype, output_loading_info=True
+            )
+        # transformers only warns, and goes on with random numbers.
+        if missing := sorted({name for name, _ in model.named_parameters()} & set(loaded["missing_keys"])):
+            raise PretrainedError(
+                f"{self.weights} lacks {len(missing)} tensors of its {type(model).__name__} ({', '.join(missing[:3])}, "
+                "...): fetch the checkpoint again"
+            )
+        return processor, model.to(self.torch_device).eval()
+
+    def query(self, superclass: str) -> str:
+        """The prompt, filled in."""
+        return filled(self.prompt, superclass)
+
+    def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
+        """What the model finds in images of one size."""
+        processor, model = self.model
+        by_tokens = model.config.model_type in ("grounding-dino", "mm-grounding-dino")
+        text = query if query.endswith(".") or not by_tokens else f"{query}."
+        texts = [text if by_tokens else [text] for _ in images]
+        pictures = [PIL.Image.fromarray(image) for image in images]
+        inputs = processor(images=pictures, text=texts, truncation=True, return_tensors="pt")
+        inputs = inputs.to(self.torch_device, model.dtype)
+        outputs = model(**inputs)
+        interpret = processor.post_process_grounded_object_detection
+        sizes = [image.shape[:2] for image in images]
+        if not by_tokens:
+            answers = interpret(outputs, threshold=self.threshold, target_sizes=sizes)
+            return [(answer["boxes"], answer["scores"]) for answer in answers]
+        answers = interpret(
+            outputs,
+            inputs["input_ids"],
+            threshold=self.threshold,
+            text_threshold=self.text_threshold,
+            target_sizes=sizes,
+        )
+        special = processor.tokenizer.all_special_tokens
+        candidates = []
+        for answer in answers:
+            # Without a box there is still one label, "".
+            labels = answer["text_labels"][: len(answer["scores"])]
+            named = torch.tensor([names_something(label, special) for label in labels], dtype=torch.bool)
+            candidates.append((answer["boxes"].cpu()[named], answer["scores"].cpu()[named]))
+        return candidates
+
+
+class GroundingDINO(ZeroShotDetector):
+    """Finds the superclass with GroundingDINO, with the thresholds of the paper (section 4.1).
+
+    Args:
+        weights: A hub's name, or a local folder. Local weights enter the keys of the store by their content, so they
+            may be moved.
+        threshold: Boxes are kept whose score is greater; 0 to less than 1.
+        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1.
+        prompt: The text sent, ending in a dot; {superclass} stands for the superclass in lower case.
+        boxes: The best box alone, or all (20 at most).
+        revision: A commit, tag or branch of the hub's repository; null for its main branch.
+        dtype: Numbers to compute with; auto is float32, which is cheap for this model.
+        batch_size: Images a call of the model; halved when the device runs out of memory.
+        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
+    """
+
+    def __init__(
+        self,
+        weights: str = "IDEA-Research/grounding-dino-tiny",
+        threshold: float = 0.35,
+        text_threshold: float = 0.25,
+        prompt: str = "{superclass}.",
+        boxes: Boxes = "all",
+        revision: str | None = None,
+        dtype: DType = "auto",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        super().__init__(weights, threshold, text_threshold, prompt, boxes, revision, dtype, batch_size, device)

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aga_lightning.augment.base import ImageRecord, Sample
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """Makes a sample of noise of some size."""
+
+    def make(height=60, width=90, seed=0, superclass="bird"):
+        image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        return Sample(image, ImageRecord(Path("x.png"), 0, "a", superclass), "0" * 64)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mixed(photo):
+    """Samples of three sizes in no order."""
+    sizes = [(60, 90), (120, 50), (64, 64), (60, 90), (60, 90), (64, 64)]
+    return [photo(*size, seed=seed) for seed, size in enumerate(sizes)]

@@ -1,0 +1,144 @@
+import copy
+import json
+import pickle
+import shutil
+import sys
+
+import PIL.Image
+import pytest
+import torch
+
+from aga_lightning.augment.detectors.bert_adapter import quietly
+from aga_lightning.augment.detectors.groundingdino_checkpoint import GroundingDINOCheckpoint
+from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.pretrained import PretrainedError
+
+pytest.importorskip("groundingdino", reason="needs the extra groundingdino", exc_type=ImportError)
+
+# Of a score and of a pixel, when a batch has another size (measured: 4e-6 and 4e-6).
+SCORES, PIXELS = 1e-4, 1e-2
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    from tiny.groundingdino_checkpoint import save_groundingdino_checkpoint
+
+    return save_groundingdino_checkpoint(tmp_path_factory.mktemp("groundingdino"))
+
+
+@pytest.fixture(scope="module")
+def detector(files):
+    weights, config, text_encoder = map(str, files)
+    return GroundingDINOCheckpoint(weights, config, text_encoder, 0.0, 0.0, size=128, device="cpu")
+
+
+def with_settings(detector, **settings):
+    """The same detector, with the model it has loaded."""
+    other = copy.copy(detector)
+    other._model = detector.model
+    vars(other).update(settings)
+    return other
+
+
+def test_alone_and_in_mixed_company_the_same_is_found_in_the_order_of_the_samples(detector, mixed):
+    together = detector.detect(mixed[:4])
+    assert together == [detector.detect([sample])[0] for sample in mixed[:4]]
+    assert len({tuple(found) for found in together}) == 4
+
+
+@torch.inference_mode()
+def test_batches_differ_from_single_images_by_rounding(detector, photo):
+    images = [photo(seed=seed).image for seed in range(2)]
+    for (boxes, scores), image in zip(detector.look_for("bird.", images), images, strict=True):
+        [(alone_boxes, alone_scores)] = detector.look_for("bird.", [image])
+        assert (scores - alone_scores).abs().max() < SCORES and (boxes - alone_boxes).abs().max() < PIXELS
+
+
+def test_it_finds_what_the_authors_own_program_finds(detector, photo):
+    [found] = detector.detect([photo()])
+    prepare, model = detector.model
+    with quietly():
+        from groundingdino.util.inference import Model, predict
+
+        pixels = prepare(PIL.Image.fromarray(photo().image), None)[0]
+        boxes, scores, _ = predict(model, pixels, "Bird", 0.0, 0.0, device="cpu")
+    expected = Model.post_process_result(source_h=60, source_w=90, boxes=boxes, logits=scores)
+    best = sorted(zip(expected.confidence.tolist(), expected.xyxy.tolist(), strict=True), reverse=True)[:3]
+    assert [detection.score for detection in found[:3]] == pytest.approx([score for score, _ in best], abs=1e-4)
+    inside = [tuple(detection.box) for detection in found]
+    for left, top, right, bottom in (box for _, box in best):
+        box = max(left, 0), max(top, 0), min(right, 90), min(bottom, 60)
+        assert any(other == pytest.approx(box, abs=0.2) for other in inside)
+
+
+def test_boxes_lie_in_the_image_and_the_settings_are_heeded(detector, photo):
+    [found] = detector.detect([photo()])
+    assert found and [d.score for d in found] == sorted((d.score for d in found), reverse=True)
+    assert all(0 <= d.box[0] < d.box[2] <= 90 and 0 <= d.box[1] < d.box[3] <= 60 for d in found)
+    assert with_settings(detector, boxes="best").detect([photo()]) == [found[:1]]
+    above = with_settings(detector, threshold=0.3).detect([photo()])[0]
+    assert above == [d for d in found if d.score > 0.3] and len(above) < len(found)
+    assert with_settings(detector, text_threshold=0.9999999).detect([photo()]) == [[]]
+    assert with_settings(detector, prompt="{superclass}").detect([photo()]) == [found]
+    assert with_settings(detector, prompt="..").detect([photo()]) == [[]]
+
+
+def test_a_checkpoint_of_another_model_is_refused_and_not_half_loaded(detector, files, tmp_path):
+    weights, config, text_encoder = files
+    settings = json.loads(config.read_text())
+    (tmp_path / "more.json").write_text(json.dumps({**settings, "enc_layers": 2}))
+    (tmp_path / "wider.json").write_text(json.dumps({**settings, "dim_feedforward": 128}))
+    for name, reason in {"more": "lacks [0-9]+ of the model's .*transformer", "wider": "has the shape"}.items():
+        other = GroundingDINOCheckpoint(str(weights), str(tmp_path / f"{name}.json"), str(text_encoder), device="cpu")
+        with pytest.raises(PretrainedError, match=f"{reason}.*give the `config` that belongs"):
+            other.load()
+
+
+def test_files_that_are_not_there_are_named(files, tmp_path):
+    weights, config, text_encoder = map(str, files)
+    with pytest.raises(PretrainedError, match=r"no file .*nowhere\.pth"):
+        GroundingDINOCheckpoint("nowhere.pth", config, text_encoder).load()
+    with pytest.raises(PretrainedError, match=r"nowhere\.json cannot be loaded as a configuration"):
+        GroundingDINOCheckpoint(weights, "nowhere.json", text_encoder).load()
+    with pytest.raises(PretrainedError, match=r"org/bert cannot be loaded as a folder with BERT"):
+        GroundingDINOCheckpoint(weights, config, "org/bert").load()
+    (tmp_path / "code.py").write_text("import os\n")
+    with pytest.raises(PretrainedError, match=r"code\.py cannot be .*line 1 is no assignment"):
+        GroundingDINOCheckpoint(weights, str(tmp_path / "code.py"), text_encoder).load()
+
+
+def test_without_the_extra_the_remedy_is_named(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "groundingdino.config", None)
+    with pytest.raises(PretrainedError, match=r'pip install "aga-lightning\[groundingdino\]"'):
+        GroundingDINOCheckpoint(str(files[0])).load()
+
+
+@pytest.mark.parametrize("settings", [{"threshold": 1}, {"text_threshold": -1}, {"size": 8}, {"prompt": "{x}"}])
+def test_settings_out_of_range_are_named(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        GroundingDINOCheckpoint("a.pth", **settings)
+
+
+def test_the_key_holds_the_files_and_not_their_places_or_the_batch_size(files, tmp_path):
+    weights, config, text_encoder = files
+    key = fingerprint(GroundingDINOCheckpoint(*map(str, files)))
+    moved = (
+        shutil.copy(weights, tmp_path),
+        shutil.copy(config, tmp_path),
+        shutil.copytree(text_encoder, tmp_path / "bert"),
+    )
+    assert key == fingerprint(GroundingDINOCheckpoint(*map(str, moved), batch_size=2, device="cpu"))
+    (tmp_path / config.name).write_text("{}")
+    others = [
+        GroundingDINOCheckpoint(*map(str, moved)),
+        GroundingDINOCheckpoint(str(weights), str(config)),
+        GroundingDINOCheckpoint(str(weights), None, str(text_encoder)),
+        GroundingDINOCheckpoint(*map(str, files), size=640),
+    ]
+    assert len({key, *map(fingerprint, others)}) == 5
+
+
+def test_a_pickled_detector_loads_its_model_itself(detector, photo):
+    found = detector.detect([photo()])
+    other = pickle.loads(pickle.dumps(detector))
+    assert other._model is None and other.detect([photo()]) == found
