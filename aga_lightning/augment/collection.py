@@ -1,7 +1,6 @@
 """The finished images of one augmenter: which are asked for, which are finished, and where they lie."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import yaml
 
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Request
+from aga_lightning.augment.card import dataset_card, kind_of_reason
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.fingerprint import describe, fingerprint
 from aga_lightning.augment.store import Entry, Store
@@ -135,16 +135,16 @@ class Collection:
         accepted = [{"file_name": entry.file, **entry.facts} for entry in entries if entry.file is not None]
         rejected = [dict(entry.facts) for entry in entries if entry.file is None]
         settings = {"augmenter": describe(self.augmenter), "learned": self.augmenter.learned(), "seed": self.seed}
-        card = _card(self.name, type(self.augmenter), accepted, rejected)
+        card = dataset_card(self.name, self.augmenter, self.seed, accepted, rejected)
         self.shelf.write_aside("metadata.jsonl", _json_lines(accepted))
         self.shelf.write_aside("rejected.jsonl", _json_lines(rejected))
         self.shelf.write_aside("config.yaml", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
         self.shelf.write_aside("DATASET_CARD.md", card.encode())
 
     def rejections(self) -> Counter[str]:
-        """How many requests were rejected for each reason, whatever the numbers in it."""
+        """How many requests were rejected for each reason, whatever the numbers and files in it."""
         reasons = (outcome.reason for outcome in self.find_all().values() if outcome.reason is not None)
-        return Counter(re.sub(r"\d+(\.\d+)?", "#", reason) for reason in reasons)
+        return Counter(kind_of_reason(reason) for reason in reasons)
 
     def _digest(self, request: Request) -> str:
         return self.store.digest(request.record.path)
@@ -175,18 +175,3 @@ def _folder_name(class_name: str) -> str:
 
 def _json_lines(rows: Sequence[object]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def _card(name: str, method: type, accepted: Sequence[object], rejected: Sequence[dict[str, object]]) -> str:
-    summary = (method.__doc__ or "").strip().splitlines()[0]
-    lines = [
-        f"# {name}",
-        "",
-        summary,
-        "",
-        f"- images: {len(accepted)} (one a line in `metadata.jsonl`)",
-        f"- rejected: {len(rejected)} (with the reason in `rejected.jsonl`)",
-        "- settings: `config.yaml`",
-        "- made from training images only; each line names its source and the digest of the source's bytes",
-    ]
-    return "\n".join(lines) + "\n"
