@@ -122,7 +122,7 @@ class ZeroShotDetector(ModelDetector):
 
 
 class GroundingDINO(ZeroShotDetector):
-    """Finds the superclass with GroundingDINO, with the thresholds of the paper (section 4.1).
+    """Finds the superclass with GroundingDINO, with the thresholds of the paper.
 
     Args:
         weights: A hub's name, or a local folder. Local weights enter the keys of the store by their content, so they

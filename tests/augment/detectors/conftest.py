@@ -22,3 +22,9 @@ def mixed(photo):
     """Samples of three sizes in no order."""
     sizes = [(60, 90), (120, 50), (64, 64), (60, 90), (60, 90), (64, 64)]
     return [photo(*size, seed=seed) for seed, size in enumerate(sizes)]
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Hubs are not asked; the library reads its environment when it is imported, which may have been before."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -138,7 +138,7 @@ def test_half_precision_runs(checkpoints, photo):
         assert detector.detect([photo()])[0] and detector.model[1].dtype == getattr(torch, dtype)
 
 
-def test_weights_that_cannot_be_loaded_are_explained(checkpoints, tmp_path):
+def test_weights_that_cannot_be_loaded_are_explained(offline, tmp_path):
     with pytest.raises(PretrainedError, match=r"org/missing cannot be loaded .*hf download org/missing"):
         GroundingDINO("org/missing").load()
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
