@@ -1,6 +1,8 @@
 """The command line: verbs, configurations found by name, and `num_classes` taken from the data.
 
     python -m aga_lightning fit      --config quickstart.yaml     augment, train, judge
+    python -m aga_lightning check    --config quickstart.yaml     are images, classes and weights there?
+    python -m aga_lightning estimate --config quickstart.yaml     what will augment take?
     python -m aga_lightning augment  --config quickstart.yaml     fill the store only
     python -m aga_lightning validate --config quickstart.yaml --ckpt_path best.ckpt
     python -m aga_lightning test     --config quickstart.yaml --ckpt_path best.ckpt
@@ -19,6 +21,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.store import StoreError
+from aga_lightning.checking import CheckError
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.images import ImageReadError
@@ -28,7 +31,7 @@ from aga_lightning.parsing import FindConfig, OneLineErrorParser
 from aga_lightning.results import report_results
 from aga_lightning.trainer import AgaTrainer
 
-EXPECTED_ERRORS = (DatasetError, ImageReadError, PretrainedError, StoreError, WeightsError)
+EXPECTED_ERRORS = (CheckError, DatasetError, ImageReadError, PretrainedError, StoreError, WeightsError)
 """Errors that a user can mend; told in a line, without a traceback."""
 
 _NOT_THE_USERS = (
@@ -40,7 +43,7 @@ _NOT_THE_USERS = (
 
 
 class AgaCLI(LightningCLI):
-    """Lightning's command line with the verb `augment`; `fit` augments first and judges at the end."""
+    """Lightning's command line with three more verbs; `fit` augments first and judges at the end."""
 
     trainer: AgaTrainer
 
@@ -58,7 +61,8 @@ class AgaCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The verbs, and their arguments that are not settings."""
-        return {**LightningCLI.subcommands(), "augment": {"model", "datamodule"}}
+        ours = {verb: {"model", "datamodule"} for verb in ("check", "estimate", "augment")}
+        return LightningCLI.subcommands() | ours
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's
         """A parser that finds configurations by name."""

@@ -1,4 +1,4 @@
-"""Lightning's Trainer with one more verb, `augment`, and a folder for each run."""
+"""Lightning's Trainer with the verbs `augment`, `check` and `estimate`, and a folder for each run."""
 
 import time
 import warnings
@@ -15,12 +15,14 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.augment.augmenter import ModelStage
 from aga_lightning.augment.generation import Shard, Source, StageFiller, StoreFiller
+from aga_lightning.checking import LicencePolicy, check
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.estimating import Place, estimate
 
 
 class AgaTrainer(Trainer):
-    """Lightning's Trainer; it can also fill the store of augmentations.
+    """Lightning's Trainer; it can also fill the store of augmentations, after saying what that needs and takes.
 
     Args:
         run_dir: Where a run's configuration, metrics and checkpoints go; null for the next free runs/version_<n>.
@@ -62,6 +64,49 @@ class AgaTrainer(Trainer):
         rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
         for reason, count in collection.rejections().most_common(5):
             rank_zero_info(f"  rejected {count}: {reason}")
+
+    def check(
+        self,
+        model: LightningModule | None = None,
+        datamodule: AGADataModule | None = None,
+        license: LicencePolicy = "any",
+    ) -> None:
+        """Look over data set and weights before a long run; asks no network and loads no model.
+
+        Every image's header is read, classes and superclasses are listed, and the weights of each part are looked for,
+        with their licences. The exit status is 1, with a line for each problem, where something stands in the way.
+
+        Args:
+            model: Not used.
+            datamodule: What to look at.
+            license: What the licences of all weights must allow. commercial refuses those that forbid commercial use,
+                and those that are not known; a folder of weights may tell its licence in README.md or LICENSE.
+        """
+        if datamodule is not None and self.is_global_zero:
+            check(datamodule, license)
+
+    def estimate(
+        self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, probe: int = 2
+    ) -> None:
+        """Tell what `augment` has left to make, and how long it takes; also written to `estimate.json`.
+
+        That file goes to the run's folder where there is one, else to the cache directory.
+
+        Args:
+            model: Not used.
+            datamodule: What to augment, and how.
+            probe: Batches of each stage that are made, timed and kept; 0 only counts.
+        """
+        if datamodule is None or not self.is_global_zero:
+            return
+        folder = Path(self.log_dir) if self.loggers and self.log_dir else None
+        place = Place(
+            device=self.strategy.root_device,
+            devices=self.num_devices * self.num_nodes,
+            folder=folder if folder is not None and folder.is_dir() else datamodule.store.cache_dir,
+        )
+        with isolate_rng():
+            estimate(datamodule, place, probe)
 
     def _complete(self, source: Source, stage: ModelStage) -> None:
         """Take a stage through all requests, and wait for what other jobs were making."""

@@ -23,13 +23,13 @@ PACKAGES = {
 # A name places the module, and everything inside it where it is a folder.
 FLOORS = {
     5: "__main__ cli parsing parts",
-    4: "callbacks report results study trainer",
-    3: "augment.generation data.datamodule data.loading models",
+    4: "callbacks checking estimating report results study trainer",
+    3: "augment.generation augment.probe augment.workload data.datamodule data.loading models",
     2: """augment.aga augment.collection augment.isolation augment.jury augment.recipe augment.rivals augment.scenery
           augment.stages augment.store""",
-    1: """augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec augment.compositing
-          augment.detectors augment.fingerprint augment.gates augment.licences augment.perceptual_hash augment.prompts
-          augment.saliency augment.samples augment.segmenters
+    1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec
+          augment.compositing augment.detectors augment.fingerprint augment.gates augment.licences
+          augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters
           data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
           explain""",
     0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",

@@ -1,0 +1,102 @@
+"""What is left to make, stage by stage, counted without making anything.
+
+The stages themselves say what they would make. Where that depends on what an earlier stage has not made yet, a stand-in
+takes its place: a caption that no other is equal to, and subjects and backgrounds that no gate objects to.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+
+from aga_lightning.augment.augmenter import Finished, ModelStage, Stage, StageCache
+from aga_lightning.augment.base import Part, parts_in
+from aga_lightning.augment.collection import Collection
+
+
+class StandIns(StageCache):
+    """A cache that keeps nothing, and hands out a stand-in for what it lacks.
+
+    Args:
+        cache: The real one, which is read.
+    """
+
+    def __init__(self, cache: StageCache) -> None:
+        self._cache = cache
+
+    def load(self, stage: Stage, key: str) -> Finished | None:
+        """What the real cache holds."""
+        return self._cache.load(stage, key)
+
+    def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
+        """What the real cache holds."""
+        return self._cache.facts(stage, key)
+
+    def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
+        """Keep nothing."""
+
+    def finished(self, stage: Stage) -> Set[str]:
+        """What the real cache holds."""
+        return self._cache.finished(stage)
+
+    @contextmanager
+    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[Set[str]]:
+        """Nothing, so that nothing is made."""
+        yield frozenset()
+
+    def recall(
+        self, stage: Stage, keys: Sequence[str], make: Callable[[list[int]], Sequence[Finished]]
+    ) -> list[Finished]:
+        """What the real cache holds; else the facts of a caption that is its own key."""
+        return [self.load(stage, key) or ({"caption": key, "tries": 1, "fallback": False}, None) for key in keys]
+
+    def digest(self, path: Path) -> str:
+        """Hexadecimal SHA-256 of a file's bytes."""
+        return self._cache.digest(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one stage has left to make.
+
+    Args:
+        name: The stage; last come the finished images, "Merging", or "Images" where there are no stages.
+        units: How many things.
+        exact: Whether that is their number; else it is the most that a first pass takes.
+        calls: Calls of each part's model, if all batches are full.
+        denoiser_calls: Evaluations of a diffusion model's denoiser.
+    """
+
+    name: str
+    units: int
+    exact: bool
+    calls: Mapping[str, int] = field(default_factory=dict)
+    denoiser_calls: int = 0
+
+
+def workload(collection: Collection) -> list[Task]:
+    """What is left to make of a collection: a task for each stage, in order, and one for the finished images."""
+    cache = StandIns(collection.store)
+    tasks: list[Task] = []
+    exact = True
+    for stage in collection.augmenter.stages(cache):
+        units = len(stage.pending(collection.requests, cache))
+        calls = {type(model).__name__: ceil(units / model.batch_size) for model in stage.models}
+        tasks.append(Task(_name(stage), units, exact, calls, units * denoiser_calls(stage.parts)))
+        exact = exact and units == 0
+    images = sum(len(group) for group in collection.pending())
+    # Without stages, a painter with a model works where the images are finished.
+    painting = 0 if tasks else images * denoiser_calls([collection.augmenter])
+    return [*tasks, Task("Merging" if tasks else "Images", images, True, {}, painting)]
+
+
+def denoiser_calls(parts: Sequence[Part]) -> int:
+    """Evaluations of denoisers for one image; 0 for parts that have none."""
+    asked = (getattr(part, "denoiser_calls_per_image", None) for part in parts_in(list(parts)))
+    return sum(int(ask()) for ask in asked if callable(ask))
+
+
+def _name(stage: ModelStage) -> str:
+    attempt = getattr(stage, "attempt", 0)
+    return type(stage).__name__ + (f", attempt {attempt + 1}" if attempt else "")

@@ -1,0 +1,206 @@
+"""Look a run's data set and weights over before it starts: the verb `check`."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, get_args
+
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.availability import allows_commercial_use, licence_for, locate, wanted_weights
+from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.images import ImageReadError, image_size
+
+LicencePolicy = Literal["any", "commercial"]
+Records = Mapping[str, Sequence[ImageRecord]]
+"""Records by set: train, val, test and ood/<name>."""
+
+LISTING = "bad_images.txt"
+"""The file in the cache directory that lists all images that cannot be read."""
+
+_SHOWN = 20  # unreadable images
+_CLASSES = 40  # rows of the table of classes
+_CHUNK = 256  # images that a thread looks at in a go
+
+
+class CheckError(RuntimeError):
+    """What stands in the way of a run, a line each."""
+
+
+def check(data: AGADataModule, policy: LicencePolicy = "any", console: Console | None = None) -> None:
+    """Print what is there and what is missing.
+
+    Args:
+        data: The data set, and the augmenter that will work on it.
+        policy: What the licences of all weights must allow.
+        console: Where to print; the terminal by default.
+
+    Raises:
+        CheckError: If something stands in the way; a line for each problem.
+    """
+    if policy not in get_args(LicencePolicy):
+        raise ValueError(f"--license is {policy!r}; give any or commercial")
+    console = console or Console()
+    problems: list[str] = []
+    records = _records(data, problems)
+    problems += _unreadable(data, records, console)
+    if records.get("train"):
+        problems += _report_classes(data, records, console)
+    if data.augmenter is None:
+        console.print("Nothing is augmented: data.augmenter is null, the degree is 0 or the mode is off.")
+    else:
+        problems += _report_weights(data.augmenter, policy, console)
+    if problems:
+        count = f"{len(problems)} problems\n" if len(problems) > 1 else ""
+        raise CheckError(count + "\n".join(problems))
+    counts = ", ".join(f"{len(found)} {name}" for name, found in records.items())
+    console.print(f"All is well: {data.num_classes} classes; images: {counts}.", soft_wrap=True, highlight=False)
+
+
+def _records(data: AGADataModule, problems: list[str]) -> dict[str, list[ImageRecord]]:
+    """All records that the data set gives, and the problem where it gives none."""
+    dataset: ImageDataset = data.dataset
+    records: dict[str, list[ImageRecord]] = {}
+    try:
+        data.prepare_data()
+    except DatasetError as error:
+        problems.append(str(error))
+        return records
+    complaints = []
+    for split in get_args(Split):
+        try:
+            records[split] = dataset.records(split)
+        except DatasetError as error:
+            complaints.append(str(error))
+    try:
+        records |= {f"ood/{name}": found for name, found in dataset.ood_records().items()}
+    except DatasetError as error:
+        complaints.append(str(error))
+    problems += dict.fromkeys(complaints)
+    return records
+
+
+def _unreadable(data: AGADataModule, records: Records, console: Console) -> list[str]:
+    """Read the headers of all images and masks; list what cannot be read. A problem, unless such images are skipped."""
+    files = (file for found in records.values() for record in found for file in (record.path, record.mask_path))
+    paths = list(dict.fromkeys(file for file in files if file is not None))
+    bad = [complaint for complaint in _looked_at(paths, console) if complaint]
+    listing = data.store.cache_dir / LISTING
+    listing.unlink(missing_ok=True)
+    if not bad:
+        return []
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    listing.write_text("".join(f"{line}\n" for line in bad), encoding="utf-8")
+    for line in bad[:_SHOWN]:
+        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+    if len(bad) > _SHOWN:
+        console.print(f"  ... and {len(bad) - _SHOWN} more")
+    summary = f"{len(bad)} of {len(paths)} image files cannot be read; listed in {listing}"
+    if data.bad_images == "skip":
+        console.print(f"{summary}. They will be left out.", soft_wrap=True, markup=False, highlight=False)
+        return []
+    return [f"{summary}: mend them, or set --data.bad_images skip"]
+
+
+def _looked_at(paths: Sequence[Path], console: Console) -> Iterator[str | None]:
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    with ThreadPoolExecutor() as pool:
+        looked = pool.map(lambda chunk: [_objection(path) for path in chunk], chunks)
+        title = f"Headers of {len(paths)} image files"
+        for answers in track(looked, title, len(chunks), console=console, transient=True, disable=not chunks):
+            yield from answers
+
+
+def _objection(path: Path) -> str | None:
+    try:
+        image_size(path)
+    except ImageReadError as error:
+        return str(error)
+    return None
+
+
+def _report_classes(data: AGADataModule, records: Records, console: Console) -> list[str]:
+    """Print the classes with their superclasses and counts."""
+    dataset = data.dataset
+    counts = {name: Counter(record.label for record in found) for name, found in records.items()}
+    splits = [name for name in counts if not name.startswith("ood/")]
+    table = Table(title=f"{dataset.num_classes} classes")
+    table.add_column("class", overflow="fold")
+    table.add_column("superclass", overflow="fold")
+    for name in splits:
+        table.add_column(name, justify="right")
+    named = list(enumerate(dataset.classes))
+    for label, class_name in named[:_CLASSES]:
+        table.add_row(class_name, dataset.superclass(class_name), *(str(counts[name][label]) for name in splits))
+    if len(named) > _CLASSES:
+        table.add_row(f"... and {len(named) - _CLASSES} more")
+    table.add_section()
+    table.add_row("all", "", *(str(len(records[name])) for name in splits))
+    console.print(table)
+    for name in list(counts)[len(splits) :]:
+        console.print(
+            f"{name}: {len(records[name])} images of {len(counts[name])} classes", markup=False, highlight=False
+        )
+    _remark(data, records, console)
+    empty = [name for label, name in named if not counts["train"][label]]
+    return [f"{len(empty)} classes have no training image: {', '.join(empty[:5])}"] if empty else []
+
+
+def _remark(data: AGADataModule, records: Records, console: Console) -> None:
+    """Say what is no error, but may not be what was meant."""
+    alike = [name for name in data.dataset.classes if data.dataset.superclass(name) == name]
+    if alike and data.augmenter is not None:
+        console.print(
+            f"Note: {len(alike)} of {data.num_classes} classes are their own superclass, such as {alike[0]!r}: a "
+            "detector is asked for that word. One that a detector knows (\"bird\" for 'water ouzel') finds more: see "
+            "--data.dataset.superclasses.",
+            markup=False,
+            highlight=False,
+        )
+    if records.get("test") and records["test"] == records.get("val"):
+        console.print("Note: there is no test set; the validation set stands in for it.", highlight=False)
+
+
+def _report_weights(augmenter: Augmenter, policy: LicencePolicy, console: Console) -> list[str]:
+    """Print where the weights of each part are, and their licences."""
+    wanted = wanted_weights(augmenter)
+    if not wanted:
+        console.print(f"{type(augmenter).__name__} needs no weights.")
+        return []
+    table = Table(title=f"Weights of {type(augmenter).__name__}", box=box.SIMPLE_HEAD)
+    table.add_column("weights", overflow="fold")
+    table.add_column("found", no_wrap=True)
+    table.add_column("licence")
+    table.add_column("commercial")
+    table.add_column("GB", justify="right", no_wrap=True)
+    problems = []
+    notes = []
+    for one in wanted:
+        place, licence = locate(one), licence_for(one)
+        may = allows_commercial_use(licence)
+        parts = ", ".join(one.parts)
+        table.add_row(
+            f"{parts}\n  {one.name}",
+            place.kind,
+            "unknown" if licence is None else licence.name,
+            {True: "yes", False: "no", None: "unknown"}[may],
+            "" if licence is None or licence.download_gb is None else f"{licence.download_gb:.1f}",
+        )
+        if licence is not None and licence.note:
+            notes.append(f"{one.name}: {licence.note}")
+        if place.kind == "missing":
+            problems.append(f"{parts}: {one.name} is missing: {place.remedy}")
+        if policy == "commercial" and one.kind != "config" and may is not True:
+            named = "which is unknown" if licence is None else licence.name
+            verdict = "forbids commercial use" if may is False else "is not known to allow commercial use"
+            problems.append(f"{parts}: the licence of {one.name} ({named}) {verdict}")
+    console.print(table)
+    for note in notes:
+        console.print(f"Note: {note}.", soft_wrap=True, markup=False, highlight=False)
+    return problems
