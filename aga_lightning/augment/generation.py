@@ -4,7 +4,6 @@ First each stage that needs a device goes through all requests, one model in mem
 processes merge. Each of these is one prediction of the trainer.
 """
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -133,7 +132,6 @@ class StageFiller(_Filler):
         super().__init__(source)
         self.stage = stage
         self.left_to_others = 0
-        self.seconds = 0.0
 
     def find_work(self) -> list[Any]:
         """The stage's units."""
@@ -152,11 +150,11 @@ class StageFiller(_Filler):
         """Let the models run where the trainer wants them."""
         self.stage.place(self.device)
 
-    def predict_step(self, batch: Batch) -> None:
-        """Make a batch, and keep it."""
-        started = time.perf_counter()
-        self.left_to_others += self.stage.advance(batch.units, batch.loaded, self.collection.store)
-        self.seconds += time.perf_counter() - started
+    def predict_step(self, batch: Batch) -> int:
+        """Make a batch, and keep it; how much was left to other jobs."""
+        left = self.stage.advance(batch.units, batch.loaded, self.collection.store)
+        self.left_to_others += left
+        return left
 
     def on_predict_end(self) -> None:
         """Give the memory to the next stage."""

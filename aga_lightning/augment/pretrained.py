@@ -70,6 +70,8 @@ class Pretrained(Part):
 
     def release(self) -> None:
         """Drop the model and give its memory back."""
+        if self._model is None:
+            return
         self._model = None
         gc.collect()
         if torch.cuda.is_available():

@@ -1,18 +1,22 @@
 """The store is filled under a real Trainer: completely, and with the same bytes however the work is shared out."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from lightning.pytorch import Trainer
+from tiny.costly import calls, entries
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Detector
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.generation import PendingRequests, Source, StoreFiller
+from aga_lightning.augment.generation import PendingRequests, Shard, Source, StoreFiller
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.data.images import read_image
@@ -120,3 +124,132 @@ def test_only_what_is_missing_is_made(tmp_path, disc_records):
     pending = collection.pending()
     assert [len(requests) for requests in pending] == [1, 1, 1, 2]
     assert len(PendingRequests(collection, pending)) == 4
+
+
+# A job as a user starts it: every part loads something, and writes down what it is asked.
+JOB = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyGate, CostlyPainter, CostlySegmenter
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.bank import BackgroundBank
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.folder import ImageFolder
+from aga_lightning.trainer import AgaTrainer
+
+class Mortal(CostlyPainter):
+    def paint(self, scenes):
+        made = super().paint(scenes)
+        if {mortal} and os.environ.get("LOCAL_RANK") == "1" and not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made
+
+Mortal.__name__ = Mortal.__qualname__ = "CostlyPainter"
+Mortal.__module__ = CostlyPainter.__module__
+aga = AGA(
+    detector=CostlyDetector("log.txt"), segmenter=CostlySegmenter("log.txt"), captioner=CostlyCaptioner("log.txt"),
+    painter=Mortal("log.txt", faulty=True), gates=[CostlyGate("log.txt")], attempts=2, bank={bank},
+)
+data = AGADataModule(ImageFolder({root!r}), aga, degree=3, num_workers={workers})
+trainer = AgaTrainer(
+    accelerator="cpu", devices={devices}, strategy="ddp" if {devices} > 1 else "auto", logger=False,
+    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+)
+trainer.augment(datamodule=data, shard={shard!r})
+"""
+
+
+def start(folder, root, devices=1, shard="0/1", bank="None", workers=0, mortal=False):
+    folder.mkdir(exist_ok=True)
+    script = folder / f"job-{shard.replace('/', '-of-')}-{devices}-{mortal}.py"
+    tests = str(Path(__file__).parents[1])
+    script.write_text(
+        JOB.format(tests=tests, root=str(root), devices=devices, shard=shard, bank=bank, workers=workers, mortal=mortal)
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(
+        [sys.executable, script.name], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def end(job, fails=False):
+    output, _ = job.communicate(timeout=240)
+    assert (job.returncode != 0) == fails, output
+
+
+def made_in(folder):
+    """The images of the only collection in a store, by class and name."""
+    (collection,) = (folder / "cache" / "augmented").iterdir()
+    return {str(path.relative_to(collection)): path.read_bytes() for path in collection.rglob("*.jpg")}
+
+
+@pytest.fixture
+def alone(tmp_path, disc_folder):
+    """What one process makes, and how many calls that takes."""
+    end(start(tmp_path / "alone", disc_folder))
+    return made_in(tmp_path / "alone"), calls(tmp_path / "alone" / "log.txt")
+
+
+def once(folder):
+    painted = entries(folder / "log.txt", "paint")
+    return len(painted) == len(set(painted))
+
+
+def test_ranks_shards_and_workers_make_the_same_images_each_once(tmp_path, disc_folder, alone):
+    images, counted = alone
+    counted = {verb: count for verb, count in counted.items() if verb not in ("load", "release")}
+    ranks = tmp_path / "ranks"
+    end(start(ranks, disc_folder, devices=2, workers=1))
+    assert made_in(ranks) == images
+    made = calls(ranks / "log.txt")
+    assert {verb: made[verb] for verb in counted} == counted
+    assert once(ranks)
+
+    shards = tmp_path / "shards"
+    for job in [start(shards, disc_folder, shard=f"{number}/2") for number in range(2)]:
+        end(job)
+    assert made_in(shards) == images
+    made = calls(shards / "log.txt")
+    assert {verb: made[verb] for verb in counted} == counted
+
+
+def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, disc_folder):
+    folder = tmp_path / "bank"
+    for job in [start(folder, disc_folder, shard=f"{number}/2", bank="BackgroundBank(4)") for number in range(2)]:
+        end(job)
+    rejected = next((folder / "cache" / "augmented").iterdir()) / "rejected.jsonl"
+    assert len(made_in(folder)) + len(rejected.read_text().splitlines()) == 24
+    assert once(folder)
+    assert 4 <= calls(folder / "log.txt")["paint"] <= 8
+
+
+def test_a_rank_that_is_killed_is_made_up_for_by_the_next_run(tmp_path, disc_folder, alone):
+    images, counted = alone
+    folder = tmp_path / "killed"
+    job = start(folder, disc_folder, devices=2, mortal=True)
+    end(job, fails=True)
+    assert (folder / "died").exists()
+    painted = calls(folder / "log.txt")["paint"]
+    end(start(folder, disc_folder))
+    assert made_in(folder) == images
+    in_flight = 2  # a batch
+    assert counted["paint"] <= calls(folder / "log.txt")["paint"] <= counted["paint"] + in_flight
+    assert calls(folder / "log.txt")["detect"] == counted["detect"]
+    assert 0 < painted < counted["paint"]
+
+
+@pytest.mark.parametrize("text", ["", "1", "2/2", "a/b", "-1/2", "1/0"])
+def test_a_shard_that_is_none_is_an_error(text):
+    with pytest.raises(ValueError, match="--shard"):
+        Shard.parse(text)
+
+
+def test_shards_divide_the_images(tmp_path, disc_records):
+    collection = Collection(Tracer(), Store(tmp_path), disc_records, 2, 0)
+    parts = [Shard.parse(f"{index}/3").of(collection) for index in range(3)]
+    assert {request for part in parts for request in part} == set(collection.requests)
+    assert sum(map(len, parts)) == len(collection.requests)
+    assert all(len({request.record for request in part}) * 2 == len(part) for part in parts)
