@@ -59,7 +59,10 @@ class AgaTrainer(Trainer):
         self.strategy.barrier("augment")
         collection = datamodule.collection
         if self.is_global_zero:
+            from aga_lightning.callbacks.reject_sheet import save_rejects  # matplotlib takes seconds to import
+
             collection.finish()
+            save_rejects(collection)
         total, rejected = len(collection.requests), sum(collection.rejections().values())
         rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
         for reason, count in collection.rejections().most_common(5):

@@ -1,25 +1,24 @@
 """What the augmenter does to the training images, as a picture: original, mask, augmentations."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from aga_lightning.augment.base import Image, Mask
 from aga_lightning.augment.collection import Collection
+from aga_lightning.callbacks.drawing import blank_figure, show
+from aga_lightning.callbacks.reject_sheet import draw_rejects
 from aga_lightning.data.images import read_image
 
 
 class AugmentationGallery(Callback):
     """Draws a sheet of augmentations when a fit starts: `augmentations.png` in the run's folder, and TensorBoard.
+
+    TensorBoard also gets a sheet of what was rejected, and why.
 
     Args:
         images: Training images to show, spread evenly over the training set.
@@ -45,9 +44,13 @@ class AugmentationGallery(Callback):
         path = Path(trainer.log_dir) / "augmentations.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, bbox_inches="tight")
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_figure("augmentations", figure, close=False)
+        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        for logger in boards:
+            logger.experiment.add_figure("augmentations", figure, close=False)
+        rejects = draw_rejects(data.collection) if boards else None
+        if rejects is not None:
+            for logger in boards:
+                logger.experiment.add_figure("rejects", rejects, close=False)
 
 
 def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
@@ -60,8 +63,7 @@ def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
     """
     chosen = sorted({round(index) for index in np.linspace(0, len(collection.records) - 1, images)})
     columns = 2 + min(variants, collection.degree)
-    figure = Figure(figsize=(1.9 * columns, 2.3 * len(chosen)), dpi=110)
-    FigureCanvasAgg(figure)
+    figure = blank_figure(1.9 * columns, 2.3 * len(chosen))
     axes = figure.subplots(len(chosen), columns, squeeze=False)
     for row, index in zip(axes, chosen, strict=True):
         _draw_row(row, collection, index)
@@ -71,29 +73,18 @@ def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
 
 def _draw_row(axes: np.ndarray, collection: Collection, index: int) -> None:
     record = collection.records[index]
-    _show(axes[0], np.asarray(read_image(record.path)), record.class_name)
+    show(axes[0], np.asarray(read_image(record.path)), record.class_name)
     kept = collection.augmenter.subject(record, collection.store)
     if kept is not None and kept[1] is not None:
-        _show(axes[1], kept[1].mask, "mask")
+        show(axes[1], kept[1].mask, "mask")
     else:
-        _show(axes[1], None, "no mask")
+        show(axes[1], None, "no mask")
     requests = [request for request in collection.requests if request.record == record]
     for axis, request in zip(axes[2:], requests, strict=False):
         outcome = collection.find(request)
         if outcome is None:
-            _show(axis, None, "not made yet")
+            show(axis, None, "not made yet")
         elif outcome.path is None:
-            _show(axis, None, f"rejected: {outcome.reason}")
+            show(axis, None, f"rejected: {outcome.reason}")
         else:
-            _show(axis, np.asarray(read_image(outcome.path)), outcome.caption)
-
-
-def _show(axis: Axes, picture: Image | Mask | None, title: str) -> None:
-    axis.set_axis_off()
-    axis.set_title(_wrapped(title), fontsize=6, parse_math=False)  # a dollar in a caption is a dollar
-    if picture is not None:
-        axis.imshow(picture, cmap=matplotlib.colormaps["gray"], interpolation="nearest", vmin=0)
-
-
-def _wrapped(text: str, width: int = 34, lines: int = 3) -> str:
-    return textwrap.fill(text, width, max_lines=lines, placeholder=" ...")
+            show(axis, np.asarray(read_image(outcome.path)), outcome.caption)

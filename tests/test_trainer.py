@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented
+from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
@@ -71,6 +72,13 @@ def trainer(**settings):
 
 def classifier():
     return ImageClassifier(num_classes=2, width=8)
+
+
+def test_augment_leaves_a_sheet_of_rejects_where_there_are_some(open_data):
+    data = open_data(AGA(segmenter=GrabCut(size=48), gates=[MaskSanity(min_area=0.9, max_area=1.0)]), degree=1)
+    trainer().augment(datamodule=data)
+    assert sum(data.collection.rejections().values()) == 8
+    assert (data.collection.folder / "rejected.png").stat().st_size > 10_000
 
 
 def test_augment_fills_the_store_and_describes_it(open_data):

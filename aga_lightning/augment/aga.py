@@ -142,6 +142,10 @@ class AGA(Augmenter):
         """A record's image at the working size, and its subject."""
         return self._recipe.subject(record, cache)
 
+    def kept(self, request: Request, cache: StageCache) -> Draft | None:
+        """A request's image, subject, caption and background, as far as it got; nothing is made."""
+        return self._recipe.kept(request, cache)
+
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request before the background of another, with a fresh placement."""
         made = self._recipe.remix(request, background, seed, cache)

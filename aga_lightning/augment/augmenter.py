@@ -11,6 +11,7 @@ import torch
 
 from aga_lightning.augment.base import (
     Augmented,
+    Draft,
     Gate,
     Part,
     Rejected,
@@ -177,6 +178,14 @@ class Augmenter(Part):
 
     def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None] | None:
         """A record's image and what is kept of it; None for a method that isolates nothing."""
+        return None
+
+    def kept(self, request: Request, cache: StageCache) -> Draft | None:
+        """What the cache holds of a request, as far as it got; nothing is made. None where a method keeps nothing.
+
+        Raises:
+            ImageReadError: If the image or its mask cannot be read.
+        """
         return None
 
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:

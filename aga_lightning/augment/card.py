@@ -113,9 +113,7 @@ def _parts(augmenter: Augmenter) -> Iterator[str]:
             "and grouping of the work."
         )
         return
-    rows = [
-        (f"`{item.part}`", f"`{item.name}`", item.identity, *_terms(item.licence)) for item in found
-    ]  # fmt: skip
+    rows = [(f"`{item.part}`", f"`{item.name}`", item.identity, *_terms(item.licence)) for item in found]
     yield _table(("part", "weights", "revision or digest", "licence", "commercial use", "note"), rows)
     yield (
         "Licences are listed as aga_lightning knows them, from a table of 2026-11 or the files beside the weights; the "
@@ -191,8 +189,9 @@ def _classes(accepted: Sequence[Row], rejected: Sequence[Row]) -> str:
 def _rejects(rejected: Sequence[Row]) -> Iterator[str]:
     if rejected:
         kinds = Counter(kind_of_reason(str(row.get("rejected", ""))) for row in rejected)
+        most_first = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
         yield "## Rejected"
-        yield _table(("reason", "rejected"), sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
+        yield _table(("reason", "rejected"), most_first)
         yield "Examples, where they were drawn: `rejected.png`."
 
 

@@ -74,6 +74,11 @@ class Isolation:
 
         return [_subject(*finished) for finished in cache.recall("subjects", keys, make)]
 
+    def kept(self, record: ImageRecord, cache: StageCache) -> Subject | None:
+        """The subject of a record, if it is kept already; nothing is made."""
+        found = cache.load("subjects", self.subject_key(record, cache))
+        return None if found is None else _subject(*found)
+
     def instances(self, record: ImageRecord, cache: StageCache) -> int | None:
         """How many things of a record are pasted in turn; 0 where no subject is kept, None where nobody has looked."""
         facts = cache.facts("subjects", self.subject_key(record, cache))

@@ -39,6 +39,13 @@ class Recipe:
         sample = self.isolation.sample(record, cache)
         return sample, self.isolation.isolate([sample], cache)[0]
 
+    def kept(self, request: Request, cache: StageCache) -> Draft:
+        """A request's image, subject, caption and background as far as they are kept; nothing is made."""
+        sample = self.isolation.sample(request.record, cache)
+        whole = self.isolation.kept(request.record, cache)
+        subject = None if whole is None else whole.for_variant(request.variant)
+        return Draft(sample, subject, *self.scenery.kept(request, cache, self.attempts))
+
     def compose(self, request: Request, sample: Sample, whole: Subject | None, cache: StageCache) -> Draft | str:
         """Steps 2 and 3: the merged image, or a gate's objection to one of its ingredients."""
         subject = self.accepted_subject(request, sample, whole, cache)

@@ -108,6 +108,17 @@ class Scenery:
 
         return [decode_rgb(data or b"") for _, data in cache.recall("backgrounds", keys, make)]
 
+    def kept(self, request: Request, cache: StageCache, attempts: int) -> tuple[Caption | None, Image | None]:
+        """A request's caption, and the last of its backgrounds, where they are kept already; nothing is made."""
+        if cache.facts("captions", self.caption_key(request, cache)) is None:
+            return None, None
+        scenes = [self.scenes([request], cache, attempt)[0] for attempt in range(attempts)]
+        for scene in reversed(scenes):
+            found = cache.load("backgrounds", self.background_key(scene))
+            if found is not None and found[1] is not None:
+                return scene.caption, decode_rgb(found[1])
+        return scenes[0].caption, None
+
     def _theme(self, request: Request, cache: StageCache) -> int:
         """The seed of all that is random about a request's background; a bank gives one to many requests."""
         digest = cache.digest(request.record.path)

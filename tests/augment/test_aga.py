@@ -293,6 +293,21 @@ def test_a_cached_outcome_is_the_same_as_a_fresh_one(cache, disc_records):
     assert [made.image.tobytes() for made in first] == [made.image.tobytes() for made in second]
 
 
+def test_what_is_kept_of_a_request_is_what_it_was_made_from(cache, disc_records):
+    aga = AGA(segmenter=GrabCut(size=48), attempts=2)
+    aga.prepare(disc_records, cache)
+    request = Request(disc_records[0], 1)
+    before = aga.kept(request, cache)
+    assert before.subject is before.caption is before.background is None
+    (made,) = aga.augment([request], cache)
+    after = aga.kept(request, cache)
+    assert np.array_equal(after.subject.mask, aga.subject(disc_records[0], cache)[1].mask)
+    assert after.caption.text == made.facts["caption"]
+    assert after.background.shape == after.sample.image.shape
+    other = aga.kept(Request(disc_records[0], 0), cache)
+    assert other.subject is not None and other.caption is None
+
+
 def test_recombining_keeps_the_subject_and_takes_the_others_background(cache, disc_records):
     aga = recipe(painter=FlatColour())
     mine, other = requests([disc_records[0], disc_records[-1]])

@@ -111,6 +111,14 @@ def test_where_there_is_nothing_to_draw_or_no_place_for_it_nothing_is_done(tmp_p
     assert list(tmp_path.rglob("augmentations.png")) == []
 
 
+def test_rejects_that_there_are_already_go_to_tensorboard_on_a_sheet_of_their_own(tmp_path, disc_folder):
+    choosy = AGA(segmenter=GrabCut(size=48), gates=[NoPlums()])
+    for name in ("first", "second"):
+        fit(tmp_path, disc_folder, choosy, TensorBoardLogger(tmp_path / name, "", ""))
+    events = EventAccumulator(str(tmp_path / "second")).Reload()
+    assert events.Tags()["images"] == ["augmentations", "rejects"]
+
+
 def test_a_fit_without_a_data_module_goes_on(tmp_path):
     trainer = Trainer(
         accelerator="cpu",
