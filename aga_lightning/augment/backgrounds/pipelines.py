@@ -99,8 +99,9 @@ def make_scheduler(current: Any, name: str | None, settings: Mapping[str, object
 
     if name is None and not settings:
         return current
-    kind = type(current) if name is None else getattr(diffusers, name, None)
-    if not (inspect.isclass(kind) and issubclass(kind, diffusers.SchedulerMixin)):
+    kind: Any = type(current) if name is None else getattr(diffusers, name, None)
+    schedules = inspect.isclass(kind) and issubclass(kind, diffusers.SchedulerMixin)
+    if not schedules:
         raise PretrainedError(
             f"diffusers has no scheduler {name!r}, or lacks a package that it needs: give the name of another class, "
             "such as EulerDiscreteScheduler"
@@ -133,7 +134,7 @@ def weights_file(name: str) -> Path:
 
 def call_arguments(pipeline: type) -> Mapping[str, inspect.Parameter]:
     """What a class of pipelines can be called with."""
-    return inspect.signature(pipeline.__call__).parameters  # type: ignore[operator] # a class, not an instance
+    return inspect.signature(pipeline.__call__).parameters
 
 
 def guided(pipeline: type) -> bool:
@@ -165,7 +166,7 @@ def own_side(weights: str) -> int:
     blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
     if not isinstance(latents, int) or not isinstance(blocks, list):
         return SIDE
-    return latents * 2 ** (len(blocks) - 1)
+    return latents << (len(blocks) - 1)  # each block but the last halves the image
 
 
 def _read(weights: str, *names: str) -> dict[str, object]:

@@ -1,4 +1,5 @@
 import inspect
+import logging
 import pickle
 import shutil
 import types
@@ -283,16 +284,18 @@ def test_offloading_is_asked_for_on_an_accelerator_and_needless_on_a_cpu(sdxl, m
     assert painter.model is not None and asked == [torch.device("cuda:1")]
 
 
-def test_float16_decodes_in_float32_without_a_word(sdxl, capfd):
+def test_float16_decodes_in_float32_without_a_word(sdxl, monkeypatch, capfd, caplog):
+    monkeypatch.setattr(logging.getLogger("diffusers"), "propagate", True)
     painter = tiny(sdxl, dtype="float16")
     assert painter.model.vae.config.force_upcast and painter.model.vae.dtype == torch.float16
     capfd.readouterr()
+    caplog.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
         (image,) = painter.paint([scene(1)])
     assert contrast(image) > BLANK
-    assert "".join(capfd.readouterr()) == ""
+    assert "".join(capfd.readouterr()) == "" and caplog.records == []
 
 
 def test_a_decoder_that_ran_out_of_memory_goes_on_with_smaller_batches(sdxl, monkeypatch):

@@ -39,6 +39,7 @@ def test_what_is_saved_is_loaded_quietly(sdxl, capfd):
     assert isinstance(pipeline, diffusers.StableDiffusionXLPipeline)
     assert pipeline.watermark is None
     assert not pipeline.unet.training
+    assert pipeline.vae.use_slicing
     assert "%|" not in capfd.readouterr().err
 
 
