@@ -1,0 +1,155 @@
+"""What `check` finds before a run: images, classes, weights and licences."""
+
+import io
+
+import huggingface_hub.constants
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.detectors.zero_shot import GroundingDINO
+from aga_lightning.augment.gates.clip import ClipFilter
+from aga_lightning.checking import LISTING, CheckError, check
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.fieldguide import FieldGuide
+from aga_lightning.data.folder import ImageFolder
+
+
+@pytest.fixture(autouse=True)
+def no_downloads(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def open_data(disc_folder, tmp_path):
+    def open_data(augmenter=None, **settings):
+        dataset = ImageFolder(str(disc_folder), superclasses={"plum": "fruit"}, ood={"dusk": str(disc_folder / "dusk")})
+        return AGADataModule(dataset, augmenter, cache_dir=str(tmp_path / "cache"), **settings)
+
+    return open_data
+
+
+def looked_over(data, policy="any", width=80):
+    """What is printed, and the problems."""
+    console = Console(file=io.StringIO(), width=width)
+    try:
+        check(data, policy, console)
+    except CheckError as error:
+        return console.file.getvalue(), str(error).splitlines()
+    return console.file.getvalue(), []
+
+
+def spoil(disc_folder, *names):
+    for name in names:
+        (disc_folder / "train" / "plum" / f"plum_{name}.png").write_bytes(b"no image")
+
+
+def test_a_sound_data_set_is_listed_class_by_class(open_data):
+    shown, problems = looked_over(open_data(AGA()))
+    assert problems == []
+    rows = [[cell.strip() for cell in line.strip("│ \n").split("│")] for line in shown.splitlines() if "│" in line]
+    assert rows == [["lime", "lime", "4", "3", "3"], ["plum", "fruit", "4", "3", "3"], ["all", "", "8", "6", "6"]]
+    assert "ood/dusk: 4 images of 2 classes" in shown
+    assert "1 of 2 classes are their own superclass, such as 'lime'" in shown
+    assert "there is no test set" in shown
+    assert "AGA needs no weights" in shown and "All is well: 2 classes" in shown
+
+
+def test_the_superclass_matters_to_augmenters_only(open_data):
+    assert "own superclass" not in looked_over(open_data())[0]
+
+
+def test_images_that_cannot_be_read_are_listed_with_the_reason(open_data, disc_folder, tmp_path):
+    spoil(disc_folder, 0, 2)
+    shown, problems = looked_over(open_data())
+    listing = tmp_path / "cache" / LISTING
+    assert problems == [
+        f"2 of 18 image files cannot be read; listed in {listing}: mend them, or set --data.bad_images skip"
+    ]
+    lines = listing.read_text().splitlines()
+    assert [("plum_0" in line, "plum_2" in line) for line in lines] == [(True, False), (False, True)]
+    assert all("is not an image that Pillow can read" in line and line in shown for line in lines)
+    for number in (0, 2):
+        Image.new("RGB", (8, 8)).save(disc_folder / "train" / "plum" / f"plum_{number}.png")
+    assert looked_over(open_data())[1] == []
+    assert not listing.exists()
+
+
+def test_a_long_list_is_shown_in_part_and_written_in_full(open_data, disc_folder, tmp_path):
+    spoil(disc_folder, *range(30))
+    shown, _ = looked_over(open_data())
+    assert shown.count("is not an image") == 20 and "and 10 more" in shown
+    assert len((tmp_path / "cache" / LISTING).read_text().splitlines()) == 30
+
+
+def test_images_to_be_skipped_are_no_problem(open_data, disc_folder):
+    spoil(disc_folder, 0)
+    shown, problems = looked_over(open_data(bad_images="skip"))
+    assert problems == [] and "1 of 18 image files cannot be read" in shown
+
+
+def test_missing_masks_are_found_too(tmp_path):
+    guide = FieldGuide(str(tmp_path), 16, 1, 1, 1, 1)
+    guide.prepare()
+    guide.records("train")[3].mask_path.unlink()
+    _, (problem,) = looked_over(AGADataModule(guide, cache_dir=str(tmp_path / "cache")))
+    assert problem.startswith("1 of ")
+
+
+def test_every_broken_set_is_a_line(open_data, disc_folder):
+    (disc_folder / "val" / "mango").mkdir()
+    for file in (disc_folder / "dusk").rglob("*.png"):
+        file.unlink()
+    _, problems = looked_over(open_data())
+    assert problems[0] == "2 problems"
+    assert "'mango'" in problems[1] and "dusk holds no images" in problems[2]
+
+
+def test_missing_weights_are_told_with_the_command_that_fetches_them(open_data):
+    shown, problems = looked_over(open_data(AGA(detector=GroundingDINO())))
+    name = "IDEA-Research/grounding-dino-tiny"
+    assert problems == [f"detector: {name} is missing: hf download {name}"]
+    assert "Apache-2.0" in shown and "missing" in shown
+    _, problems = looked_over(open_data(AGA(detector=GroundingDINO("./gone"))))
+    assert problems == ["detector: ./gone is missing: give a file or folder that exists"]
+
+
+def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(open_data, tmp_path):
+    weights = tmp_path / "clip"
+    weights.mkdir()
+    (weights / "model.safetensors").write_bytes(b"")
+    data = open_data(AGA(gates=[ClipFilter(weights=str(weights), positives=["a fruit"], negatives=["a hand"])]))
+    assert looked_over(data)[1] == []
+    assert looked_over(data, "commercial")[1] == [
+        f"gates.0: the licence of {weights} (which is unknown) is not known to allow commercial use"
+    ]
+    (weights / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    assert looked_over(data, "commercial")[1] == [
+        f"gates.0: the licence of {weights} (cc-by-nc-4.0) forbids commercial use"
+    ]
+    (weights / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    assert looked_over(data, "commercial")[1] == []
+
+
+def test_a_narrow_terminal_shows_whole_names(open_data):
+    shown, _ = looked_over(open_data(AGA(detector=GroundingDINO())), width=80)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "…" not in shown
+
+
+def test_an_unknown_policy_is_refused(open_data):
+    with pytest.raises(ValueError, match="give any or commercial"):
+        check(open_data(), "private")
+
+
+def test_the_verb_ends_with_the_status_that_a_script_asks_for(disc_folder, command, capsys, tmp_path):
+    words = ["check", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder)]
+    command(*words)
+    assert "All is well" in capsys.readouterr().out
+    spoil(disc_folder, 1)
+    with pytest.raises(SystemExit) as stop:
+        command(*words)
+    assert str(stop.value.code).startswith("CheckError: 1 of 14 image files cannot be read")
+    assert not (tmp_path / "runs").exists()
