@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-
 from tiny.llama import llama_network, llama_tokenizer
 
 BITS, GROUP = 4, 64

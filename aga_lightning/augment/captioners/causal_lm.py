@@ -23,18 +23,19 @@ _GPTQ_REMEDY = (
 )
 
 
-def formatted(question: str, system: str, chat: bool) -> str:
-    """A question as models without a chat template expect it.
+def alpaca(question: str, system: str = "") -> str:
+    """A question in the instruction format of Alpaca (the paper's; Taori et al. 2023).
 
     Args:
         question: What is asked.
         system: How to behave; "" for the usual words.
-        chat: Whether the model was trained on instructions in the format of Alpaca (the paper's; Taori et al. 2023);
-            else it goes on with any text.
     """
-    if not chat:
-        return f"{system}\n\n{question}\n".lstrip()
     return f"{system or ALPACA_SYSTEM}\n\n### Instruction:\n{question}\n\n### Response:\n"
+
+
+def plain(question: str, system: str = "") -> str:
+    """A question for a model that goes on with any text."""
+    return f"{system}\n\n{question}\n".lstrip()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,7 +59,7 @@ class CausalLM:
         """A question in the model's format, ready to be answered."""
         if format == "chat" or (format == "auto" and self.tokenizer.chat_template):
             return self._chat(question, system)
-        text = formatted(question, system, chat=format != "plain")
+        text = plain(question, system) if format == "plain" else alpaca(question, system)
         return list(self.tokenizer(text)["input_ids"])
 
     def _chat(self, question: str, system: str) -> list[int]:

@@ -35,7 +35,7 @@ class LanguageModel(Pretrained, Captioner):
             content, so they may be moved.
         format: How a prompt is put: with the tokenizer's chat template, in the instruction format of Alpaca (the
             paper's), or plain; auto is chat where there is a template, else alpaca.
-        system: How the model is told to behave; "" for nothing of our own.
+        system: How the model is told to behave; "" for the usual words of the format.
         max_new_tokens: Tokens of an answer, at least 1.
         temperature: How freely words are drawn, 0 or more; 0 takes the likeliest word, and asks only once.
         top_p: Draw from the likeliest words that together have this probability, above 0 to 1.

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from tiny.gptq import build_gptq
 from tiny.llama import build_llama
 
-from aga_lightning.augment.captioners.causal_lm import formatted, load_causal_lm
+from aga_lightning.augment.captioners.causal_lm import alpaca, load_causal_lm, plain
 from aga_lightning.augment.captioners.row_sampling import RowSampler
 from aga_lightning.augment.pretrained import PretrainedError
 
@@ -67,17 +67,17 @@ def test_a_chat_template_is_used_where_there_is_one(checkpoints):
 def test_the_format_of_the_paper_is_used_where_there_is_none(checkpoints):
     lm = loaded(checkpoints["bare"])
     text = lm.tokenizer.decode(lm.tokens("a lake"))
-    assert text == f"<s> {formatted('a lake', '', chat=True)}"
+    assert text == f"<s> {alpaca('a lake')}"
     assert lm.tokenizer.decode(lm.tokens("a lake", format="plain")) == "<s> a lake\n"
 
 
 def test_the_format_of_alpaca():
-    assert formatted("a lake", "", chat=True) == (
+    assert alpaca("a lake") == (
         "Below is an instruction that describes a task. Write a response that appropriately completes the request."
         "\n\n### Instruction:\na lake\n\n### Response:\n"
     )
-    assert formatted("a lake", "Be brief.", chat=True).startswith("Be brief.\n\n### Instruction:\na lake\n")
-    assert formatted("a lake", "Be brief.", chat=False) == "Be brief.\n\na lake\n"
+    assert alpaca("a lake", "Be brief.").startswith("Be brief.\n\n### Instruction:\na lake\n")
+    assert plain("a lake", "Be brief.") == "Be brief.\n\na lake\n"
 
 
 def test_a_template_that_refuses_a_system_text_gets_it_with_the_question(checkpoints):
@@ -127,7 +127,7 @@ def test_a_checkpoint_that_is_not_complete_is_refused(checkpoints, tmp_path):
     tensors = load_file(folder / "model.safetensors")
     del tensors["model.layers.1.mlp.up_proj.weight"]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(PretrainedError, match="lacks 1 tensors .*up_proj.*fetch the checkpoint again"):
+    with pytest.raises(PretrainedError, match=r"lacks 1 tensors .*up_proj.*fetch the checkpoint again"):
         loaded(folder)
 
 
