@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -124,21 +125,19 @@ def total_seconds(lines: Sequence[Line], devices: int) -> float | None:
 def _table(lines: Sequence[Line], place: Place) -> Table:
     probed = any(line.measured for line in lines)
     calling = any(line.task.calls for line in lines)
-    painting = any(line.task.denoiser_calls for line in lines)
     remembering = any(line.measured and line.measured.memory_bytes for line in lines)
-    counts = ["to make", *["model calls"] * calling, *["denoiser calls"] * painting]
+    counts = ["to make", *["model calls"] * calling]
     measures = ["seconds each", "time", "disk", *["memory"] * remembering] if probed else []
-    table = Table(title=f"Left to make, on one {place.name}" if probed else "Left to make")
-    table.add_column("stage", overflow="fold")
+    table = Table(title=f"Left to make, on one {place.name}" if probed else "Left to make", box=box.SIMPLE_HEAD)
+    table.add_column("stage", no_wrap=True)
     for title in counts + measures:
         table.add_column(title, justify="right")
     for line in lines:
         task = line.task
-        if task.units == 0 and "attempt" in task.name:
+        if task.units == 0 and task.attempt:
             continue
         cells = [f"{'' if task.exact or not task.units else '<= '}{task.units:,}"]
         cells += ["\n".join(f"{number:,}" for number in task.calls.values())] * calling
-        cells += [f"{task.denoiser_calls:,}" if task.denoiser_calls else ""] * painting
         if probed:
             cells.append("" if line.measured is None else f"{line.measured.seconds(line.workers):.2g}")
             cells += [_time(line.seconds), _bytes(line.disk_bytes)]
@@ -164,7 +163,13 @@ def _assumptions(lines: Sequence[Line], place: Place, data: AGADataModule, batch
             "<= counts every subject as found, one in each image, and accepted by all gates; what is rejected costs no "
             "caption and no background."
         )
-    if any("attempt" in line.task.name for line in lines):
+    words += [
+        f"{line.task.name}: {line.task.denoiser_calls:,} calls of the denoiser, "
+        f"{line.task.denoiser_calls // line.task.units} an image."
+        for line in lines
+        if line.task.denoiser_calls
+    ]
+    if any(line.task.attempt for line in lines):
         words.append("Backgrounds to be painted again are counted once a gate has objected to them, not before.")
     if any(line.task.calls for line in lines):
         words.append(
@@ -176,7 +181,7 @@ def _assumptions(lines: Sequence[Line], place: Place, data: AGADataModule, batch
     if not batches:
         return [*words, "Times, disk and memory need a probe: --probe 2."]
     if any(line.measured for line in lines):
-        made = ", ".join(f"{line.task.name} {line.measured.units}" for line in lines if line.measured)
+        made = ", ".join(f"{line.measured.units} of {line.task.name}" for line in lines if line.measured)
         words.append(f"Seconds are those of a probe on one {place.name} ({made}), which is kept and counted as made.")
         words.append(
             "Times include loading and compiling once for each stage, and count on "
@@ -185,6 +190,8 @@ def _assumptions(lines: Sequence[Line], place: Place, data: AGADataModule, batch
     if any(line.measured and line.measured.memory_bytes for line in lines):
         unit = "the peak on the device" if place.device.type == "cuda" else "that of parameters and buffers alone"
         words.append(f"Only the models of one stage are in memory at a time; memory is {unit}.")
+    if (finished := lines[-1].measured) is not None and finished.rejected:
+        words.append(f"Of the {finished.units} images that the probe finished, {finished.rejected} were rejected.")
     blind = [line.task.name for line in lines if line.seconds is None]
     if blind:
         words.append(

@@ -106,6 +106,17 @@ def test_a_probe_gives_time_and_disk(open_data, width):
             assert stage["seconds_each"] > 0 and stage["disk_bytes"] > 0
 
 
+def test_rejects_of_the_probe_are_told(open_data, log):
+    data = open_data()
+    data.augmenter.detector.blind_above = 0.0
+    data = open_data(augmenter=data.augmenter)
+    shown, written = estimated(data, 1, width=120)
+    count = written["finished"]
+    assert f"Of the {count} images that the probe finished, {count} were rejected." in shown
+    assert "The probe did not reach Captions, Backgrounds:" in shown and units(written)["Captions"] > 0
+    assert written["hours_on_one_device"] is None
+
+
 def test_each_device_loads_the_models():
     measured = Measured(4, first_seconds=10.0, run_seconds=2.0, load_seconds=1.0, unit_bytes=5.0, memory_bytes=0)
     line = Line(Task("Backgrounds", 100, True), measured, workers=2)

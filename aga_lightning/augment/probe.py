@@ -30,6 +30,7 @@ class Measured:
         load_seconds: Work that the loader's processes share, a unit.
         unit_bytes: Bytes kept, a unit.
         memory_bytes: Peak memory of the device; on a CPU that of the models' parameters and buffers.
+        rejected: How many of the finished images are none, because something was rejected.
     """
 
     units: int
@@ -38,6 +39,7 @@ class Measured:
     load_seconds: float
     unit_bytes: float
     memory_bytes: int
+    rejected: int = 0
 
     def seconds(self, workers: int) -> float:
         """Seconds a unit, where loader processes work beside the device; without any, one after the other."""
@@ -139,7 +141,7 @@ def _finish(collection: Collection, requests: Sequence[Request], batches: int) -
     steady = watches[1:] or watches
     seconds = sum(took for _, took in steady) / sum(size for size, _ in steady)
     first = max(0.0, watches[0][1] - seconds * watches[0][0])
-    return Measured(len(sizes), first, 0.0, seconds, sum(sizes) / len(sizes), 0)
+    return Measured(len(sizes), first, 0.0, seconds, sum(sizes) / len(sizes), 0, sizes.count(0))
 
 
 def _spread(groups: Sequence[Sequence[Request]], count: int) -> list[Request]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
-from aga_lightning.augment.augmenter import Finished, ModelStage, Stage, StageCache
+from aga_lightning.augment.augmenter import Finished, Stage, StageCache
 from aga_lightning.augment.base import Part, parts_in
 from aga_lightning.augment.collection import Collection
 
@@ -66,6 +66,7 @@ class Task:
         exact: Whether that is their number; else it is the most that a first pass takes.
         calls: Calls of each part's model, if all batches are full.
         denoiser_calls: Evaluations of a diffusion model's denoiser.
+        attempt: Which painting of a background, from 0.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Task:
     exact: bool
     calls: Mapping[str, int] = field(default_factory=dict)
     denoiser_calls: int = 0
+    attempt: int = 0
 
 
 def workload(collection: Collection) -> list[Task]:
@@ -83,7 +85,9 @@ def workload(collection: Collection) -> list[Task]:
     for stage in collection.augmenter.stages(cache):
         units = len(stage.pending(collection.requests, cache))
         calls = {type(model).__name__: ceil(units / model.batch_size) for model in stage.models}
-        tasks.append(Task(_name(stage), units, exact, calls, units * denoiser_calls(stage.parts)))
+        attempt = getattr(stage, "attempt", 0)
+        name = type(stage).__name__ + (f" {attempt + 1}" if attempt else "")
+        tasks.append(Task(name, units, exact, calls, units * denoiser_calls(stage.parts), attempt))
         exact = exact and units == 0
     images = sum(len(group) for group in collection.pending())
     # Without stages, a painter with a model works where the images are finished.
@@ -95,8 +99,3 @@ def denoiser_calls(parts: Sequence[Part]) -> int:
     """Evaluations of denoisers for one image; 0 for parts that have none."""
     asked = (getattr(part, "denoiser_calls_per_image", None) for part in parts_in(list(parts)))
     return sum(int(ask()) for ask in asked if callable(ask))
-
-
-def _name(stage: ModelStage) -> str:
-    attempt = getattr(stage, "attempt", 0)
-    return type(stage).__name__ + (f", attempt {attempt + 1}" if attempt else "")
