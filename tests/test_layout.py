@@ -24,11 +24,12 @@ PACKAGES = {
 FLOORS = {
     5: "__main__ cli parsing parts",
     4: "callbacks checking estimating report results study trainer",
-    3: "augment.generation augment.probe augment.workload data.datamodule data.loading models",
+    3: """augment.generation augment.probe augment.workload callbacks.drawing callbacks.reject_sheet data.datamodule
+          data.loading models""",
     2: """augment.aga augment.collection augment.isolation augment.jury augment.recipe augment.rivals augment.scenery
           augment.stages augment.store""",
-    1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.codec
-          augment.compositing augment.detectors augment.fingerprint augment.gates augment.licences
+    1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
+          augment.codec augment.compositing augment.detectors augment.fingerprint augment.gates augment.licences
           augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters
           data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
           explain""",
@@ -51,6 +52,8 @@ HEAVY = "accelerate diffusers gptqmodel groundingdino matplotlib.pyplot segment_
 WHOLE = {
     "test_configs.py": "makes every part that a file of configs/ names",
     "test_layout.py": "reads every file",
+    "test_published_faults.py": "names the faults of the published script, whichever room would have them",
+    "test_paper_pipeline.py": "runs all the models of the paper, tiny, as a user would",
     "test_packaging.py": "builds and installs the package",
 }
 # Source files without a test file of their name.

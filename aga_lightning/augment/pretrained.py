@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
+from safetensors import SafetensorError
 
 from aga_lightning.augment.base import Part
 
@@ -121,7 +122,10 @@ class Pretrained(Part):
 
         Raises:
             PretrainedError: If not even one item fits into the device's memory.
+            ValueError: If `batch_size` is below 1.
         """
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; give a number of at least 1")
         results: list[Result] = []
         while len(results) < len(items):
             size = self._size or self.batch_size
@@ -187,13 +191,13 @@ def explained(what: str, weights: str) -> Iterator[None]:
         weights: As the user named them.
 
     Raises:
-        PretrainedError: In place of an OSError, ValueError, KeyError or RuntimeError.
+        PretrainedError: In place of an OSError, ValueError, KeyError, RuntimeError or SafetensorError.
     """
     try:
         yield
     except PretrainedError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if Path(weights).expanduser().exists():
             remedy = f"is it {what}, and complete?"

@@ -1,0 +1,147 @@
+"""The published pipeline, whole: `parts/paper.yaml` on tiny random checkpoints of every real model class."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from tiny.gptq import build_gptq
+from tiny.grounding_dino import save_grounding_dino
+from tiny.llama import build_llama
+from tiny.sam import save_sam
+from tiny.sdxl import save_tiny_sdxl
+
+from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
+from aga_lightning.augment.codec import decode_rgb
+from aga_lightning.augment.detectors.zero_shot import ZeroShotDetector
+from aga_lightning.augment.segmenters.sam import SAM
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+
+QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """A folder for each of the four models."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    save_grounding_dino(folder / "grounding-dino")
+    save_sam(folder / "sam")
+    build_gptq(folder / "llama-gptq")
+    build_llama(folder / "llama")
+    save_tiny_sdxl(folder / "sdxl")
+    return folder
+
+
+# What a user with other weights puts behind the paper's configuration. Random weights are sure of nothing, hence the
+# thresholds; the rest makes it quick.
+OWN = """
+data:
+  augmenter:
+    class_path: AGA
+    init_args:
+      detector:
+        class_path: GroundingDINO
+        init_args: {{weights: {folder}/grounding-dino, threshold: 0.0, text_threshold: 0.0}}
+      segmenter: {{class_path: SAM, init_args: {{weights: {folder}/sam}}}}
+      captioner:
+        class_path: Llama2GPTQ
+        init_args: {{weights: {folder}/llama-gptq, max_new_tokens: 8, tries: 2}}
+      painter:
+        class_path: DiffusionPainter
+        init_args: {{weights: {folder}/sdxl, variant: null, steps: 2, width: 64, height: 64}}
+"""
+
+
+@pytest.fixture
+def words(checkpoints, disc_folder, tmp_path):
+    """What is typed behind the verb: the paper's configuration, with local weights and few steps."""
+    pytest.importorskip("gptqmodel", reason="the extra [gptq] is not installed")
+    own = tmp_path / "own.yaml"
+    own.write_text(OWN.format(folder=checkpoints))
+    return [
+        *("--config", "photos.yaml", "--config", "parts/paper.yaml", "--config", str(own)),
+        *("--data.dataset.root", str(disc_folder), "--data.degree", "2", "--data.num_workers", "0", *QUIET),
+    ]
+
+
+def counting(monkeypatch):
+    """Counts the items that the models are given, in this process."""
+    seen = Counter()
+
+    def count(kind, verb):
+        call = getattr(kind, verb)
+
+        def counted(self, items, *others):
+            seen[verb] += len(items)
+            return call(self, items, *others)
+
+        monkeypatch.setattr(kind, verb, counted)
+
+    count(ZeroShotDetector, "detect")
+    count(SAM, "segment")
+    count(DiffusionPainter, "paint")
+    return seen
+
+
+def images(folder):
+    (collection,) = (folder / "cache" / "augmented").iterdir()
+    return {str(path.relative_to(collection)): path.read_bytes() for path in sorted(collection.rglob("*.jpg"))}
+
+
+def test_augment_and_fit_run_the_whole_of_it(words, command, tmp_path, monkeypatch, disc_folder, capsys):
+    monkeypatch.chdir(tmp_path)
+    seen = counting(monkeypatch)
+    command("augment", *words)
+    made = images(tmp_path)
+    (collection,) = (tmp_path / "cache" / "augmented").iterdir()
+    rows = [json.loads(line) for line in (collection / "metadata.jsonl").read_text().splitlines()]
+    rejects = (collection / "rejected.jsonl").read_text().splitlines()
+    assert len(made) == len(rows) >= 12
+    assert len(rows) + len(rejects) == 16
+    # Once a photo, and once a background.
+    assert (seen["detect"], seen["segment"], seen["paint"]) == (8, 8, len(made))
+    # Random weights write rubbish, which the template replaces.
+    assert all(row["caption"] for row in rows)
+    assert all(row["caption_fallback"] or row["caption_tries"] <= 2 for row in rows)
+    assert len({row["caption"] for row in rows}) > len(rows) / 2
+    card = (collection / "DATASET_CARD.md").read_text()
+    for part in ("GroundingDINO", "SAM", "Llama2GPTQ", "DiffusionPainter"):
+        assert part in card
+    assert {decode_rgb(data).shape for data in made.values()} == {(48, 48, 3)}
+
+    before = dict(seen)
+    fit = ["--model.width", "8", "--trainer.max_epochs", "1", "--data.steps_per_epoch", "2", "--data.image_size", "32"]
+    fit += ["--data.batch_size", "4", "--trainer.check_val_every_n_epoch", "1", "--trainer.log_every_n_steps", "1"]
+    command("fit", *words, *fit)
+    assert dict(seen) == before
+    assert images(tmp_path) == made
+    assert list((tmp_path / "runs").glob("version_*/results.json"))
+
+
+def test_the_batch_size_moves_a_few_pixels_by_a_few_levels(words, command, tmp_path, monkeypatch):
+    made = {}
+    for size in (1, 3):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        batch = [f"--data.augmenter.{part}.batch_size" for part in ("detector", "segmenter", "captioner", "painter")]
+        command("augment", *words, *(word for name in batch for word in (name, str(size))))
+        made[size] = {name: decode_rgb(data).astype(int) for name, data in images(folder).items()}
+    assert made[1].keys() == made[3].keys() != set()
+    difference = np.stack([np.abs(image - made[3][name]) for name, image in made[1].items()])
+    # A level at a few pixels of a background may tip a coefficient of its JPEG, and so a block of eight by eight.
+    assert (difference > 0).mean() < 0.05
+    assert difference.mean() < 0.05
+
+
+def test_lazy_mode_serves_the_models_in_batches_ahead_of_the_epoch(words, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = counting(monkeypatch)
+    lazy = ["--data.mode", "lazy", "--data.num_workers", "1", "--model.width", "8", "--trainer.max_epochs", "1"]
+    lazy += ["--data.steps_per_epoch", "6", "--data.batch_size", "4", "--data.image_size", "32"]
+    lazy += ["--trainer.check_val_every_n_epoch", "1", "--trainer.log_every_n_steps", "1"]
+    command("fit", *words, *lazy)
+    # 24 picks: every original and every augmentation once.
+    assert (seen["detect"], seen["segment"]) == (8, 8)
+    assert seen["paint"] == len(images(tmp_path)) >= 12
