@@ -24,6 +24,7 @@ class StandIns(StageCache):
 
     def __init__(self, cache: StageCache) -> None:
         self._cache = cache
+        self._digests: dict[Path, str] = {}
 
     def load(self, stage: Stage, key: str) -> Finished | None:
         """What the real cache holds."""
@@ -52,8 +53,10 @@ class StandIns(StageCache):
         return [self.load(stage, key) or ({"caption": key, "tries": 1, "fallback": False}, None) for key in keys]
 
     def digest(self, path: Path) -> str:
-        """Hexadecimal SHA-256 of a file's bytes."""
-        return self._cache.digest(path)
+        """Hexadecimal SHA-256 of a file's bytes; each file is looked at once, since every request asks for its own."""
+        if path not in self._digests:
+            self._digests[path] = self._cache.digest(path)
+        return self._digests[path]
 
 
 @dataclass(frozen=True, slots=True)
