@@ -1,4 +1,4 @@
-"""The published pipeline, whole: `parts/paper.yaml` on tiny random checkpoints of every real model class."""
+"""The shipped pipelines, whole: `parts/paper.yaml` and `everyday.yaml` on tiny checkpoints of the real classes."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ import pytest
 from tiny.gptq import build_gptq
 from tiny.grounding_dino import save_grounding_dino
 from tiny.llama import build_llama
-from tiny.sam import save_sam
+from tiny.sam import save_sam, save_sam2
 from tiny.sdxl import save_tiny_sdxl
 
 from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
@@ -27,8 +27,9 @@ def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     save_grounding_dino(folder / "grounding-dino")
     save_sam(folder / "sam")
+    save_sam2(folder / "sam2")
     build_gptq(folder / "llama-gptq")
-    build_llama(folder / "llama")
+    build_llama(folder / "llama", chat=True)
     save_tiny_sdxl(folder / "sdxl")
     return folder
 
@@ -145,3 +146,40 @@ def test_lazy_mode_serves_the_models_in_batches_ahead_of_the_epoch(words, comman
     # 24 picks: every original and every augmentation once.
     assert (seen["detect"], seen["segment"]) == (8, 8)
     assert seen["paint"] == len(images(tmp_path)) >= 12
+
+
+EVERYDAY = """
+data:
+  augmenter:
+    class_path: AGA
+    init_args:
+      detector:
+        class_path: GroundingDINO
+        init_args: {{weights: {folder}/grounding-dino, threshold: 0.0, text_threshold: 0.0}}
+      segmenter: {{class_path: SAM, init_args: {{weights: {folder}/sam2}}}}
+      captioner: {{class_path: LanguageModel, init_args: {{weights: {folder}/llama, max_new_tokens: 8, tries: 2}}}}
+      painter:
+        class_path: DiffusionPainter
+        init_args: {{weights: {folder}/sdxl, variant: null, unet: null, width: 64, height: 64}}
+      bank: {{size: 3}}
+      gates:
+        - {{class_path: AvoidedWords}}
+        - {{class_path: BlankBackground}}
+        - class_path: SubjectLeak
+          init_args:
+            min_area: 0.99  # random weights see something everywhere, but not everywhere at once
+            detector: {{class_path: GroundingDINO, init_args: {{weights: {folder}/grounding-dino}}}}
+"""
+
+
+def test_the_everyday_pipeline_paints_its_bank_and_no_more(checkpoints, command, tmp_path, monkeypatch, disc_folder):
+    monkeypatch.chdir(tmp_path)
+    seen = counting(monkeypatch)
+    (tmp_path / "own.yaml").write_text(EVERYDAY.format(folder=checkpoints))
+    words = ["--config", "photos.yaml", "--config", "parts/everyday.yaml", "--config", "own.yaml", *QUIET]
+    words += ["--data.dataset.root", str(disc_folder), "--data.degree", "4", "--data.num_workers", "0"]
+    command("augment", *words)
+    assert len(images(tmp_path)) == 32
+    assert seen["segment"] == 8
+    # The photos, then each background of the bank before each of two kinds of thing.
+    assert (seen["detect"], seen["paint"]) == (8 + 2 * 3, 3)

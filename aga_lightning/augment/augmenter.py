@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -92,7 +92,11 @@ class ModelStage(ABC):
         name: The shelf of the cache that it fills.
         parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
+
+    `loads` says that there is something to load; a stage of words alone needs no loader processes.
     """
+
+    loads: ClassVar[bool] = True
 
     def __init__(self, name: Stage, parts: Sequence[Part], batch_size: int) -> None:
         self.name: Stage = name

@@ -143,7 +143,7 @@ class StageFiller(_Filler):
     def predict_dataloader(self) -> DataLoader[tuple[Unit, object]]:
         """The units in batches; the trainer splits them over its ranks without repeating any."""
         items = StageItems(self.stage, self.work)
-        settings = worker_settings(self.source.num_workers)
+        settings = worker_settings(self.source.num_workers if self.stage.loads else 0)
         return DataLoader(items, batch_size=self.stage.batch_size, collate_fn=Batch, **settings)
 
     def on_predict_start(self) -> None:

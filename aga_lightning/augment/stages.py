@@ -154,6 +154,8 @@ class SubjectVerdicts(AGAStage):
 class Captions(AGAStage):
     """Step 2 with a model: the captions."""
 
+    loads = False
+
     def key(self, request: Request) -> str | None:
         """The caption of the request's background."""
         return self.recipe.scenery.caption_key(request, self.cache) if self.usable(request) else None
@@ -169,6 +171,8 @@ class Captions(AGAStage):
 
 class Backgrounds(AGAStage):
     """Step 3a with a model: the backgrounds, and in later attempts those that a gate has objected to."""
+
+    loads = False
 
     def key(self, request: Request) -> str | None:
         """The request's background."""
@@ -196,6 +200,8 @@ class Backgrounds(AGAStage):
 
 class BackgroundVerdicts(Backgrounds):
     """The gates' word on the backgrounds of one attempt."""
+
+    loads = True
 
     def key(self, request: Request) -> str | None:
         """The verdict on the request's background."""
