@@ -130,7 +130,8 @@ class ModelStage(ABC):
         with cache.claim(self.name, [unit.key for unit in units]) as mine:
             chosen = [pair for pair in zip(units, loaded, strict=True) if pair[0].key in mine]
             if chosen:
-                self.run([unit for unit, _ in chosen], [item for _, item in chosen])
+                with _own_numbers():
+                    self.run([unit for unit, _ in chosen], [item for _, item in chosen])
         return len(units) - len(chosen)
 
     @property
@@ -147,6 +148,18 @@ class ModelStage(ABC):
         """Drop the models."""
         for model in self.models:
             model.release()
+
+
+@contextmanager
+def _own_numbers() -> Iterator[None]:
+    """Let the parts compute in the numbers of their own settings, whatever precision the trainer trains with."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
+    finally:
+        torch.set_default_dtype(default)
 
 
 class Augmenter(Part):

@@ -1,6 +1,7 @@
 """The finished images of one augmenter: which are asked for, which are finished, and where they lie."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,10 +103,14 @@ class Collection:
         for stage in self.augmenter.stages(self.store):
             if device is not None:
                 stage.place(device)
-            units = stage.pending(requests, self.store)
-            for start in range(0, len(units), stage.batch_size):
-                batch = units[start : start + stage.batch_size]
-                stage.advance(batch, [stage.load(unit) for unit in batch], self.store)
+            while units := stage.pending(requests, self.store):
+                left = 0
+                for start in range(0, len(units), stage.batch_size):
+                    batch = units[start : start + stage.batch_size]
+                    left += stage.advance(batch, [stage.load(unit) for unit in batch], self.store)
+                if not left:
+                    break
+                time.sleep(0.5)  # another process is making it
             stage.release()
 
     def make(self, requests: Sequence[Request]) -> list[Outcome]:

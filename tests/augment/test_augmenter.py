@@ -86,3 +86,23 @@ def test_a_stage_places_and_releases_its_models(tmp_path):
     assert [part.model for part in parts] == ["CostlyDetector", "CostlyPainter"]
     stage.release()
     assert (tmp_path / "log").read_text().count("release") == 2
+
+
+def test_parts_compute_in_their_own_numbers_whatever_the_trainer_trains_with(tmp_path, disc_records):
+    seen = []
+
+    class Watching(Numbers):
+        def run(self, units, loaded):
+            seen.append(
+                (torch.get_default_dtype(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda"))
+            )
+
+    stage = Watching(Store(tmp_path))
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            stage.advance([Unit("000", Request(disc_records[0], 0))], [0], stage.cache)
+        assert torch.get_default_dtype() == torch.bfloat16
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert seen == [(torch.float32, False, False)]

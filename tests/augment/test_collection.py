@@ -6,15 +6,19 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 
 import cv2
+import numpy as np
 import pytest
+from tiny.costly import CostlyPainter, calls
 from torchvision.datasets import ImageFolder
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Rejected, Request
+from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store, StoreError
@@ -225,3 +229,21 @@ def test_a_class_name_cannot_leave_the_store(tmp_path, disc_records, class_name)
     (made,) = collection.folder.rglob("*.jpg")
     assert made.parent.parent == collection.folder
     assert made.parent.name not in ("..", ".")
+
+
+def test_what_another_process_is_making_is_waited_for(tmp_path, disc_records):
+    log = tmp_path / "log"
+    aga = AGA(painter=CostlyPainter(str(log)), segmenter=GrabCut(size=48), gates=[])
+    collection = Collection(aga, Store(tmp_path / "cache"), disc_records[:1], 1, 0)
+    *_, stage = aga.stages(collection.store)
+    (unit,) = stage.pending(collection.requests, collection.store)
+    other = Store(tmp_path / "cache")
+    with other.claim("backgrounds", [unit.key]):
+        waiting = threading.Thread(target=collection.prefetch, args=[collection.requests])
+        waiting.start()
+        waiting.join(1.0)
+        assert waiting.is_alive()
+        other.save("backgrounds", unit.key, {"painter": "another"}, encode_jpeg(np.zeros((40, 40, 3), np.uint8)))
+    waiting.join(20.0)
+    assert not waiting.is_alive()
+    assert calls(log)["paint"] == 0
