@@ -1,0 +1,323 @@
+"""What an augmented image costs, counted in calls of models. Prints Markdown tables.
+
+The paper's size: ten augmentations of each of 13,046 images of ten classes. Side by side: the published script, which
+does everything anew for each output image; `parts/paper.yaml`; the same with a bank of backgrounds, and with a painter
+of four steps; and `parts/everyday.yaml`. Ours are counted by the stages themselves, the code that will do the work, on
+the real requests and with the parts of the configurations, whose weights nobody loads: files of noise stand for the
+photos, since only their number, bytes, classes and sizes matter here.
+
+The count assumes that every subject is found and accepted, that the first background is accepted, and that the first
+answer of a language model is of use. Where a stage depends on what an earlier one makes, the count is checked: a small
+run with parts that note each call, and a tiny random Stable Diffusion XL whose denoiser is counted.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import diffusers
+import jsonargparse
+import numpy as np
+import transformers
+import yaml
+from PIL import Image as PillowImage
+
+import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
+from aga_lightning.augment.bank import BackgroundBank
+from aga_lightning.augment.base import Caption, Gate, Prompt, Scene, accelerated
+from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.store import Store
+from aga_lightning.augment.workload import workload
+from aga_lightning.data.base import ImageRecord
+from aga_lightning.parsing import find_config
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyGate, CostlyPainter, CostlySegmenter, calls
+from tiny.sdxl import save_tiny_sdxl
+
+IMAGENET10 = {
+    "chickadee": "bird",
+    "water ouzel": "bird",
+    "loggerhead": "turtle",
+    "box turtle": "turtle",
+    "garter snake": "snake",
+    "sea snake": "snake",
+    "black and gold garden spider": "spider",
+    "tick": "tick",
+    "ptarmigan": "bird",
+    "prairie chicken": "chicken",
+}
+"""Classes and superclasses of the paper's subset of ImageNet, in the order of their WordNet numbers."""
+
+COUNTED = {
+    "Boxes": "images through the detector",
+    "Subjects": "images encoded by the segmenter",
+    "Captions": "answers of the language model",
+    "Backgrounds": "backgrounds painted",
+    "denoiser": "evaluations of the denoiser",
+    "BackgroundVerdicts": "backgrounds through a gate's detector",
+    "Merging": "images merged (no model)",
+}
+"""What is counted, by the name of the stage."""
+
+VERBS = {"Boxes": "detect", "Subjects": "segment", "Captions": "caption", "Backgrounds": "paint",
+         "BackgroundVerdicts": "judge"}  # fmt: skip
+"""What the parts of `tests/tiny/costly.py` note, by the name of the stage that calls them."""
+
+
+class Way(NamedTuple):
+    """A way to augment: its counts, and the seconds that opening the collection and counting took."""
+
+    name: str
+    counts: Mapping[str, int]
+    opening: float = 0.0
+    listing: float = 0.0
+
+
+def draw_images(folder: Path, count: int) -> list[ImageRecord]:
+    """Write distinct files of about 1 KB; classes differ in size by one image at most."""
+    rng = np.random.default_rng(0)
+    records = []
+    for number in range(count):
+        label = number % len(IMAGENET10)
+        name, superclass = list(IMAGENET10.items())[label]
+        path = folder / name / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PillowImage.fromarray(rng.integers(60, 200, (17, 17, 3), np.uint8)).save(path)
+        records.append(ImageRecord(path, label, name, superclass))
+    return sorted(records, key=lambda record: record.label)
+
+
+def merged(settings: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """One configuration behind another."""
+    both = dict(settings)
+    for name, value in others.items():
+        before = both.get(name)
+        both[name] = merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return both
+
+
+def configured(*names: str, **settings: object) -> AGA:
+    """The method of some shipped configurations, one behind the other, and then of some settings."""
+    content: dict[str, Any] = {}
+    for name in names:
+        content = merged(content, yaml.safe_load(Path(find_config(name)).read_text(encoding="utf-8")))
+    augmenter = merged(content["data"]["augmenter"], {"init_args": settings})
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(AGA, "augmenter")
+    method = parser.instantiate(parser.parse_object({"augmenter": augmenter})).augmenter
+    assert isinstance(method, AGA)
+    return method
+
+
+def published(images: int, degree: int) -> dict[str, int]:
+    """Count what the authors' script (their generate_new_image.py, with utils.py) does.
+
+    One run makes one output of each image and keeps nothing but that, so `degree` outputs take as many runs.
+    """
+    counts: Counter[str] = Counter()
+    for _ in range(degree):
+        for _ in range(images):
+            counts["Boxes"] += 1  # GroundingDINO, asked for the superclass
+            counts["Subjects"] += 1  # SamPredictor.set_image
+            counts["Captions"] += 1  # the language model, up to 512 new tokens
+            counts["Backgrounds"] += 1
+            counts["denoiser"] += 50 * 2  # the pipeline's defaults: 50 steps, guidance 5.0
+            counts["Merging"] += 1
+    return counts
+
+
+def counted(collection: Collection) -> dict[str, int]:
+    """What our stages say that they will make."""
+    tasks = workload(collection)
+    return {task.name: task.units for task in tasks} | {"denoiser": sum(task.denoiser_calls for task in tasks)}
+
+
+def our_way(name: str, method: AGA, records: Sequence[ImageRecord], degree: int, cache: Path) -> Way:
+    """Count a method for an empty store."""
+    started = time.perf_counter()
+    collection = Collection(method, Store(cache), records, degree, 0)
+    opened = time.perf_counter()
+    counts = counted(collection)
+    return Way(name, counts, opened - started, time.perf_counter() - opened)
+
+
+def count_table(ways: Sequence[Way], outputs: int) -> Iterator[str]:
+    """Totals, and in brackets the share of one augmented image."""
+    yield "| counted | " + " | ".join(way.name for way in ways) + " |"
+    yield "|---|" + "---|" * len(ways)
+    for stage, words in COUNTED.items():
+        cells = [f"{way.counts.get(stage, 0):,} ({way.counts.get(stage, 0) / outputs:.3g})" for way in ways]
+        yield f"| {words} | " + " | ".join(cells) + " |"
+
+
+def saving_table(ways: Sequence[Way]) -> Iterator[str]:
+    """How many times fewer than in the first way."""
+    yield "| times fewer | " + " | ".join(way.name for way in ways[1:]) + " |"
+    yield "|---|" + "---|" * (len(ways) - 1)
+    for stage, words in COUNTED.items():
+        before = ways[0].counts.get(stage, 0)
+        if before and stage != "Merging":
+            cells = [f"{before / way.counts[stage]:,.1f}" for way in ways[1:]]
+            yield f"| {words} | " + " | ".join(cells) + " |"
+
+
+def with_fakes(method: AGA, log: Path, bank: int) -> AGA:
+    """The same method with parts that note their calls in place of those with models, and a bank of another size."""
+    path = str(log)
+
+    def gate(given: Gate) -> Gate:
+        return CostlyGate(path) if accelerated(given) else given
+
+    return AGA(
+        CostlyDetector(path),
+        CostlySegmenter(path),
+        method.prompts,
+        CostlyCaptioner(path),
+        method.captions_per_combination,
+        CostlyPainter(path),
+        None if method.bank is None else BackgroundBank(bank, method.bank.max_reuse),
+        method.attempts,
+        method.merging,
+        [gate(given) for given in method.gates],
+        method.max_side,
+    )
+
+
+def small_run(method: AGA, records: Sequence[ImageRecord], degree: int, folder: Path) -> tuple[dict[str, int], ...]:
+    """Count beforehand, then run everything with fakes and count their calls: both counts, by stage."""
+    log = folder / "calls.txt"
+    fakes = with_fakes(method, log, max(1, len(records) * degree // 10))
+    collection = Collection(fakes, Store(folder / "cache"), records, degree, 0)
+    before = counted(collection)
+    collection.prefetch(collection.requests)
+    finished = [outcome for group in collection.pending() for outcome in collection.make(group)]
+    made = calls(log)
+    after = {stage: made[verb] for stage, verb in VERBS.items() if stage in before}
+    after["Merging"] = sum(outcome.path is not None for outcome in finished)
+    return {stage: before[stage] for stage in after}, after
+
+
+def denoiser_check(painter: DiffusionPainter, weights: Path, images: int = 3) -> tuple[int, int]:
+    """Evaluations of the denoiser for one image: as the settings say, and as counted on a tiny random SDXL."""
+    tiny = DiffusionPainter(
+        str(weights),
+        steps=painter.steps,
+        guidance=painter.guidance,
+        scheduler=painter.scheduler,
+        scheduler_settings=painter.scheduler_settings,
+        redraws=0,
+        batch_size=images,
+        device="cpu",
+    )
+    rows = Counter[str]()
+
+    def count(_: object, given: Sequence[Any], options: Mapping[str, Any]) -> None:
+        latents = given[0] if given else options["sample"]
+        rows["all"] += len(latents)
+
+    hook = tiny.model.unet.register_forward_pre_hook(count, with_kwargs=True)
+    prompt = Prompt("", "on a beach", "at dusk")
+    tiny.paint([Scene(Caption("a beach at dusk", prompt), (64, 64), seed) for seed in range(images)])
+    hook.remove()
+    return painter.denoiser_calls_per_image(), rows["all"] // images
+
+
+def information(table: np.ndarray) -> float:
+    """Mutual information of the two sides of a table of counts, in bits."""
+    joint = table / table.sum()
+    alone = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    seen = joint > 0
+    return float((joint[seen] * np.log2(joint[seen] / alone[seen])).sum())
+
+
+def bank_facts(size: int, records: Sequence[ImageRecord], degree: int, cache: Path) -> Iterator[str]:
+    """How a bank is dealt, beside dealing at random."""
+    store, bank = Store(cache), BackgroundBank(size)
+    images = [(record.class_name, store.digest(record.path)) for record in records]
+    started = time.perf_counter()
+    bank.open(images)
+    dealt = np.array([[bank.background(name, digest, v) for v in range(degree)] for name, digest in images])
+    took = time.perf_counter() - started
+    labels = np.repeat([record.label for record in records], degree)
+    yield "| backgrounds | dealt | used | uses of each | a class's uses of each | repeats within an image | bits |"
+    yield "|---|---|---|---|---|---|---|"
+    rng = np.random.default_rng(0)
+    for name, cards in (("by the bank", dealt), ("at random", rng.integers(0, size, dealt.shape))):
+        table = np.zeros((len(IMAGENET10), size), np.int64)
+        np.add.at(table, (labels, cards.ravel()), 1)
+        used = table.sum(0)
+        within = sum(degree - len(set(row)) for row in cards.tolist())
+        uses = f"{(used > 0).sum():,} | {used.min()} to {used.max()} | {table.min()} to {table.max()}"
+        yield f"| {size:,} | {name} | {uses} | {within:,} of {dealt.size:,} | {information(table):.5f} |"
+    random = (len(IMAGENET10) - 1) * (size - 1) / (2 * dealt.size * np.log(2))
+    yield ""
+    yield (
+        "Bits: mutual information of background and class. Of random dealing about (classes - 1) (backgrounds - 1) / "
+        f"(2 images ln 2) = {random:.5f} is expected; the class itself has {np.log2(len(IMAGENET10)):.2f}. "
+        f"Dealing took {took:.2f} s."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=13_046, help="training images")
+    parser.add_argument("--degree", type=int, default=10, help="augmentations of each")
+    parser.add_argument("--bank", type=int, default=2_000, help="backgrounds, where a bank is put into paper.yaml")
+    parser.add_argument("--check-images", type=int, default=60, help="images of the check with fakes; 0 leaves it out")
+    parser.add_argument("--check-degree", type=int, default=4, help="augmentations of each in the check")
+    options = parser.parse_args()
+    images, degree = options.images, options.degree
+    paper, lightning = "parts/paper.yaml", "parts/sdxl-lightning.yaml"
+    methods = {
+        "paper.yaml": configured(paper),
+        f"paper.yaml + bank of {options.bank:,}": configured(paper, bank={"size": options.bank}),
+        "paper.yaml + sdxl-lightning.yaml": configured(paper, lightning),
+        "everyday.yaml": configured("parts/everyday.yaml"),
+    }
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        records = draw_images(folder / "images", images)
+        ways = [Way("published script", published(images, degree))]
+        ways += [our_way(name, method, records, degree, folder / "cache") for name, method in methods.items()]
+        outputs = images * degree
+        print(f"{images:,} images x {degree} = {outputs:,} augmented images; in brackets per augmented image.\n")
+        print(*count_table(ways, outputs), "", *saving_table(ways), "", sep="\n")
+        times = ", ".join(f"{way.listing:.1f} s {way.name}" for way in ways[1:])
+        print(
+            f"Counting all stages took {times}; the first opening of the files {ways[1].opening:.1f} s.\n", flush=True
+        )
+        for size in {method.bank.size: None for method in methods.values() if method.bank is not None}:
+            print(*bank_facts(size, records, degree, folder / "cache"), "", sep="\n")
+        if options.check_images:
+            check(methods, options.check_images, options.check_degree, folder)
+
+
+def check(methods: Mapping[str, AGA], images: int, degree: int, folder: Path) -> None:
+    """Print what was counted beforehand beside what was called."""
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
+    records = draw_images(folder / "few", images)
+    weights = save_tiny_sdxl(folder / "sdxl")
+    print(f"The check: {images} images x {degree}, with fakes (and a bank of a tenth, where there is one).\n")
+    print("| configuration | stage | counted beforehand | called |\n|---|---|---|---|")
+    for number, (name, method) in enumerate(methods.items()):
+        before, after = small_run(method, records, degree, folder / f"check-{number}")
+        for stage, units in after.items():
+            print(f"| {name} | {stage} | {before[stage]} | {units}{'' if units == before[stage] else ' DIFFERS'} |")
+        if isinstance(method.painter, DiffusionPainter):
+            said, called = denoiser_check(method.painter, weights)
+            print(
+                f"| {name} | denoiser, an image | {said} | {called}{'' if said == called else ' DIFFERS'} |", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+"""What generation takes on a GPU, stage by stage, at the size of the paper's models. Prints a Markdown table.
+
+GroundingDINO with Swin-T, SAM with ViT-H, a Llama of 13 billion parameters (not quantised, while the paper's is) and
+SDXL, built on the device with random weights: they cost what trained ones cost, but for answers of the language model,
+which never end before `--tokens`. Each stage is run alone, as `augment` runs it: loader processes read and decode, the
+stage's own code calls the model, a real store keeps what is made. Side by side: one by one in the numbers of the
+published script, then in batches. All images are of one size, 500 x 375 pixels, so that every batch is full.
+
+The last two columns are the shares of a stage's time in which the part was not calling its model (waiting for loaders,
+encoding, keeping, keys), and in which no network was running (the former, and what surrounds a network in a call:
+resizing, tokens, boxes and masks). Random weights paint little, so that encoding a painted image takes less than usual.
+
+Without a GPU the same code runs tiny models on the CPU, and the figures say nothing about speed. `--check-sizes` counts
+the parameters of the full-size models without building them.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import diffusers
+import torch
+import transformers
+from PIL import Image as PillowImage
+from torch import nn
+from torch.utils.data import DataLoader
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.augmenter import ModelStage, Unit
+from aga_lightning.augment.backgrounds.flat import FlatColour
+from aga_lightning.augment.base import Part
+from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.generation import Batch, StageItems
+from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.augment.probe import model_bytes
+from aga_lightning.augment.store import Store
+from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.workers import default_workers, worker_settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from full_size import Recipe, recipes
+from loading import SIZE, drawn
+
+SLOTS = {"boxes": "detector", "subjects": "segmenter", "captions": "captioner", "backgrounds": "painter"}
+"""What the recipe calls the part of each stage."""
+
+PUBLISHED_DTYPE = {"boxes": "float32", "subjects": "float32", "captions": "float16", "backgrounds": "float16"}
+
+PARAMETERS = {
+    "GroundingDinoForObjectDetection": 172e6,
+    "SamModel": 641e6,
+    "LlamaForCausalLM": 13.0e9,
+    "UNet2DConditionModel": 2.57e9,
+    "AutoencoderKL": 83.7e6,
+    "CLIPTextModel": 123e6,
+    "CLIPTextModelWithProjection": 695e6,
+}
+"""Of the published checkpoints."""
+
+
+class Arm(NamedTuple):
+    """A way to run a stage."""
+
+    name: str
+    batch_size: int
+    dtype: str
+    compile: bool = False
+
+
+class Outcome(NamedTuple):
+    """What a stage took: images made, seconds in all and in its two inner parts, and bytes of memory at the peak."""
+
+    images: int
+    seconds: float
+    calling: float
+    computing: float
+    memory: int
+
+
+class Watch:
+    """Adds up the seconds of some calls; of nested ones the outermost counts.
+
+    Args:
+        device: Waited for before and after each call.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds = 0.0
+        self._depth = 0
+
+    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same call, timed."""
+
+        def timed(*given: object, **options: object) -> object:
+            if self._depth:
+                return call(*given, **options)
+            self._depth += 1
+            wait_for(self.device)
+            started = time.perf_counter()
+            try:
+                return call(*given, **options)
+            finally:
+                wait_for(self.device)
+                self.seconds += time.perf_counter() - started
+                self._depth -= 1
+
+        return timed
+
+
+def wait_for(device: torch.device) -> None:
+    """Let a GPU finish what it was given; a CPU has finished."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def networks(model: object) -> list[nn.Module]:
+    """The networks in what a part has loaded."""
+    if isinstance(model, nn.Module):
+        # SAM encodes by a method of its own, which calls this network.
+        return [model, *([model.vision_encoder] if hasattr(model, "vision_encoder") else [])]
+    if isinstance(model, tuple):
+        return [network for item in model for network in networks(item)]
+    if hasattr(model, "network"):
+        return [model.network]
+    return [item for item in getattr(model, "components", {}).values() if isinstance(item, nn.Module)]
+
+
+@contextmanager
+def watched(part: Pretrained, calls: Watch, forwards: Watch) -> Iterator[None]:
+    """Time the calls of a part's model, and those of the networks in it.
+
+    Networks are timed at the call of their class, which also works where they are compiled.
+    """
+    batched = part.batched
+
+    def timed(items: Sequence[Any], call: Callable[..., Any], pad: bool = True) -> list[Any]:
+        return batched(items, calls.around(call), pad)
+
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(part, "batched", timed))
+        for network in networks(part.model):
+            kind = type(network)
+            patches.enter_context(patch.object(kind, "__call__", forwards.around(kind.__call__)))
+            for method in ("generate", "decode"):  # of language models, and of the decoder of images
+                if hasattr(network, method):
+                    patches.enter_context(patch.object(network, method, forwards.around(getattr(network, method))))
+        yield
+
+
+def stage_of(part: Pretrained, name: str, records: Sequence[ImageRecord], cache: Path) -> tuple[Collection, ModelStage]:
+    """A store, and the one stage in which this part works; the other parts of the recipe have no model."""
+    others: dict[str, Part] = {"detector": CentrePrior(), "painter": FlatColour()}
+    aga = AGA(**{**others, SLOTS[name]: part}, gates=[], max_side=None)  # type: ignore[arg-type] # the slot is a string
+    collection = Collection(aga, Store(cache), records, 1, 0)
+    return collection, next(stage for stage in aga.stages(collection.store) if stage.models)
+
+
+def advance(stage: ModelStage, units: Sequence[Unit], collection: Collection, workers: int, until: float) -> int:
+    """Make units as `augment` does, until a time; how many."""
+    loader = DataLoader(
+        StageItems(stage, units), batch_size=stage.batch_size, collate_fn=Batch, **worker_settings(workers)
+    )
+    made = 0
+    for batch in loader:
+        stage.advance(batch.units, batch.loaded, collection.store)
+        made += len(batch.units)
+        if time.perf_counter() > until:
+            break
+    return made
+
+
+def measure(part: Pretrained, name: str, records: Sequence[ImageRecord], cache: Path, options: Any) -> Outcome:  # noqa: ANN401
+    """Run a stage: a batch to warm up, the rest with the watch."""
+    device = part.torch_device
+    cuda = device.type == "cuda"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(device)
+    collection, stage = stage_of(part, name, records, cache)
+    warm = stage.batch_size
+    advance(stage, stage.pending(collection.requests[:warm], collection.store), collection, 0, float("inf"))
+    calls, forwards = Watch(device), Watch(device)
+    with watched(part, calls, forwards):
+        wait_for(device)
+        started = time.perf_counter()
+        units = stage.pending(collection.requests[warm : warm + options.images], collection.store)
+        made = advance(stage, units, collection, options.workers, started + options.limit_seconds)
+        wait_for(device)
+        seconds = time.perf_counter() - started
+    memory = torch.cuda.max_memory_allocated(device) if cuda else model_bytes([part])
+    stage.release()
+    return Outcome(made, seconds, calls.seconds, forwards.seconds, memory)
+
+
+def arms(name: str, recipe: Recipe, options: Any, cuda: bool) -> Iterator[Arm]:  # noqa: ANN401 argparse's
+    """The ways to run a stage, the published one first."""
+    yield Arm("one by one", 1, PUBLISHED_DTYPE[name] if cuda else "float32")
+    sizes = options.batch or [recipe.part().batch_size]
+    for size in sizes:
+        yield Arm("in batches", size, "auto")
+    if recipe.kind.half == torch.float32:
+        yield Arm("in batches", sizes[-1], "bfloat16")
+    if options.compile and name == "backgrounds":
+        yield Arm("in batches, compiled", sizes[-1], "auto", True)
+
+
+def rows(name: str, recipe: Recipe, records: Sequence[ImageRecord], folder: Path, options: Any) -> Iterator[str]:  # noqa: ANN401
+    """The lines of one stage."""
+    first = 0.0
+    for number, arm in enumerate(arms(name, recipe, options, torch.cuda.is_available())):
+        settings = {"batch_size": arm.batch_size, "dtype": arm.dtype} | ({"compile": True} if arm.compile else {})
+        part = recipe.part(**settings)
+        dtype = str(part.torch_dtype).removeprefix("torch.")
+        try:
+            took = measure(part, name, records, folder / f"{name}-{number}", options)
+        finally:
+            part.release()
+        speed = took.images / took.seconds
+        first = first or speed
+        how = f"{recipe.kind.__name__} | {arm.name} | {arm.batch_size} | {dtype}"
+        shares = f"{1 - took.calling / took.seconds:.1%} | {1 - took.computing / took.seconds:.1%}"
+        memory = f"{took.memory / 1e9:.3g}"
+        yield f"| {name} | {how} | {took.images} | {speed:.3g} | {speed / first:.2f} | {memory} | {shares} |"
+
+
+def check_sizes(folder: Path) -> Iterator[str]:
+    """The parameters of the full-size models, counted without memory for them."""
+    yield "| model | parameters | published |"
+    yield "|---|---|---|"
+    for recipe in recipes(True, folder, 50, 64).values():
+        for network in networks(recipe.build(torch.device("meta"), torch.float16)):
+            name = type(network).__name__
+            if name in PARAMETERS:
+                count = sum(weight.numel() for weight in network.parameters())
+                wrong = "" if abs(count / PARAMETERS[name] - 1) < 0.005 else " DIFFERS"
+                yield f"| {name} | {count:,} | {PARAMETERS[name]:.3g}{wrong} |"
+
+
+def draw_photos(folder: Path, count: int) -> list[ImageRecord]:
+    """Write drawn photos."""
+    folder.mkdir()
+    records = []
+    for number in range(count):
+        path = folder / f"{number}.jpg"
+        PillowImage.fromarray(drawn(*SIZE, number)).save(path, quality=92)
+        records.append(ImageRecord(path, 0, "chickadee", "bird"))
+    return records
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stages", nargs="+", choices=list(SLOTS), default=list(SLOTS), help="what to measure")
+    parser.add_argument("--images", type=int, default=128, help="images of each measurement, at most")
+    parser.add_argument("--batch", type=int, nargs="+", help="batch sizes; by default each part's own")
+    parser.add_argument("--steps", type=int, default=50, help="denoising steps of the painter")
+    parser.add_argument("--tokens", type=int, default=64, help="new tokens of an answer of the language model")
+    parser.add_argument("--compile", action="store_true", help="also paint with a compiled denoiser; takes minutes")
+    parser.add_argument("--workers", type=int, default=default_workers(spare=0), help="loader processes")
+    parser.add_argument("--limit-seconds", type=float, default=30.0, help="end a measurement after this long")
+    parser.add_argument("--check-sizes", action="store_true", help="count the parameters of the full-size models only")
+    options = parser.parse_args()
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+    versions = f"torch {torch.__version__}, transformers {transformers.__version__}, diffusers {diffusers.__version__}"
+    full = torch.cuda.is_available()
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        if options.check_sizes:
+            print(f"Full size, built without memory ({versions}).\n")
+            print(*check_sizes(folder), sep="\n")
+            return
+        if full:
+            print(f"{torch.cuda.get_device_name()}, {options.workers} loader processes, {versions}.")
+        else:
+            print("No GPU: tiny models of random weights on the CPU. The figures say NOTHING about speed.")
+            print(f"{options.workers} loader processes, {versions}.")
+        print(
+            "\n| stage | part | how | batch | dtype | images | a second | against the first | peak GB "
+            "| outside calls | outside networks |\n|---|---|---|---|---|---|---|---|---|---|---|"
+        )
+        most = max([8, *(options.batch or [])]) * 4
+        records = draw_photos(folder / "photos", options.images + most)
+        for name, recipe in recipes(full, folder, options.steps, options.tokens).items():
+            if name in options.stages:
+                for row in rows(name, recipe, records, folder, options):
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
