@@ -1,6 +1,9 @@
 """The shipped pipelines, whole: `parts/paper.yaml` and `everyday.yaml` on tiny checkpoints of the real classes."""
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -134,6 +137,27 @@ def test_the_batch_size_moves_a_few_pixels_by_a_few_levels(words, command, tmp_p
     # A level at a few pixels of a background may tip a coefficient of its JPEG, and so a block of eight by eight.
     assert (difference > 0).mean() < 0.05
     assert difference.mean() < 0.05
+
+
+def test_ranks_and_shards_make_the_same_bytes(words, command, tmp_path, monkeypatch):
+    (tmp_path / "alone").mkdir()
+    monkeypatch.chdir(tmp_path / "alone")
+    command("augment", *words)
+    expected = images(tmp_path / "alone")
+    # Another order, and other companions in each batch.
+    (tmp_path / "shards").mkdir()
+    monkeypatch.chdir(tmp_path / "shards")
+    for number in (1, 0):
+        command("augment", *words, "--shard", f"{number}/2")
+    assert images(tmp_path / "shards") == expected
+
+    (tmp_path / "ranks").mkdir()
+    line = [sys.executable, "-m", "aga_lightning", "augment", *words]
+    line += ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    offline = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(line, cwd=tmp_path / "ranks", env=offline, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert images(tmp_path / "ranks") == expected
 
 
 def test_lazy_mode_serves_the_models_in_batches_ahead_of_the_epoch(words, command, tmp_path, monkeypatch):

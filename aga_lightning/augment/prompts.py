@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import inflect
 import numpy as np
 
 from aga_lightning.augment.base import Part, Prompt
+
+if TYPE_CHECKING:
+    import inflect
 
 
 class ModalitySets(NamedTuple):
@@ -128,8 +130,14 @@ SYNONYMS = {
 }
 """Other words for common superclasses, by the singular."""
 
-_INFLECT = inflect.engine()
 _SEPARATORS = re.compile(r"[\s_-]+")
+
+
+@lru_cache(maxsize=1)
+def _engine() -> "inflect.engine":
+    import inflect  # takes a second, and `--help` needs no plurals
+
+    return inflect.engine()
 
 
 @lru_cache(maxsize=4096)
@@ -140,9 +148,9 @@ def _variants(word: str) -> tuple[str, ...]:
         return ()
     forms = {word}
     # The pluraliser also accepts plurals: "elephants" gives "elephantss".
-    if not (plural := _INFLECT.plural_noun(word)).endswith("ss"):
+    if not (plural := _engine().plural_noun(word)).endswith("ss"):
         forms.add(plural)
-    if singular := _INFLECT.singular_noun(word):
+    if singular := _engine().singular_noun(word):
         forms.add(str(singular))
     return tuple(sorted(forms))
 
