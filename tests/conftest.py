@@ -33,14 +33,24 @@ def write_discs(root: Path, split: str, per_class: int, seed: int = 0, size: int
             Image.fromarray(picture).save(folder / f"{name}_{number}.png")
 
 
-@pytest.fixture
-def disc_folder(tmp_path):
+def write_disc_folder(root: Path):
     """An ImageFolder: train, val and an out-of-distribution set named dusk."""
-    root = tmp_path / "discs"
     write_discs(root, "train", 4)
     write_discs(root, "val", 3, seed=1)
     write_discs(root, "dusk", 2, seed=2)
     return root
+
+
+@pytest.fixture
+def disc_folder(tmp_path):
+    """An ImageFolder of a test's own: train, val and an out-of-distribution set named dusk."""
+    return write_disc_folder(tmp_path / "discs")
+
+
+@pytest.fixture(scope="session")
+def shared_disc_folder(tmp_path_factory):
+    """The same for tests that only read it."""
+    return write_disc_folder(tmp_path_factory.mktemp("shared") / "discs")
 
 
 @pytest.fixture

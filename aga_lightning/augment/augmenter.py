@@ -93,7 +93,7 @@ class ModelStage(ABC):
         parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
 
-    `loads` says that there is something to load; a stage of words alone needs no loader processes.
+    `loads` says that there is something to load; a stage of words alone needs no loader threads.
     """
 
     loads: ClassVar[bool] = True
@@ -109,7 +109,7 @@ class ModelStage(ABC):
 
     @abstractmethod
     def load(self, unit: Unit) -> object:
-        """The work that needs no device, such as reading and decoding. Runs in a loader's worker."""
+        """The work that needs no device, such as reading and decoding. Runs in a thread of the loader."""
 
     @abstractmethod
     def run(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:

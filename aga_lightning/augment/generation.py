@@ -5,7 +5,9 @@ processes merge. Each of these is one prediction of the trainer.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +56,7 @@ class Source:
     Args:
         prepare: Puts the data set's files in place; called once a machine.
         open_collection: Gives what is to be filled; called once a process, when the files are in place.
-        num_workers: Loader processes.
+        num_workers: Loader threads of a stage, loader processes of the merging.
         shard: Which part of it this job makes.
     """
 
@@ -91,33 +93,51 @@ class _Filler(LightningModule, ABC):
         return batch
 
 
-class StageItems(Dataset[tuple[Unit, object]]):
-    """What a stage has to make, each with the work done that needs no device.
+class Batch:
+    """Units and what was loaded for them; opaque, because Lightning takes lists apart in search of tensors."""
+
+    def __init__(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:
+        self.units = units
+        self.loaded = loaded
+
+
+class BatchesAhead:
+    """What a stage has to make, in batches: while one is on the device, threads load the next.
+
+    Threads and no processes, because decoding leaves the interpreter to others, and because a process that holds a
+    device and talks to other ranks should not be forked once a stage.
 
     Args:
         stage: The stage.
         units: What it has to make.
+        threads: How many load; 0 loads when a batch is asked for.
     """
 
-    def __init__(self, stage: ModelStage, units: Sequence[Unit]) -> None:
+    def __init__(self, stage: ModelStage, units: Sequence[Unit], threads: int) -> None:
         self.stage = stage
-        self.units = units
+        self.batches = [units[start : start + stage.batch_size] for start in range(0, len(units), stage.batch_size)]
+        self.threads = threads
 
     def __len__(self) -> int:
-        """How much is to be made."""
-        return len(self.units)
+        """How many batches there are."""
+        return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple[Unit, object]:
-        """A unit, loaded."""
-        return self.units[index], self.stage.load(self.units[index])
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches in order, loaded."""
+        if self.threads == 0:
+            yield from (Batch(units, [self.stage.load(unit) for unit in units]) for units in self.batches)
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            coming: deque[tuple[Sequence[Unit], list[Future[object]]]] = deque()
+            for units in self.batches:
+                coming.append((units, [pool.submit(self.stage.load, unit) for unit in units]))
+                if len(coming) > 1:
+                    yield self._loaded(*coming.popleft())
+            while coming:
+                yield self._loaded(*coming.popleft())
 
-
-class Batch:
-    """Units and what was loaded for them; opaque, because Lightning takes lists apart in search of tensors."""
-
-    def __init__(self, items: Sequence[tuple[Unit, object]]) -> None:
-        self.units = [unit for unit, _ in items]
-        self.loaded = [loaded for _, loaded in items]
+    def _loaded(self, units: Sequence[Unit], futures: Sequence[Future[object]]) -> Batch:
+        return Batch(units, [future.result() for future in futures])
 
 
 class StageFiller(_Filler):
@@ -140,11 +160,10 @@ class StageFiller(_Filler):
             rank_zero_info(f"{type(self.stage).__name__}: {len(units)} to make")
         return list(units)
 
-    def predict_dataloader(self) -> DataLoader[tuple[Unit, object]]:
-        """The units in batches; the trainer splits them over its ranks without repeating any."""
-        items = StageItems(self.stage, self.work)
-        settings = worker_settings(self.source.num_workers if self.stage.loads else 0)
-        return DataLoader(items, batch_size=self.stage.batch_size, collate_fn=Batch, **settings)
+    def predict_dataloader(self) -> BatchesAhead:
+        """This rank's share of the units, in batches."""
+        mine = self.work[self.trainer.global_rank :: self.trainer.world_size]
+        return BatchesAhead(self.stage, mine, self.source.num_workers if self.stage.loads else 0)
 
     def on_predict_start(self) -> None:
         """Let the models run where the trainer wants them."""

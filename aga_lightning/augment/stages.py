@@ -130,7 +130,7 @@ class SubjectVerdicts(AGAStage):
         return self.recipe.jury.key("subject", self.recipe.subject_draft(request, self.cache))
 
     def load(self, unit: Unit) -> object:
-        """Image and subject; a segmenter without a model does its work here, in the loader's worker."""
+        """Image and subject; a segmenter without a model does its work here, in a thread of the loader."""
         sample = self.read(unit)
         if isinstance(sample, ImageReadError):
             return sample
@@ -208,7 +208,7 @@ class BackgroundVerdicts(Backgrounds):
         return None if super().key(request) is None else self.recipe.jury.key("background", self._draft(request))
 
     def load(self, unit: Unit) -> object:
-        """The background; a painter without a model does its work here, in the loader's worker."""
+        """The background; a painter without a model does its work here, in a thread of the loader."""
         sample = self.read(unit)
         if isinstance(sample, ImageReadError):
             return sample

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Detector
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.generation import PendingRequests, Shard, Source, StoreFiller
+from aga_lightning.augment.generation import BatchesAhead, PendingRequests, Shard, Source, StoreFiller
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.data.images import read_image
@@ -186,11 +187,12 @@ def made_in(folder):
     return {str(path.relative_to(collection)): path.read_bytes() for path in collection.rglob("*.jpg")}
 
 
-@pytest.fixture
-def alone(tmp_path, disc_folder):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, shared_disc_folder):
     """What one process makes, and how many calls that takes."""
-    end(start(tmp_path / "alone", disc_folder))
-    return made_in(tmp_path / "alone"), calls(tmp_path / "alone" / "log.txt")
+    folder = tmp_path_factory.mktemp("alone")
+    end(start(folder, shared_disc_folder))
+    return made_in(folder), calls(folder / "log.txt")
 
 
 def once(folder):
@@ -198,27 +200,27 @@ def once(folder):
     return len(painted) == len(set(painted))
 
 
-def test_ranks_shards_and_workers_make_the_same_images_each_once(tmp_path, disc_folder, alone):
+def test_ranks_shards_and_workers_make_the_same_images_each_once(tmp_path, shared_disc_folder, alone):
     images, counted = alone
     counted = {verb: count for verb, count in counted.items() if verb not in ("load", "release")}
     ranks = tmp_path / "ranks"
-    end(start(ranks, disc_folder, devices=2, workers=1))
+    end(start(ranks, shared_disc_folder, devices=2, workers=1))
     assert made_in(ranks) == images
     made = calls(ranks / "log.txt")
     assert {verb: made[verb] for verb in counted} == counted
     assert once(ranks)
 
     shards = tmp_path / "shards"
-    for job in [start(shards, disc_folder, shard=f"{number}/2") for number in range(2)]:
+    for job in [start(shards, shared_disc_folder, shard=f"{number}/2") for number in range(2)]:
         end(job)
     assert made_in(shards) == images
     made = calls(shards / "log.txt")
     assert {verb: made[verb] for verb in counted} == counted
 
 
-def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, disc_folder):
+def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, shared_disc_folder):
     folder = tmp_path / "bank"
-    for job in [start(folder, disc_folder, shard=f"{number}/2", bank="BackgroundBank(4)") for number in range(2)]:
+    for job in [start(folder, shared_disc_folder, shard=f"{number}/2", bank="BackgroundBank(4)") for number in range(2)]:
         end(job)
     rejected = next((folder / "cache" / "augmented").iterdir()) / "rejected.jsonl"
     assert len(made_in(folder)) + len(rejected.read_text().splitlines()) == 24
@@ -226,19 +228,61 @@ def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, disc_folder
     assert 4 <= calls(folder / "log.txt")["paint"] <= 8
 
 
-def test_a_rank_that_is_killed_is_made_up_for_by_the_next_run(tmp_path, disc_folder, alone):
+def test_a_rank_that_is_killed_is_made_up_for_by_the_next_run(tmp_path, shared_disc_folder, alone):
     images, counted = alone
     folder = tmp_path / "killed"
-    job = start(folder, disc_folder, devices=2, mortal=True)
+    job = start(folder, shared_disc_folder, devices=2, mortal=True)
     end(job, fails=True)
     assert (folder / "died").exists()
     painted = calls(folder / "log.txt")["paint"]
-    end(start(folder, disc_folder))
+    end(start(folder, shared_disc_folder))
     assert made_in(folder) == images
     in_flight = 2  # a batch
     assert counted["paint"] <= calls(folder / "log.txt")["paint"] <= counted["paint"] + in_flight
     assert calls(folder / "log.txt")["detect"] == counted["detect"]
     assert 0 < painted < counted["paint"]
+
+
+class Alphabet:
+    """A stage whose units are letters; loads some of them slowly, notes what happens, and fails at `bad`."""
+
+    batch_size = 3
+
+    def __init__(self, bad=None):
+        self.bad = bad
+        self.log = []
+
+    def load(self, unit):
+        if unit in "ae":
+            time.sleep(0.05)
+        if unit == self.bad:
+            raise ValueError(f"no {unit}")
+        self.log.append(f"load {unit}")
+        return unit.upper()
+
+
+@pytest.mark.parametrize("threads", [0, 1, 4])
+def test_batches_come_in_order_and_whole(threads):
+    batches = BatchesAhead(Alphabet(), "abcdefgh", threads)
+    assert len(batches) == 3
+    assert [("".join(batch.units), "".join(batch.loaded)) for batch in batches] == [
+        ("abc", "ABC"), ("def", "DEF"), ("gh", "GH"),
+    ]  # fmt: skip
+    assert list(BatchesAhead(Alphabet(), "", threads)) == []
+
+
+def test_the_next_batch_is_loaded_while_one_is_on_the_device():
+    stage = Alphabet()
+    batches = iter(BatchesAhead(stage, "abcdefgh", 2))
+    next(batches)
+    time.sleep(0.3)
+    assert {f"load {letter}" for letter in "abcdef"} == set(stage.log)
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_what_goes_wrong_in_a_thread_is_raised(threads):
+    with pytest.raises(ValueError, match="no e"):
+        list(BatchesAhead(Alphabet(bad="e"), "abcdefgh", threads))
 
 
 @pytest.mark.parametrize("text", ["", "1", "2/2", "a/b", "-1/2", "1/0"])

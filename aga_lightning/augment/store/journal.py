@@ -7,6 +7,7 @@ and the next one to claim the file cuts it off. Readers take complete lines only
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,8 @@ _inherited: list[FileLock] = []
 class Journal:
     """Lines with a unique "key", appended durably and read back by every process.
 
+    `mutex` keeps the threads of this process apart.
+
     Args:
         folder: Where the `rank-<n>.jsonl` files lie; made on the first write.
     """
@@ -34,6 +37,7 @@ class Journal:
         self._owner = 0
         self._rank = 0
         self._file = -1
+        self.mutex = threading.RLock()
 
     def __getstate__(self) -> dict[str, object]:
         """A copy in another process claims a file of its own."""
@@ -45,13 +49,15 @@ class Journal:
     def get(self, key: str) -> Line | None:
         """The line of a key, from whichever process wrote it; None where there is none."""
         if key not in self._lines:
-            self._refresh()
+            with self.mutex:
+                self._refresh()
         return self._lines.get(key)
 
     def lines(self) -> dict[str, Line]:
         """All lines by key."""
-        self._refresh()
-        return self._lines
+        with self.mutex:
+            self._refresh()
+            return dict(self._lines)
 
     def append(self, line: Line) -> None:
         """Add a line.
@@ -59,16 +65,17 @@ class Journal:
         Raises:
             OSError: If it could not be written whole; nothing of it is left in the file then.
         """
-        self.claim()
         data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
-        end = os.lseek(self._file, 0, os.SEEK_END)
-        try:
-            if os.write(self._file, data) != len(data):
-                raise OSError(f"{self._path()}: the line was cut short")
-        except OSError:
-            os.ftruncate(self._file, end)
-            raise
-        self._lines[str(line["key"])] = line
+        with self.mutex:
+            self.claim()
+            end = os.lseek(self._file, 0, os.SEEK_END)
+            try:
+                if os.write(self._file, data) != len(data):
+                    raise OSError(f"{self._path()}: the line was cut short")
+            except OSError:
+                os.ftruncate(self._file, end)
+                raise
+            self._lines[str(line["key"])] = line
 
     def claim(self) -> int:
         """Claim a file of this process's own, once; its number."""

@@ -7,6 +7,7 @@ not exist.
 
 import errno
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -114,7 +115,7 @@ class Shelf:
         self._journal.close()
 
     def _write(self, path: Path, data: bytes) -> None:
-        temporary = self._workbench() / path.name
+        temporary = self._workbench() / f"{threading.get_ident()}-{path.name}"
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -128,13 +129,14 @@ class Shelf:
 
     def _workbench(self) -> Path:
         """A folder for this process's unfinished files; what a dead process left in it is swept out."""
-        folder = self.index / f"unfinished-{self._journal.claim()}"
-        if self._swept_by != os.getpid():
-            folder.mkdir(parents=True, exist_ok=True)
-            for orphan in folder.iterdir():
-                orphan.unlink()
-            self._swept_by = os.getpid()
-        return folder
+        with self._journal.mutex:
+            folder = self.index / f"unfinished-{self._journal.claim()}"
+            if self._swept_by != os.getpid():
+                folder.mkdir(parents=True, exist_ok=True)
+                for orphan in folder.iterdir():
+                    orphan.unlink()
+                self._swept_by = os.getpid()
+            return folder
 
     def _entry(self, line: Mapping[str, object]) -> Entry | None:
         entry = self._as_entry(line)

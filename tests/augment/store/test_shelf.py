@@ -1,6 +1,7 @@
 import errno
 import os
 import pathlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -112,3 +113,18 @@ def test_writing_the_same_item_twice_is_harmless(tmp_path):
     two.put("k", {"a": 1}, b"pixels", "one.jpg")
     assert len(Shelf(tmp_path / "shelf", tmp_path / "index").entries()) == 1
     assert pathlib.Path(tmp_path / "shelf" / "one.jpg").read_bytes() == b"pixels"
+
+
+def test_threads_share_a_shelf(tmp_path):
+    shelf = Shelf(tmp_path / "files", tmp_path / "index")
+    numbers = [number % 40 for number in range(200)]
+
+    def put(number):
+        shelf.put(f"{number}", {"number": number}, b"%d" % number * 1000, f"{number}.bin")
+        return shelf.read(shelf.get(f"{number}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(put, numbers)) == [b"%d" % number * 1000 for number in numbers]
+    assert len(Shelf(tmp_path / "files", tmp_path / "index").entries()) == 40
+    assert [path.name for path in (tmp_path / "index").glob("rank-*.jsonl")] == ["rank-0.jsonl"]
+    assert not list((tmp_path / "index" / "unfinished-0").iterdir())
