@@ -137,7 +137,9 @@ def test_the_metadata_says_what_pyproject_says(wheel):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert distribution.metadata["Name"] == project["name"]
     assert distribution.metadata["License-Expression"] == project["license"]
-    assert len(distribution.requires) == len(project["dependencies"])
+    core = [requirement for requirement in distribution.requires if "extra ==" not in requirement]
+    assert len(core) == len(project["dependencies"])
+    assert set(distribution.metadata.get_all("Provides-Extra")) == set(project["optional-dependencies"])
     assert f'"{distribution.version}"' in (ROOT / "aga_lightning" / "__init__.py").read_text(encoding="utf-8")
 
 
