@@ -2,11 +2,11 @@
 
 GroundingDINO with Swin-T, SAM with ViT-H, a Llama of 13 billion parameters (not quantised, while the paper's is) and
 SDXL, built on the device with random weights: they cost what trained ones cost, but for answers of the language model,
-which never end before `--tokens`. Each stage is run alone, as `augment` runs it: loader processes read and decode, the
-stage's own code calls the model, a real store keeps what is made. Side by side: one by one in the numbers of the
+which never end before `--tokens`. Each stage is run alone, as `augment` runs it: threads read and decode, the stage's
+own code calls the model, a real store keeps what is made. Side by side: one by one in the numbers of the
 published script, then in batches. All images are of one size, 500 x 375 pixels, so that every batch is full.
 
-The last two columns are the shares of a stage's time in which the part was not calling its model (waiting for loaders,
+The last two columns are the shares of a stage's time in which the part was not calling its model (waiting for files,
 encoding, keeping, keys), and in which no network was running (the former, and what surrounds a network in a call:
 resizing, tokens, boxes and masks). Random weights paint little, so that encoding a painted image takes less than usual.
 
@@ -29,7 +29,6 @@ import torch
 import transformers
 from PIL import Image as PillowImage
 from torch import nn
-from torch.utils.data import DataLoader
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import ModelStage, Unit
@@ -37,12 +36,12 @@ from aga_lightning.augment.backgrounds.flat import FlatColour
 from aga_lightning.augment.base import Part
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.generation import Batch, StageItems
+from aga_lightning.augment.generation import BatchesAhead
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.augment.probe import model_bytes
 from aga_lightning.augment.store import Store
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.workers import default_workers, worker_settings
+from aga_lightning.data.workers import default_workers
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from full_size import Recipe, recipes
@@ -165,11 +164,8 @@ def stage_of(part: Pretrained, name: str, records: Sequence[ImageRecord], cache:
 
 def advance(stage: ModelStage, units: Sequence[Unit], collection: Collection, workers: int, until: float) -> int:
     """Make units as `augment` does, until a time; how many."""
-    loader = DataLoader(
-        StageItems(stage, units), batch_size=stage.batch_size, collate_fn=Batch, **worker_settings(workers)
-    )
     made = 0
-    for batch in loader:
+    for batch in BatchesAhead(stage, units, workers if stage.loads else 0):
         stage.advance(batch.units, batch.loaded, collection.store)
         made += len(batch.units)
         if time.perf_counter() > until:
@@ -262,7 +258,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50, help="denoising steps of the painter")
     parser.add_argument("--tokens", type=int, default=64, help="new tokens of an answer of the language model")
     parser.add_argument("--compile", action="store_true", help="also paint with a compiled denoiser; takes minutes")
-    parser.add_argument("--workers", type=int, default=default_workers(spare=0), help="loader processes")
+    parser.add_argument("--workers", type=int, default=default_workers(spare=0), help="threads that load")
     parser.add_argument("--limit-seconds", type=float, default=30.0, help="end a measurement after this long")
     parser.add_argument("--check-sizes", action="store_true", help="count the parameters of the full-size models only")
     options = parser.parse_args()
@@ -278,10 +274,10 @@ def main() -> None:
             print(*check_sizes(folder), sep="\n")
             return
         if full:
-            print(f"{torch.cuda.get_device_name()}, {options.workers} loader processes, {versions}.")
+            print(f"{torch.cuda.get_device_name()}, loading threads: {options.workers}; {versions}.")
         else:
             print("No GPU: tiny models of random weights on the CPU. The figures say NOTHING about speed.")
-            print(f"{options.workers} loader processes, {versions}.")
+            print(f"Loading threads: {options.workers}; {versions}.")
         print(
             "\n| stage | part | how | batch | dtype | images | a second | against the first | peak GB "
             "| outside calls | outside networks |\n|---|---|---|---|---|---|---|---|---|---|---|"
