@@ -287,10 +287,8 @@ def main() -> None:
         outputs = images * degree
         print(f"{images:,} images x {degree} = {outputs:,} augmented images; in brackets per augmented image.\n")
         print(*count_table(ways, outputs), "", *saving_table(ways), "", sep="\n")
-        times = ", ".join(f"{way.listing:.1f} s {way.name}" for way in ways[1:])
-        print(
-            f"Counting all stages took {times}; the first opening of the files {ways[1].opening:.1f} s.\n", flush=True
-        )
+        times = ", ".join(f"{way.seconds:.0f} s ({way.name})" for way in ways[1:])
+        print(f"Counting took one core {times}; the first of them hashed the files.\n", flush=True)
         for size in {method.bank.size: None for method in methods.values() if method.bank is not None}:
             print(*bank_facts(size, records, degree, folder / "cache"), "", sep="\n")
         if options.check_images:
