@@ -22,6 +22,8 @@ def describe(value: object) -> object:
     Raises:
         TypeError: If a value has no plain description.
     """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
     if isinstance(value, Part):
         kind = type(value)
         name = kind.__qualname__ if kind.__module__.startswith("aga_lightning.") else _full_name(kind)
@@ -39,8 +41,6 @@ def describe(value: object) -> object:
         return sorted(str(item) for item in value)
     if isinstance(value, Path):
         return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
     raise TypeError(f"a setting of type {_full_name(type(value))} cannot be part of a key; use a plain value or a Part")
 
 

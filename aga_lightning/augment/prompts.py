@@ -249,6 +249,7 @@ class PromptEngine(Part):
         self.avoid = tuple(avoid)
         self.sets = self._chosen_sets()
         self._avoided = avoid_words((), (), self.avoid)
+        self._worked_out: dict[tuple[str, ...], tuple[ModalitySets, tuple[str, ...]]] = {}
 
     def _chosen_sets(self) -> ModalitySets:
         preset = PRESETS[self.preset]
@@ -268,7 +269,13 @@ class PromptEngine(Part):
         return _unmentioning(included, self.exclude)
 
     def _allowed(self, avoid: Sequence[str]) -> tuple[ModalitySets, tuple[str, ...]]:
-        """The sets without the entries that name a word to avoid, and all the words to avoid."""
+        """The sets without the entries that name a word to avoid, and all the words to avoid; worked out once."""
+        words = tuple(avoid)
+        if words not in self._worked_out:
+            self._worked_out[words] = self._work_out(words)
+        return self._worked_out[words]
+
+    def _work_out(self, avoid: tuple[str, ...]) -> tuple[ModalitySets, tuple[str, ...]]:
         avoided = tuple(sorted({*avoid, *self._avoided}))
         spatial, temporal = (_unmentioning(entries, avoided) for entries in self.sets[1:])
         if not spatial or not temporal:

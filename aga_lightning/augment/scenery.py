@@ -47,6 +47,7 @@ class Scenery:
         self._captioner_key = fingerprint(captioner)
         self._painter_key = fingerprint(painter)
         self._sizes: dict[Path, tuple[int, int]] = {}
+        self._avoid_keys: dict[tuple[str, ...], str] = {}
 
     def prompt(self, request: Request, cache: StageCache) -> Prompt:
         """Step 2a: what the captioner is asked for a request."""
@@ -134,8 +135,11 @@ class Scenery:
         return seed_from(request.seed, "caption", seed_from(theme, "caption") % self.captions_per_combination)
 
     def _caption_key(self, prompt: Prompt, seed: int) -> str:
+        if prompt.avoid not in self._avoid_keys:  # hundreds of words, the same for all prompts
+            self._avoid_keys[prompt.avoid] = fingerprint(prompt.avoid)
+        avoid = self._avoid_keys[prompt.avoid]
         return fingerprint(
-            "caption", self._captioner_key, prompt.instruction, prompt.spatial, prompt.temporal, prompt.avoid, seed
+            "caption", self._captioner_key, prompt.instruction, prompt.spatial, prompt.temporal, avoid, seed
         )
 
     def _scene(self, request: Request, caption: Caption, attempt: int, cache: StageCache) -> Scene:

@@ -11,6 +11,7 @@ from aga_lightning.augment.base import Draft, Part, Request, Sample, accelerated
 from aga_lightning.augment.isolation import unreadable
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.augment.recipe import Recipe
+from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.images import ImageReadError
 
 _SORTING = 4  # batches of images handed to a detector at once, so that it finds enough of one size to fill its own
@@ -63,15 +64,22 @@ class AGAStage(ModelStage):
         self.recipe = recipe
         self.cache = cache
         self.attempt = attempt
-        self._usable: dict[str, bool] = {}
+        self._instances: dict[ImageRecord, int | None] = {}
+        self._usable: dict[tuple[ImageRecord, int], bool] = {}
 
     def usable(self, request: Request) -> bool:
         """Whether the request has a subject that no gate has objected to, as far as anyone has looked."""
-        draft = self.recipe.subject_draft(request, self.cache)
-        if draft not in self._usable:
-            found = self.recipe.isolation.instances(request.record, self.cache) != 0
-            self._usable[draft] = found and self.recipe.jury.verdict("subject", draft, self.cache) is None
-        return self._usable[draft]
+        record = request.record
+        if record not in self._instances:
+            self._instances[record] = self.recipe.isolation.instances(record, self.cache)
+        instances = self._instances[record]
+        if instances == 0:
+            return False
+        pasted = record, request.variant % (instances or 1)
+        if pasted not in self._usable:
+            draft = self.recipe.subject_draft(request, self.cache)
+            self._usable[pasted] = self.recipe.jury.verdict("subject", draft, self.cache) is None
+        return self._usable[pasted]
 
     def read(self, unit: Unit) -> Sample | ImageReadError:
         """The image of a unit, or why it cannot be read."""
