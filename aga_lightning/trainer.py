@@ -51,7 +51,7 @@ class AgaTrainer(Trainer):
         # A fit must not depend on whether there was something left to make before it.
         with isolate_rng(), self._whole_prediction(), warnings.catch_warnings():
             # A complete store leaves nothing to do, which Lightning takes for a mistake.
-            warnings.filterwarnings("ignore", message="Total length of `DataLoader` across ranks is zero")
+            warnings.filterwarnings("ignore", message="Total length of `.*` across ranks is zero")
             warnings.filterwarnings("ignore", message=".*does not have many workers")
             for stage in datamodule.augmenter.stages(datamodule.store):
                 self._complete(source, stage)
