@@ -165,9 +165,9 @@ def stage_of(part: Pretrained, name: str, records: Sequence[ImageRecord], cache:
 def advance(stage: ModelStage, units: Sequence[Unit], collection: Collection, workers: int, until: float) -> int:
     """Make units as `augment` does, until a time; how many."""
     made = 0
-    for batch in BatchesAhead(stage, units, workers if stage.loads else 0):
-        stage.advance(batch.units, batch.loaded, collection.store)
-        made += len(batch.units)
+    for batch in BatchesAhead(units, stage.load, stage.batch_size, workers if stage.loads else 0):
+        stage.advance(batch.items, batch.loaded, collection.store)
+        made += len(batch.items)
         if time.perf_counter() > until:
             break
     return made

@@ -16,7 +16,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Dataset
 
-from aga_lightning.augment.augmenter import ModelStage, Unit
+from aga_lightning.augment.augmenter import ModelStage
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.data.workers import worker_settings
@@ -94,28 +94,29 @@ class _Filler(LightningModule, ABC):
 
 
 class Batch:
-    """Units and what was loaded for them; opaque, because Lightning takes lists apart in search of tensors."""
+    """Items and what was loaded for them; opaque, because Lightning takes lists apart in search of tensors."""
 
-    def __init__(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:
-        self.units = units
+    def __init__(self, items: Sequence[Any], loaded: Sequence[Any]) -> None:
+        self.items = items
         self.loaded = loaded
 
 
 class BatchesAhead:
-    """What a stage has to make, in batches: while one is on the device, threads load the next.
+    """Items in batches: while one batch is worked on, threads load the next.
 
     Threads and no processes, because decoding leaves the interpreter to others, and because a process that holds a
-    device and talks to other ranks should not be forked once a stage.
+    device and talks to other ranks should not be forked: the child of one that does hangs now and then.
 
     Args:
-        stage: The stage.
-        units: What it has to make.
+        items: What to load, in order.
+        load: Loads an item.
+        batch_size: Items a batch.
         threads: How many load; 0 loads when a batch is asked for.
     """
 
-    def __init__(self, stage: ModelStage, units: Sequence[Unit], threads: int) -> None:
-        self.stage = stage
-        self.batches = [units[start : start + stage.batch_size] for start in range(0, len(units), stage.batch_size)]
+    def __init__(self, items: Sequence[Any], load: Callable[[Any], Any], batch_size: int, threads: int) -> None:
+        self.batches = [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
+        self.load = load
         self.threads = threads
 
     def __len__(self) -> int:
@@ -125,19 +126,19 @@ class BatchesAhead:
     def __iter__(self) -> Iterator[Batch]:
         """The batches in order, loaded."""
         if self.threads == 0:
-            yield from (Batch(units, [self.stage.load(unit) for unit in units]) for units in self.batches)
+            yield from (Batch(items, [self.load(item) for item in items]) for items in self.batches)
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            coming: deque[tuple[Sequence[Unit], list[Future[object]]]] = deque()
-            for units in self.batches:
-                coming.append((units, [pool.submit(self.stage.load, unit) for unit in units]))
+            coming: deque[tuple[Sequence[Any], list[Future[Any]]]] = deque()
+            for items in self.batches:
+                coming.append((items, [pool.submit(self.load, item) for item in items]))
                 if len(coming) > 1:
                     yield self._loaded(*coming.popleft())
             while coming:
                 yield self._loaded(*coming.popleft())
 
-    def _loaded(self, units: Sequence[Unit], futures: Sequence[Future[object]]) -> Batch:
-        return Batch(units, [future.result() for future in futures])
+    def _loaded(self, items: Sequence[Any], futures: Sequence[Future[Any]]) -> Batch:
+        return Batch(items, [future.result() for future in futures])
 
 
 class StageFiller(_Filler):
@@ -163,7 +164,8 @@ class StageFiller(_Filler):
     def predict_dataloader(self) -> BatchesAhead:
         """This rank's share of the units, in batches."""
         mine = self.work[self.trainer.global_rank :: self.trainer.world_size]
-        return BatchesAhead(self.stage, mine, self.source.num_workers if self.stage.loads else 0)
+        threads = self.source.num_workers if self.stage.loads else 0
+        return BatchesAhead(mine, self.stage.load, self.stage.batch_size, threads)
 
     def on_predict_start(self) -> None:
         """Let the models run where the trainer wants them."""
@@ -171,7 +173,7 @@ class StageFiller(_Filler):
 
     def predict_step(self, batch: Batch) -> int:
         """Make a batch, and keep it; how much was left to other jobs."""
-        left = self.stage.advance(batch.units, batch.loaded, self.collection.store)
+        left = self.stage.advance(batch.items, batch.loaded, self.collection.store)
         self.left_to_others += left
         return left
 
@@ -181,7 +183,7 @@ class StageFiller(_Filler):
 
 
 class PendingRequests(Dataset[int]):
-    """The images that still wait for augmentations, each made when it is asked for: here, in a loader's worker.
+    """The images that still wait for augmentations, each made when it is asked for: in a loader's process.
 
     Args:
         collection: Where the outcomes go.
@@ -208,14 +210,19 @@ class StoreFiller(_Filler):
         """The requests that have not ended."""
         return list(self.collection.pending(self.source.shard.of(self.collection)))
 
-    def predict_dataloader(self) -> DataLoader[int]:
-        """One image a batch; the trainer splits them over its ranks without repeating any."""
-        dataset = PendingRequests(self.collection, self.work)
-        # A method that needs a device, but has no stages, works in the process that holds it.
+    def predict_dataloader(self) -> DataLoader[int] | BatchesAhead:
+        """One image after the other: by the loader's processes, or by threads where several ranks share the images."""
+        workers = self.source.num_workers
         augmenter = self.collection.augmenter
-        in_main = augmenter.accelerated and not augmenter.stages(self.collection.store)
-        return DataLoader(dataset, batch_size=None, **worker_settings(0 if in_main else self.source.num_workers))
+        if augmenter.accelerated and not augmenter.stages(self.collection.store):
+            workers = 0  # a method that needs a device, but has no stages, works in the thread that holds it
+        ranks = self.trainer.world_size
+        if ranks > 1:
+            mine = self.work[self.trainer.global_rank :: ranks]
+            return BatchesAhead(mine, lambda work: len(self.collection.make(work)), max(1, 2 * workers), workers)
+        dataset = PendingRequests(self.collection, self.work)
+        return DataLoader(dataset, batch_size=None, **worker_settings(workers))
 
-    def predict_step(self, made: int) -> int:
+    def predict_step(self, made: int | Batch) -> int:
         """Nothing is left to do; how many images were made."""
-        return made
+        return sum(made.loaded) if isinstance(made, Batch) else made

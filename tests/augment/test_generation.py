@@ -245,9 +245,7 @@ def test_a_rank_that_is_killed_is_made_up_for_by_the_next_run(tmp_path, shared_d
 
 
 class Alphabet:
-    """A stage whose units are letters; loads some of them slowly, notes what happens, and fails at `bad`."""
-
-    batch_size = 3
+    """Loads letters, some of them slowly, notes what happens, and fails at `bad`."""
 
     def __init__(self, bad=None):
         self.bad = bad
@@ -262,19 +260,23 @@ class Alphabet:
         return unit.upper()
 
 
+def ahead(alphabet, letters, threads):
+    return BatchesAhead(letters, alphabet.load, 3, threads)
+
+
 @pytest.mark.parametrize("threads", [0, 1, 4])
 def test_batches_come_in_order_and_whole(threads):
-    batches = BatchesAhead(Alphabet(), "abcdefgh", threads)
+    batches = ahead(Alphabet(), "abcdefgh", threads)
     assert len(batches) == 3
-    assert [("".join(batch.units), "".join(batch.loaded)) for batch in batches] == [
+    assert [("".join(batch.items), "".join(batch.loaded)) for batch in batches] == [
         ("abc", "ABC"), ("def", "DEF"), ("gh", "GH"),
     ]  # fmt: skip
-    assert list(BatchesAhead(Alphabet(), "", threads)) == []
+    assert list(ahead(Alphabet(), "", threads)) == []
 
 
 def test_the_next_batch_is_loaded_while_one_is_on_the_device():
     stage = Alphabet()
-    batches = iter(BatchesAhead(stage, "abcdefgh", 2))
+    batches = iter(ahead(stage, "abcdefgh", 2))
     next(batches)
     time.sleep(0.3)
     assert {f"load {letter}" for letter in "abcdef"} == set(stage.log)
@@ -283,7 +285,7 @@ def test_the_next_batch_is_loaded_while_one_is_on_the_device():
 @pytest.mark.parametrize("threads", [0, 2])
 def test_what_goes_wrong_in_a_thread_is_raised(threads):
     with pytest.raises(ValueError, match="no e"):
-        list(BatchesAhead(Alphabet(bad="e"), "abcdefgh", threads))
+        list(ahead(Alphabet(bad="e"), "abcdefgh", threads))
 
 
 @pytest.mark.parametrize("text", ["", "1", "2/2", "a/b", "-1/2", "1/0"])
