@@ -185,7 +185,7 @@ def _assumptions(lines: Sequence[Line], place: Place, data: AGADataModule, batch
         words.append(f"Seconds are those of a probe on one {place.name} ({made}), which is kept and counted as made.")
         words.append(
             "Times include loading and compiling once for each stage, and count on "
-            f"{data.generation_workers} loader processes a device, each on a core of its own."
+            f"{data.generation_workers} loaders a device, each on a core of its own."
         )
     if any(line.measured and line.measured.memory_bytes for line in lines):
         unit = "the peak on the device" if place.device.type == "cuda" else "that of parameters and buffers alone"

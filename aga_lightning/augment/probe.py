@@ -27,7 +27,7 @@ class Measured:
         units: How many were made.
         first_seconds: Loading the models, and what the first batch took longer than the others.
         run_seconds: Work on the device, a unit.
-        load_seconds: Work that the loader's processes share, a unit.
+        load_seconds: Work that the loader's threads or processes share, a unit.
         unit_bytes: Bytes kept, a unit.
         memory_bytes: Peak memory of the device; on a CPU that of the models' parameters and buffers.
         rejected: How many of the finished images are none, because something was rejected.
@@ -42,7 +42,7 @@ class Measured:
     rejected: int = 0
 
     def seconds(self, workers: int) -> float:
-        """Seconds a unit, where loader processes work beside the device; without any, one after the other."""
+        """Seconds a unit, where that many loaders work beside the device; without any, one after the other."""
         if workers == 0:
             return self.run_seconds + self.load_seconds
         return max(self.run_seconds, self.load_seconds / workers)

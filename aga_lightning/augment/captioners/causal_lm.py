@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 
 from aga_lightning.augment.pretrained import PretrainedError, explained
 
@@ -157,8 +156,6 @@ def load_causal_lm(weights: str, revision: str | None, dtype: torch.dtype, devic
                 network, loaded = AutoModelForCausalLM.from_pretrained(
                     source, config=config, dtype=dtype, device_map={"": device}, output_loading_info=True, **found
                 )
-        except SafetensorError as error:  # which is none of Python's own errors
-            raise OSError(str(error)) from error
         except ImportError as error:
             remedy = _GPTQ_REMEDY if gptq else "install it, or take weights that are not quantised"
             raise PretrainedError(f"{weights} needs a package that is missing ({error}): {remedy}") from error
