@@ -46,7 +46,7 @@ NEIGHBOURS = {
 }
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.
-HEAVY = "accelerate diffusers gptqmodel groundingdino matplotlib.pyplot segment_anything transformers".split()
+HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot segment_anything transformers".split()
 
 # Tests of the whole, which mirror no source file.
 WHOLE = {
