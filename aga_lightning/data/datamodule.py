@@ -31,7 +31,7 @@ from aga_lightning.data.loading import (
 )
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
 from aga_lightning.data.screening import screen
-from aga_lightning.data.transforms import build_transforms
+from aga_lightning.data.transforms import build_transforms, normalisation
 from aga_lightning.data.workers import default_workers, worker_settings
 
 Loader = DataLoader[tuple[Tensor, int]]
@@ -110,6 +110,7 @@ class AGADataModule(LightningDataModule):
         self.bad_images = bad_images
         self.ood_during_fit = ood_during_fit
         self.predict_folder = predict_folder
+        self.recipe = recipe
         self.train_transform, self.eval_transform = build_transforms(recipe, image_size, randaugment)
 
     @property
@@ -131,6 +132,11 @@ class AGADataModule(LightningDataModule):
     def test_names(self) -> list[str]:
         """What each test loader is called in the metrics' names."""
         return ["test", *self._ood_names]
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The mean and the standard deviation, one number a channel, that the images of all loaders have lost."""
+        return normalisation(self.recipe)
 
     @property
     def pregenerates(self) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
@@ -51,8 +52,19 @@ def _without_banner(size: int) -> list[Any]:
     """The camera's banners at the top and the bottom are cut off at twice the final size (at 224: rows 10 to 410)."""
     double = 2 * size
     top, height = round(double * 10 / 448), round(double * 400 / 448)
-    crop = partial(functional.crop, top=top, left=0, height=height, width=double)
-    return [v2.Resize((double, double)), crop, v2.Resize((size, size))]
+    return [v2.Resize((double, double)), _Rows(top, height), v2.Resize((size, size))]
+
+
+class _Rows(v2.Transform):  # type: ignore[misc] # torchvision ships no types
+    """Cut `height` rows out, from row `top` on; of an image and of its mask."""
+
+    def __init__(self, top: int, height: int) -> None:
+        super().__init__()
+        self.top, self.height = top, height
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:  # noqa: ANN401 whatever torchvision crops
+        width = functional.get_size(inpt)[1]
+        return functional.crop(inpt, top=self.top, left=0, height=self.height, width=width)
 
 
 _RECIPES = {
@@ -64,6 +76,33 @@ _RECIPES = {
 
 RECIPES = tuple(_RECIPES)
 """The recipes: torchvision's classification reference, FieldGuide's, and the two of ALIA (Dunlap et al. 2023)."""
+
+
+def normalisation(recipe: str, normalise: bool | None = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean that a recipe takes out of values in 0..1 and the standard deviation it divides by, each a channel.
+
+    Args:
+        recipe: One of `RECIPES`.
+        normalise: As in `build_transforms`.
+    """
+    if _RECIPES[recipe].normalise if normalise is None else normalise:
+        return IMAGENET_MEAN, IMAGENET_STD
+    return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+
+def evaluation_mask(transform: Transform, image: Image.Image, mask: np.ndarray) -> Tensor:
+    """Where the subject is in the tensor that an evaluation transform makes of an image.
+
+    Args:
+        transform: The evaluation transform of `build_transforms`.
+        image: The image.
+        mask: (height, width) bool of the image, True at the subject.
+
+    Returns:
+        (height, width) bool of the tensor.
+    """
+    _, moved = transform(image, tv_tensors.Mask(torch.from_numpy(np.ascontiguousarray(mask))))  # type: ignore[call-arg] # masks may go along
+    return moved  # type: ignore[no-any-return]
 
 
 def build_transforms(

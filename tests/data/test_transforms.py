@@ -5,7 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from aga_lightning.data.transforms import IMAGENET_MEAN, IMAGENET_STD, RECIPES, build_transforms
+from aga_lightning.data.transforms import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    RECIPES,
+    build_transforms,
+    evaluation_mask,
+    normalisation,
+)
 
 
 @pytest.fixture
@@ -101,3 +108,26 @@ def test_training_repeats_with_the_seed_and_travels_to_workers(photo, recipe):
     first = train(photo)
     torch.manual_seed(3)
     torch.testing.assert_close(pickle.loads(pickle.dumps(train))(photo), first, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_named_normalisation_is_the_one_applied(photo, recipe):
+    _, evaluate = build_transforms(recipe)
+    _, plain = build_transforms(recipe, normalise=False)
+    mean, std = (torch.tensor(values)[:, None, None] for values in normalisation(recipe))
+    torch.testing.assert_close((plain(photo) - mean) / std, evaluate(photo))
+    assert normalisation(recipe, normalise=False) == ((0, 0, 0), (1, 1, 1))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_mask_goes_the_way_of_its_image(recipe):
+    # The image is its own mask: white where the subject is.
+    mask = np.zeros((90, 120), bool)
+    mask[20:60, 30:80] = True
+    image = Image.fromarray(mask.astype(np.uint8)[..., None].repeat(3, 2) * 255)
+    _, evaluate = build_transforms(recipe, 64, normalise=False)
+    moved = evaluation_mask(evaluate, image, mask)
+    assert moved.dtype == torch.bool
+    assert type(moved) is torch.Tensor
+    agree = moved == (evaluate(image)[0] > 0.5)
+    assert agree.float().mean() > 0.96  # they may differ along the border, where the image is a blend
