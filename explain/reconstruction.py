@@ -3,7 +3,7 @@
 No torch here: worker processes import this file and start in a fraction of a second.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def reconstruct(
         ValueError: If the types or the sizes are others.
     """
     _check(image, known, triangulation)
-    height, width, _ = image.shape
+    height, width = known.shape
     known = known.copy()
     known[:: max(height - 1, 1), :: max(width - 1, 1)] = True
     if known.all():
@@ -60,9 +60,10 @@ def reconstruct(
     if min(height, width) == 1:
         return _along_a_line(image, known)
     corners = np.flatnonzero(known if triangulation == "exact" else _beside_unknown(known))
-    rows, columns = np.divmod(corners, width)
-    triangles = Delaunay(np.stack([rows, columns], axis=1)).simplices
-    return _fill(image, known, corners[triangles])
+    filled = _fill(image, corners, Delaunay(np.stack(np.divmod(corners, width), axis=1)).simplices)
+    # Known pixels that were not triangulated lie inside triangles.
+    np.copyto(filled.reshape(-1), image.reshape(-1), where=np.repeat(known, image.shape[2]))
+    return filled
 
 
 def _check(image: NDArray[np.uint8], known: NDArray[np.bool_], triangulation: str) -> None:
@@ -93,42 +94,86 @@ def _beside_unknown(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return beside
 
 
-def _fill(image: NDArray[np.uint8], known: NDArray[np.bool_], triangles: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The image with its unknown pixels interpolated in triangles (T, 3) of flat positions of known pixels."""
+def _fill(image: NDArray[np.uint8], corners: NDArray[np.intp], triangles: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The image with all pixels of the triangles interpolated between their corners.
+
+    In whole numbers up to the one division, so that the result depends on no order of summation.
+
+    Args:
+        image: uint8 (H, W, C).
+        corners: Flat positions of known pixels (P,).
+        triangles: Three indices into them (T, 3), in any order.
+    """
     height, width, channels = image.shape
-    r, c = np.divmod(triangles, width)
-    area = (r[:, 1] - r[:, 0]) * (c[:, 2] - c[:, 0]) - (r[:, 2] - r[:, 0]) * (c[:, 1] - c[:, 0])
-    # Twice the area is 1: no pixel lies inside or on the sides (Pick's theorem).
-    large = np.abs(area) > 1
-    r, c, area, triangles = r[large], c[large], area[large], triangles[large]
-    j, k = [1, 2, 0], [2, 0, 1]
-    sign = np.sign(area)[:, None]
-    by_row = -(c[:, k] - c[:, j]) * sign
-    by_column = (r[:, k] - r[:, j]) * sign
-    constant = -(by_row * r[:, j] + by_column * c[:, j])
-    area = np.abs(area)
-    heights = np.ptp(r, axis=1) + 1
-    of = np.repeat(np.arange(len(r)), heights)
-    row = r.min(axis=1)[of] + np.arange(len(of)) - (np.cumsum(heights) - heights)[of]
-    at = by_row[of] * row[:, None] + constant[of]
-    slope = by_column[of]
-    divisor = np.where(slope == 0, 1, slope)
-    first = np.where(slope > 0, -(at // divisor), 0).max(axis=1)
-    last = np.where(slope < 0, -at // divisor, width - 1).min(axis=1)
-    unknown_before = np.zeros((height, width + 1), dtype=np.int64)
-    np.cumsum(~known, axis=1, out=unknown_before[:, 1:])
-    used = last >= first
-    used[used] = unknown_before[row[used], last[used] + 1] > unknown_before[row[used], first[used]]
-    of, row, first, last = of[used], row[used], first[used], last[used]
-    lengths = last - first + 1
-    span = np.repeat(np.arange(len(lengths)), lengths)
-    column = first[span] + np.arange(len(span)) - (np.cumsum(lengths) - lengths)[span]
-    row, of = row[span], of[span]
-    unknown = ~known[row, column]
-    row, column, of = row[unknown], column[unknown], of[unknown]
-    weights = by_row[of] * row[:, None] + by_column[of] * column[:, None] + constant[of]
-    values = image.reshape(-1, channels)[triangles[of]].astype(np.int64)
-    interpolated = (weights[:, :, None] * values).sum(axis=1) / area[of, None]
+    # Sums may wrap around, but not what they come to: the area of a triangle times a value.
+    whole = np.int32 if 255 * height * width < 2**31 else np.int64
+    rows, columns = (part.astype(whole) for part in np.divmod(corners, width))
+    a, b, c = triangles.T
+    row, column = rows[a], columns[a]
+    row_b, column_b = rows[b] - row, columns[b] - column
+    row_c, column_c = rows[c] - row, columns[c] - column
+    area = row_b * column_c - row_c * column_b
+    # Twice the signed area. Where it is 1, no pixel but the corners lies inside or on a side (Pick's theorem).
+    large = np.flatnonzero(np.abs(area) > 1)
+    corners_of = corners[triangles[large].T]
+    row, column, row_b, column_b, row_c, column_c, area = (
+        part[large] for part in (row, column, row_b, column_b, row_c, column_c, area)
+    )
+    of, span_row, first, lengths = _spans(
+        np.stack([row, row + row_b, row + row_c]), np.stack([column, column + column_b, column + column_c])
+    )
+    start = span_row * width + first
+    at = np.repeat((start - (np.cumsum(lengths) - lengths)).astype(whole), lengths)
+    at += np.arange(len(at), dtype=whole)
+    divisor = np.repeat(area[of].astype(np.float64), lengths)
     filled = image.copy()
-    filled[row, column] = np.round(interpolated.astype(np.float32)).astype(np.uint8)
+    values, place = filled.reshape(-1), at.astype(np.intp) * channels
+    span_row = span_row.astype(whole)
+    for channel in range(channels):
+        value, value_b, value_c = image.reshape(-1, channels)[corners_of, channel].astype(whole)
+        value_b -= value
+        value_c -= value
+        # The plane through the three values, times the area: constant + by_row * row + by_column * column.
+        by_row, by_column = value_b * column_c - value_c * column_b, value_c * row_b - value_b * row_c
+        constant = value * area - by_row * row - by_column * column
+        by_row -= by_column * width  # since a flat position, row * width + column, stands for the column
+        plane = np.repeat(by_column[of], lengths)
+        plane *= at
+        plane += np.repeat(constant[of] + by_row[of] * span_row, lengths)
+        # The reference keeps values as float32 before it rounds them, which decides ties.
+        values[place] = np.rint((plane / divisor).astype(np.float32)).astype(np.uint8)
+        place += 1
     return filled
+
+
+def _spans(
+    rows: NDArray[np.signedinteger[Any]], columns: NDArray[np.signedinteger[Any]]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The pixels inside and on the sides of triangles, row by row, but for rows that only a corner touches.
+
+    Args:
+        rows: Of the corners (3, T).
+        columns: The same; no triangle is flat.
+
+    Returns:
+        Of each span: the triangle's index, the row, the first column and the number of columns, at least 1.
+    """
+    order = np.argsort(rows, axis=0)
+    r0, r1, r2 = np.take_along_axis(rows, order, axis=0).astype(np.float64)
+    c0, c1, c2 = np.take_along_axis(columns, order, axis=0).astype(np.float64)
+    # Two halves, above and below the middle corner, which share the long side. A side along a row is never followed.
+    long, above, below = (
+        rise / np.where(run == 0, 1, run) for rise, run in ((c2 - c0, r2 - r0), (c1 - c0, r1 - r0), (c2 - c1, r2 - r1))
+    )
+    top = np.concatenate([r0 + 1, r1]).astype(np.intp)
+    bottom = np.concatenate([np.where(r1 == r2, r1 + 1, r1), r2]).astype(np.intp)
+    counts = np.maximum(bottom - top, 0)
+    half = np.repeat(np.arange(len(counts)), counts)
+    row = np.arange(len(half)) + np.repeat(top - (np.cumsum(counts) - counts), counts)
+    one = np.tile(c0 - long * r0, 2)[half] + np.tile(long, 2)[half] * row
+    two = np.concatenate([c0 - above * r0, c1 - below * r1])[half] + np.concatenate([above, below])[half] * row
+    # A side meets a row at a whole column or at least 1 / height away from one: far more than the sums are off.
+    first = np.ceil(np.minimum(one, two) - 1e-6).astype(np.intp)
+    lengths = np.floor(np.maximum(one, two) + 1e-6).astype(np.intp) - first + 1
+    filled = np.flatnonzero(lengths > 0)
+    return half[filled] % max(len(r0), 1), row[filled], first[filled], lengths[filled]

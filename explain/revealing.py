@@ -242,7 +242,7 @@ def _beside_rises(predictions: NDArray[np.float64]) -> NDArray[np.bool_]:
 
     Their neighbours inside the run are taken too: if even they do not lie within it, all are needed.
     """
-    rises = (np.diff(predictions, axis=0, prepend=0, append=1) > 0).any(axis=1)
+    rises: NDArray[np.bool_] = np.any(np.diff(predictions, axis=0, prepend=0, append=1) > 0, axis=1)
     needed: NDArray[np.bool_] = rises[:-1] | rises[1:]
     beside = needed.copy()
     beside[1:] |= needed[:-1]
