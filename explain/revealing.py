@@ -200,10 +200,10 @@ class Revealing:
 
     def _known_at_thresholds(self, row: int) -> Iterator[NDArray[np.bool_]]:
         attributions, known = self.maps[row], self._known(row)
-        # A quantile's own number format decides which pixel it falls on: that of the map, as for a single quantile.
-        fractions = np.array([1 - threshold for threshold in self.thresholds], dtype=attributions.dtype)
-        for quantile in np.quantile(attributions, fractions):
-            yield (attributions >= quantile) | known
+        ordered = np.sort(attributions, axis=None)  # in which numpy finds a quantile sooner
+        for threshold in self.thresholds:
+            # One by one, as in the reference: of a list of fractions, numpy returns another number format.
+            yield (attributions >= np.quantile(ordered, 1 - threshold)) | known
 
     def _reconstructed(
         self, masks: Callable[[int], Iterable[NDArray[np.bool_]]], each: int
