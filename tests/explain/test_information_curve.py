@@ -1,0 +1,104 @@
+"""Curves of single images and of sets: how they are drawn, aggregated and compared."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from saliency.metrics import pic as reference
+from scipy.interpolate import interp1d
+
+from aga_lightning.explain.information_curve import ImageCurves, Skip, aggregate, common, curve_through
+
+POINTS = 20
+
+
+def image_curves(skips, ids=None, seed=0):
+    """Random curves of one kind; of skipped images, none."""
+    curves = torch.rand(len(skips), POINTS + 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    curves[torch.tensor(skips) != Skip.USED] = torch.nan
+    return ImageCurves(
+        ids=torch.arange(len(skips)) if ids is None else torch.tensor(ids),
+        curves={"sic": curves},
+        areas={"sic": torch.trapezoid(curves, dx=1 / POINTS)},
+        skips={"sic": torch.tensor(skips, dtype=torch.int8)},
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(*2 * [st.sampled_from([0.0, 0.1, 0.25, 0.6, 0.61, 1.0])]), max_size=8), st.integers(1, 40))
+def test_a_curve_is_what_scipy_interpolates_in_the_authors_order_of_points(measured, points):
+    x, y = np.array(measured, dtype=float).reshape(-1, 2).T
+    curve = interp1d(x=[*x, 0.0, 1.0], y=[*y, 0.0, 1.0])
+    expected = [float(curve(at)) for at in np.linspace(0, 1, points, endpoint=False)] + [1.0]
+    assert curve_through(x, y, points).tolist() == expected
+
+
+@pytest.mark.parametrize("method", ["median", "mean"])
+@pytest.mark.parametrize("images", [1, 4, 5])
+def test_aggregates_are_the_authors(monkeypatch, method, images):
+    monkeypatch.setattr(np, "trapz", np.trapezoid, raising=False)  # numpy 2 took the name away
+    curves = image_curves([Skip.USED] * images + [Skip.LOW_PREDICTION, Skip.NOT_FINITE, Skip.NOT_FINITE])
+    x = np.linspace(0, 1, POINTS + 1)
+    rows = curves.curves["sic"][:images].numpy()
+    expected = reference.aggregate_individual_pic_results(
+        [reference.PicMetricResult(x, row, [], [], [], 0.0) for row in rows], method
+    )
+    result = aggregate(curves, "sic", method)
+    assert np.allclose(result.x, expected.curve_x, atol=1e-15)
+    assert np.array_equal(result.y, expected.curve_y)
+    assert result.area == pytest.approx(expected.auc, abs=1e-12)
+    assert result.used == images
+    assert result.skipped[Skip.NOT_FINITE] == 2
+    assert result.skipped[Skip.LOW_PREDICTION] == 1
+    assert sum(result.skipped.values()) == 3
+
+
+@pytest.mark.parametrize("skips", [[], [Skip.LOW_PREDICTION, Skip.NO_INFORMATION_GAP]])
+@pytest.mark.parametrize("method", ["median", "mean"])
+def test_no_usable_image_is_no_area_and_no_warning(skips, method):
+    result = aggregate(image_curves(skips), "sic", method)
+    assert np.isnan(result.area)
+    assert result.y.isnan().all()
+    assert result.used == 0
+    assert list(result.skipped) == [skip for skip in Skip if skip != Skip.USED]
+    assert sum(result.skipped.values()) == len(skips)
+
+
+def test_an_unknown_aggregation_is_named():
+    with pytest.raises(ValueError, match="mode"):
+        aggregate(image_curves([Skip.USED]), "sic", "mode")
+
+
+def test_two_models_are_compared_on_the_images_that_both_can_use():
+    first = image_curves([Skip.USED, Skip.USED, Skip.LOW_PREDICTION, Skip.USED], ids=[7, 3, 5, 11], seed=1)
+    second = image_curves([Skip.USED, Skip.NO_PREDICTION_GAP, Skip.USED, Skip.USED], ids=[11, 3, 5, 2], seed=2)
+    one, two = common(first, second)
+    assert one.ids.tolist() == two.ids.tolist() == [3, 5, 11]
+    assert one.skips["sic"].tolist() == [Skip.NOT_COMMON, Skip.LOW_PREDICTION, Skip.USED]
+    assert two.skips["sic"].tolist() == [Skip.NO_PREDICTION_GAP, Skip.NOT_COMMON, Skip.USED]
+    assert one.used("sic").equal(two.used("sic"))
+    for restricted, curves, row in ((one, first, 3), (two, second, 0)):
+        assert restricted.areas["sic"].isnan().tolist() == [True, True, False]
+        assert restricted.curves["sic"].isnan().all(dim=1).tolist() == [True, True, False]
+        assert restricted.areas["sic"][2] == curves.areas["sic"][row]
+        assert restricted.curves["sic"][2].equal(curves.curves["sic"][row])
+        assert restricted.skips["sic"].dtype == torch.int8
+    assert aggregate(one, "sic").used == 1
+    assert aggregate(one, "sic").skipped[Skip.NOT_COMMON] == 1
+    assert first.used("sic").sum() == 3  # the originals stay as they were
+
+
+def test_models_without_a_common_image_have_none():
+    one, two = common(image_curves([Skip.USED], ids=[0]), image_curves([Skip.USED], ids=[1]))
+    assert len(one.ids) == len(two.ids) == 0
+    assert np.isnan(aggregate(one, "sic").area)
+
+
+def test_images_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(ValueError, match="stands twice"):
+        common(image_curves([Skip.USED] * 2, ids=[1, 1]), image_curves([Skip.USED] * 2))
+
+
+def test_every_reason_has_words():
+    assert len({skip.reason for skip in Skip}) == len(Skip)
