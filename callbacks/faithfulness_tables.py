@@ -1,0 +1,177 @@
+"""The numbers of Faithfulness as files, and as tables to read."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Aggregation, Summary
+from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measure, Measured
+from aga_lightning.explain.information import webp_version
+from aga_lightning.explain.pic import KINDS
+
+_POINTS = 101  # of a curve, at most
+
+
+def write_faithfulness(
+    folder: Path, summaries: Sequence[Summary], protocol: EvaluationProtocol, aggregation: Aggregation
+) -> None:
+    """Write `faithfulness.csv`, a row for each number, and `faithfulness_curves.csv`, a row for each point of a curve.
+
+    Args:
+        folder: Where to; made if it is missing.
+        summaries: What to write.
+        protocol: What was asked; what a number depends on stands beside it.
+        aggregation: How AIC and SIC make one curve of many.
+    """
+    header = ["set", "model", "images", "measure", "value", "used", "skipped", "reasons"]
+    header += ["method", "layer", "rectify", "target", "aggregate", "triangulation", "min_prediction", "libwebp"]
+    rows = []
+    for summary in summaries:
+        of_information = (aggregation, protocol.triangulation, protocol.min_prediction, webp_version())
+        rows.append(
+            [
+                *_place(summary),
+                _number(summary.value),
+                summary.used,
+                sum(summary.skipped.values()),
+                _reasons(summary),
+                protocol.method,
+                protocol.layer or "",
+                protocol.rectify,
+                protocol.target,
+                *(of_information if summary.measure in KINDS else ("mean", "", "", "")),
+            ]
+        )
+    _write(folder / "faithfulness.csv", header, rows)
+    points = [
+        [*_place(summary), _number(x), _number(y)]
+        for summary in summaries
+        if summary.used
+        for x, y in zip(*_thinned(summary), strict=True)
+    ]
+    _write(folder / "faithfulness_curves.csv", ["set", "model", "images", "measure", "x", "y"], points)
+
+
+def write_per_image(
+    folder: Path, measured: Mapping[tuple[str, str], Measured], measures: Sequence[Measure], classes: Sequence[str]
+) -> None:
+    """Write `faithfulness_per_image.csv`, a row for each image and model, with the reasons where it is not used.
+
+    Args:
+        folder: Where to; made if it is missing.
+        measured: By the names of set and model.
+        measures: Which columns, each followed by one of reasons.
+        classes: What the classes are called.
+    """
+    header = ["set", "model", "id", "file", "label", "predicted", "probability"]
+    header += [column for measure in measures for column in (measure, f"{measure}_skipped")]
+    _write(folder / "faithfulness_per_image.csv", header, _image_rows(measured, measures, classes))
+
+
+def _image_rows(
+    measured: Mapping[tuple[str, str], Measured], measures: Sequence[Measure], classes: Sequence[str]
+) -> Iterable[list[object]]:
+    for (name, model), images in measured.items():
+        probabilities = images.probabilities.tolist()
+        values = {measure: images.scores[measure].values.tolist() for measure in measures}
+        for place, (number, file, label, predicted) in enumerate(
+            zip(images.ids.tolist(), images.names, images.labels.tolist(), images.predicted.tolist(), strict=True)
+        ):
+            row: list[object] = [name, model, number, file, classes[label], classes[predicted]]
+            row.append(_number(probabilities[place]))
+            for measure in measures:
+                row += [_number(values[measure][place]), images.scores[measure].reasons[place]]
+            yield row
+
+
+def table_of(summaries: Sequence[Summary], width: int | None = None) -> str:
+    """A table to read, a line for each set, model and choice of images: the values, and how many images they rest on.
+
+    Args:
+        summaries: What to show.
+        width: Characters; None for the terminal's.
+    """
+    measures = [measure for measure in MEASURES if any(summary.measure == measure for summary in summaries)]
+    compared = any(summary.images == COMMON for summary in summaries)
+    table = Table(title="Faithfulness: value (images used)")
+    for title in ("set", "model", "images")[: 3 if compared else 1]:
+        table.add_column(title)
+    for measure in measures:
+        table.add_column(title_of(measure), justify="right")
+    lines: dict[tuple[str, ...], dict[Measure, Summary]] = {}
+    for images in (OWN, COMMON):
+        for summary in summaries:
+            if summary.images == images:
+                lines.setdefault((summary.set, images, summary.model), {})[summary.measure] = summary
+    last = ""
+    for (name, images, model), found in sorted(lines.items(), key=lambda line: _set_order(summaries, line[0][0])):
+        if compared and last not in ("", name):
+            table.add_section()
+        last = name
+        cells = [_cell(found.get(measure)) for measure in measures]
+        table.add_row(*((name, model, images) if compared else (name,)), *cells)
+    text = io.StringIO()
+    Console(file=text, width=width).print(table)
+    return text.getvalue().rstrip("\n")
+
+
+def skipped_table(summaries: Sequence[Summary]) -> str:
+    """A table in Markdown: how many images each number rests on, and why it does not rest on the others."""
+    lines = ["| set | model | images | measure | value | used | skipped |", "|---|---|---|---|---|---|---|"]
+    for summary in summaries:
+        words = " | ".join(_place(summary)[:3])
+        value = "-" if math.isnan(summary.value) else f"{summary.value:.3f}"
+        lines.append(f"| {words} | {title_of(summary.measure)} | {value} | {summary.used} | {_reasons(summary)} |")
+    return "\n".join(lines)
+
+
+def title_of(measure: Measure) -> str:
+    """What a measure is called where it is read."""
+    return measure.upper() if measure in KINDS else measure.replace("_", " ")
+
+
+def _set_order(summaries: Sequence[Summary], name: str) -> int:
+    return next(place for place, summary in enumerate(summaries) if summary.set == name)
+
+
+def _cell(summary: Summary | None) -> str:
+    if summary is None:
+        return ""
+    value = "-" if math.isnan(summary.value) else f"{summary.value:.3f}"
+    return f"{value} ({summary.used})"
+
+
+def _place(summary: Summary) -> list[str]:
+    return [summary.set, summary.model, summary.images, summary.measure]
+
+
+def _reasons(summary: Summary) -> str:
+    return "; ".join(f"{count} x {reason}" for reason, count in sorted(summary.skipped.items()))
+
+
+def _thinned(summary: Summary) -> tuple[list[float], list[float]]:
+    """A curve's points, at most `_POINTS` of them, with both ends."""
+    count = len(summary.x)
+    places = torch.linspace(0, count - 1, min(count, _POINTS)).round().long()
+    return summary.x[places].tolist(), summary.y[places].tolist()
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Written aside and then renamed, so that no one reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}")
+    with aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    aside.replace(path)
