@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from aga_lightning.explain.logits import check_images, check_targets
 from aga_lightning.explain.prediction import Predict
 
 Substrate = Literal["blur", "mean"] | float | Tensor | Callable[[Tensor], Tensor]
@@ -45,6 +46,11 @@ class CausalCurves:
     scores: Tensor
     areas: Tensor
     targets: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean (K + 1,) over the images that have scores, NaN if none has."""
+        return self.scores[~self.areas.isnan()].mean(dim=0)
 
 
 def insertion_curve(
@@ -147,9 +153,9 @@ class _Walk:
     def curves(self, attributions: Tensor, substrate: Substrate, inserting: bool) -> CausalCurves:
         self._check(attributions)
         count, pixels = len(self.images), self.images.shape[2] * self.images.shape[3]
-        step = self.step or -(-pixels // RISE_STEPS)
-        steps = -(-pixels // step)
-        fractions = (torch.arange(steps + 1) * step).clamp(max=pixels) / pixels
+        step = step_for(pixels) if self.step is None else self.step
+        fractions = changed_fractions(pixels, step)
+        steps = len(fractions) - 1
         if count == 0:
             return CausalCurves(fractions, torch.empty(0, steps + 1), torch.empty(0), torch.empty(0, dtype=torch.int64))
         targets, whole = self._original()
@@ -172,13 +178,13 @@ class _Walk:
         predicted = torch.cat([self.predict(part) for part in torch.split(self.images, self.batch_size)])
         if predicted.ndim != 2 or len(predicted) != len(self.images):
             raise ValueError(
-                f"predict made {tuple(predicted.shape)} of {len(self.images)} images: "
-                "it has to return probabilities (N, num_classes)"
+                f"predict makes probabilities (N, num_classes) of N images, not {tuple(predicted.shape)} of "
+                f"{len(self.images)}"
             )
-        targets = predicted.argmax(dim=1) if self.targets is None else self.targets.to(predicted.device)
+        targets = predicted.argmax(dim=1) if self.targets is None else self.targets.to(predicted.device, torch.int64)
         lowest, highest = targets.aminmax()
         if lowest < 0 or highest >= predicted.shape[1]:
-            raise ValueError(f"targets {lowest}..{highest}, but the model has the classes 0..{predicted.shape[1] - 1}")
+            raise ValueError(f"targets are classes of the model, 0..{predicted.shape[1] - 1}, not {lowest}..{highest}")
         device = self.images.device
         return targets.to(device), predicted.gather(1, targets[:, None]).squeeze(1).float().to(device)
 
@@ -207,28 +213,32 @@ class _Walk:
         return torch.cat(parts).view(len(places), len(reached))
 
     def _check(self, attributions: Tensor) -> None:
-        images, targets = self.images, self.targets
-        if images.ndim != 4 or not images.is_floating_point():
-            raise ValueError(
-                f"images are {tuple(images.shape)} {images.dtype}: they have to be (N, C, H, W) and normalised, "
-                "as the network sees them"
-            )
+        images = self.images
+        check_images(images)
+        if self.targets is not None:
+            check_targets(self.targets, len(images))
         if attributions.shape != (len(images), *images.shape[2:]):
             raise ValueError(
-                f"attributions are {tuple(attributions.shape)} and images {tuple(images.shape)}: attributions have to "
-                "be (N, H, W), so enlarge them to the images' size"
+                f"attributions are (N, H, W) and images (N, C, H, W) of the same N, H and W, not "
+                f"{tuple(attributions.shape)} and {tuple(images.shape)}; enlarge the maps to the images' size"
             )
         if not attributions.is_floating_point():
-            raise ValueError(f"attributions are {attributions.dtype}: they have to be floating-point numbers")
-        if targets is not None and (targets.shape != (len(images),) or targets.dtype != torch.int64):
-            raise ValueError(
-                f"targets are {tuple(targets.shape)} {targets.dtype}: they have to be int64, one for each of the "
-                f"{len(images)} images"
-            )
+            raise ValueError(f"attributions are floating point, not {attributions.dtype}")
         if self.order not in get_args(Order):
-            raise ValueError(f"order is {self.order!r}: choose of {', '.join(get_args(Order))}")
+            raise ValueError(f"there is no order {self.order!r}; choose one of {', '.join(get_args(Order))}")
         if (self.step is not None and self.step < 1) or self.batch_size < 1:
-            raise ValueError(f"step {self.step} and batch_size {self.batch_size} have to be 1 or more")
+            raise ValueError(f"step and batch_size are 1 or more, not {self.step} and {self.batch_size}")
+
+
+def step_for(pixels: int) -> int:
+    """How many of an image's pixels change at a time if nobody says: in `RISE_STEPS` steps, or a few less, all do."""
+    return -(-pixels // RISE_STEPS)
+
+
+def changed_fractions(pixels: int, step: int) -> Tensor:
+    """The share of the pixels that is changed after each step: (K + 1,) float32, from 0 to 1."""
+    steps = -(-pixels // step)
+    return (torch.arange(steps + 1) * step).clamp(max=pixels) / pixels
 
 
 def ranks(attributions: Tensor, order: Order) -> Tensor:
@@ -247,18 +257,19 @@ def _without_content(images: Tensor, substrate: Substrate) -> Tensor:
     """What the images are without their content, (N, C, H, W); of a constant only a view."""
     if isinstance(substrate, str):
         if substrate not in ("blur", "mean"):
-            raise ValueError(f"substrate is {substrate!r}: choose blur, mean, a number, a tensor or a function")
+            raise ValueError(
+                f"there is no substrate {substrate!r}; choose blur, mean, a number, a tensor or a function"
+            )
         substrate = rise_blur if substrate == "blur" else 0.0
     if isinstance(substrate, Tensor) and substrate.shape != (images.shape[1],):
         raise ValueError(
-            f"the substrate is {tuple(substrate.shape)}: it has to be one number for each of the "
-            f"{images.shape[1]} channels"
+            f"a substrate is one number, or one for each of {images.shape[1]} channels, not {tuple(substrate.shape)}"
         )
     if isinstance(substrate, Tensor | float | int):
         return torch.as_tensor(substrate).to(images).view(1, -1, 1, 1).expand_as(images)
     made = substrate(images)
     if made.shape != images.shape:
-        raise ValueError(f"the substrate made {tuple(made.shape)} of images {tuple(images.shape)}: keep their size")
+        raise ValueError(f"a substrate keeps the images' size {tuple(images.shape)}, but made {tuple(made.shape)}")
     return made.to(images)
 
 

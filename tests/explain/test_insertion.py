@@ -183,6 +183,17 @@ def test_maps_that_are_not_finite_give_nan_and_cost_nothing(predict, curve):
     assert ours.scores.isnan().all(dim=1).tolist() == ours.areas.isnan().tolist() == [False, True, True, False]
     torch.testing.assert_close(ours.scores[[0, 3]], expected.scores[[0, 3]])
     assert ours.targets.equal(expected.targets)
+    torch.testing.assert_close(ours.mean, expected.scores[[0, 3]].mean(dim=0))
+
+
+@BOTH
+def test_images_and_maps_from_inference_mode(predict, curve):
+    expected = curve(noise(2, 3, SIDE, SIDE), smooth(2, SIDE), predict)
+    with torch.inference_mode():
+        images, maps = noise(2, 3, SIDE, SIDE), smooth(2, SIDE)
+        inside = curve(images, maps, predict)
+    for ours in (inside, curve(images, maps, predict)):
+        assert ours.scores.equal(expected.scores) and ours.areas.equal(expected.areas)
 
 
 @BOTH
@@ -250,22 +261,22 @@ def test_the_true_map_is_best_and_the_reversed_one_worst(mask, step, seed):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"images": torch.zeros(2, 3, 8, 8, dtype=torch.uint8)}, "uint8.*normalised"),
-        ({"images": torch.zeros(3, 8, 8)}, r"\(3, 8, 8\).*\(N, C, H, W\)"),
-        ({"attributions": torch.zeros(2, 7, 7)}, r"\(2, 7, 7\).*\(2, 3, 8, 8\).*enlarge"),
-        ({"attributions": torch.zeros(1, 8, 8)}, r"\(1, 8, 8\).*\(2, 3, 8, 8\)"),
-        ({"attributions": torch.zeros(2, 8, 8, dtype=torch.int64)}, "int64.*floating-point"),
-        ({"targets": torch.zeros(3, dtype=torch.int64)}, r"targets are \(3,\).*2 images"),
-        ({"targets": torch.zeros(2)}, "float32.*int64"),
-        ({"targets": torch.tensor([0, CLASSES])}, r"0\.\.5.*0\.\.4"),
-        ({"targets": torch.tensor([-1, 0])}, r"-1\.\.0"),
-        ({"step": 0}, "step 0"),
-        ({"batch_size": 0}, "batch_size 0"),
-        ({"order": "random"}, "random.*stable, numpy"),
-        ({"substrate": "noise"}, "noise.*blur, mean"),
-        ({"substrate": torch.zeros(4)}, r"\(4,\).*3 channels"),
-        ({"substrate": lambda images: images[:, :1]}, r"\(2, 1, 8, 8\).*\(2, 3, 8, 8\)"),
-        ({"predict": lambda images: torch.ones(len(images))}, r"\(2,\).*num_classes"),
+        ({"images": torch.zeros(2, 3, 8, 8, dtype=torch.uint8)}, "normalised images.*uint8"),
+        ({"images": torch.zeros(3, 8, 8)}, r"\(N, C, H, W\).*\(3, 8, 8\)"),
+        ({"attributions": torch.zeros(2, 7, 7)}, r"\(2, 7, 7\) and \(2, 3, 8, 8\); enlarge"),
+        ({"attributions": torch.zeros(1, 8, 8)}, r"\(1, 8, 8\) and \(2, 3, 8, 8\)"),
+        ({"attributions": torch.zeros(2, 8, 8, dtype=torch.int64)}, "floating point, not torch.int64"),
+        ({"targets": torch.zeros(3, dtype=torch.int64)}, r"int64 \(2,\).*\(3,\)"),
+        ({"targets": torch.zeros(2)}, "int64.*float32"),
+        ({"targets": torch.tensor([0, CLASSES])}, r"0\.\.4, not 0\.\.5"),
+        ({"targets": torch.tensor([-1, 0])}, "Target -1 is out of range"),
+        ({"step": 0}, "not 0 and 64"),
+        ({"batch_size": 0}, "not None and 0"),
+        ({"order": "random"}, "'random'; choose one of stable, numpy"),
+        ({"substrate": "noise"}, "'noise'; choose blur, mean"),
+        ({"substrate": torch.zeros(4)}, r"3 channels, not \(4,\)"),
+        ({"substrate": lambda images: images[:, :1]}, r"\(2, 3, 8, 8\), but made \(2, 1, 8, 8\)"),
+        ({"predict": lambda images: torch.ones(len(images))}, r"not \(2,\) of 2"),
     ],
 )
 @BOTH
