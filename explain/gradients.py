@@ -56,7 +56,7 @@ def integrated_gradients(
         steps: Points of the Gauss-Legendre rule, each one forward and backward pass of every image.
         baseline: Where the line starts, in normalised values: a number, or a tensor that can be expanded to the
             images' shape. Zero is the mean colour.
-        batch_size: How many images the model sees at once, a power for memory and speed that changes no result.
+        batch_size: How many images the model sees at once, which changes no result.
         absolute: As in `gradient_x_input`.
 
     Returns:
@@ -73,7 +73,7 @@ def integrated_gradients(
     if steps < 1 or batch_size < 1:
         raise ValueError(f"Integrated gradients need steps and a batch_size of at least 1, not {steps}, {batch_size}.")
     with differentiable(model, images, targets) as (logits, inputs, classes):
-        start = torch.as_tensor(baseline).to(inputs.device, inputs.dtype, copy=True).detach()
+        start = torch.as_tensor(baseline).to(inputs.device, inputs.dtype).detach()
         try:
             start = start.expand_as(inputs)
         except RuntimeError as error:
