@@ -134,8 +134,9 @@ def rise_blur(images: Tensor) -> Tensor:
     column = weights.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
     row = weights.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
     margin = BLUR_SIZE // 2
-    blurred = conv2d(images, column, padding=(margin, 0), groups=channels)
-    return conv2d(blurred, row, padding=(0, margin), groups=channels)
+    with torch.autocast(images.device.type, enabled=False):  # a mean of many pixels, whatever the model computes in
+        blurred = conv2d(images, column, padding=(margin, 0), groups=channels)
+        return conv2d(blurred, row, padding=(0, margin), groups=channels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,8 +135,11 @@ def test_the_default_is_28_steps(predict, curve):
 
 def test_two_short_blurs_are_the_dense_one():
     images = noise(2, 3, SIDE, SIDE)
-    torch.testing.assert_close(rise_blur(images), nn.functional.conv2d(images, dense_kernel(), padding=5))
+    dense = nn.functional.conv2d(images, dense_kernel(), padding=5)
+    torch.testing.assert_close(rise_blur(images), dense)
     assert rise_blur(noise(1, 1, 6, 9)).shape == (1, 1, 6, 9)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(rise_blur(images), dense)
 
 
 @BOTH
@@ -184,6 +187,13 @@ def test_maps_that_are_not_finite_give_nan_and_cost_nothing(predict, curve):
     torch.testing.assert_close(ours.scores[[0, 3]], expected.scores[[0, 3]])
     assert ours.targets.equal(expected.targets)
     torch.testing.assert_close(ours.mean, expected.scores[[0, 3]].mean(dim=0))
+
+
+@BOTH
+@pytest.mark.parametrize("order", ["stable", "numpy"])
+def test_no_map_is_finite(predict, curve, order):
+    ours = curve(noise(2, 3, SIDE, SIDE), torch.full((2, SIDE, SIDE), torch.nan), predict, order=order)
+    assert ours.scores.isnan().all() and ours.areas.isnan().all() and ours.mean.isnan().all()
 
 
 @BOTH
