@@ -1,4 +1,4 @@
-"""What a model says of the subject alone, of the background alone, and of the whole image."""
+"""The subject alone, the background alone, and which of the two a model goes by."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,64 +64,57 @@ def dilated(masks: Tensor, margin: int) -> Tensor:
 
 
 class BackgroundScores(Metric):
-    """Accuracy on whole images, on their subjects and on their backgrounds, and how much the background decides.
+    """Accuracy on whole images, on their subjects and on their backgrounds, and which of the two the model goes by.
 
-    The accuracies follow "Noise or Signal" (Xiao et al. 2020): on Only-FG, how well the subject is known without its
-    surroundings, and on No-FG, how far the background alone betrays the class. That last accuracy also depends on the
-    set: where backgrounds were swapped, the model that goes by them most has the lowest. So `background_reliance`
-    asks no labels. It is the agreement of the model with itself: how often it says of the background alone what it
-    says of the whole image, beyond what two independent guesses with the same frequencies of the classes would agree
-    on (Cohen's kappa; Geirhos et al. 2020 compare models and people by it).
+    The accuracies follow "Noise or Signal" (Xiao et al. 2020): on Only-FG, how well a subject is known without its
+    surroundings, and on No-FG, how far the background alone betrays the class. The latter depends on the set as much
+    as on the model: where backgrounds were swapped, the model that goes by them most has the lowest. So
+    `background_reliance` asks no labels. Where the subject alone and the background alone make the model say different
+    things, it is the share of images of which the model says, whole, what it says of the background:
 
-        (p_observed - p_chance) / (1 - p_chance)
+        background_reliance = n(whole = background) / (n(whole = background) + n(whole = subject))
 
-    1 means that the background alone makes the model say what it says, 0 that it tells it nothing; less than 0, that
-    it speaks against. A model that says the same of all backgrounds gets 0, whatever that is. Agreement may also come
-    from the outline that the removed subject leaves, so the mask should have a margin. The background gap of Xiao et
-    al. needs other images' backgrounds behind the subjects, and is another measure.
+    0 means that the subject always decides, 1 that the background does. This is the texture bias of Geirhos et al.
+    (2019, cue conflicts between texture and shape), with the image's own background for the texture. Images of which
+    both say the same do not count: in a set whose backgrounds belong to its classes they may both just be right. Nor
+    do images of which the model says, whole, a third thing. It is no measure of how well a background serves, and not
+    the background gap of Xiao et al., which puts the backgrounds of other images behind the subjects. The filled patch
+    keeps the subject's outline, so masks should have a margin.
 
-    Args:
-        num_classes: How many classes there are, in the set or not.
-
-    `compute` gives `images` (how many), `acc`, `acc_subject_only` and `acc_background_only` in 0..1, and
-    `background_reliance` in -1..1; all but the first are NaN where there were no images.
+    `compute` gives `images` (how many), `acc`, `acc_subject_only` and `acc_background_only` (0..1), `decided` (how
+    many images `background_reliance` counts) and `background_reliance` (0..1). Shares of no images are NaN.
     """
 
     higher_is_better = None
     full_state_update = False
+    images: Tensor
     right: Tensor
-    agreeing: Tensor
-    said: Tensor
+    sides: Tensor
 
-    def __init__(self, num_classes: int, **kwargs: Any) -> None:  # noqa: ANN401  torchmetrics' own options
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401  torchmetrics' own options
         super().__init__(**kwargs)
+        self.add_state("images", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("right", torch.zeros(3, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("agreeing", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("said", torch.zeros(2, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("sides", torch.zeros(2, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, whole: Tensor, subject: Tensor, background: Tensor, targets: Tensor) -> None:
         """Add a batch of classes (N,) int64: those the model says of the three versions, and the true ones."""
-        versions = torch.stack([whole, subject, background])
-        self.right += (versions == targets).sum(dim=1)
-        self.agreeing += (whole == background).sum()
-        classes = self.said.shape[1]
-        self.said += torch.stack([torch.bincount(labels, minlength=classes) for labels in (whole, background)])
+        parts = torch.stack([subject, background])
+        self.images += len(targets)
+        self.right += torch.stack([whole == targets, *(parts == targets)]).sum(dim=1)
+        self.sides += ((parts == whole) & (subject != background)).sum(dim=1)
 
     def compute(self) -> dict[str, Tensor]:
         """The scores of all images so far."""
-        images = self.said[0].sum()
-        whole, subject, background = (self.right / images).unbind()
-        observed = self.agreeing / images
-        frequencies = self.said / images
-        chance = (frequencies[0] * frequencies[1]).sum()
-        # Where one class is said of everything, chance agrees always: then the background has told nothing.
-        reliance = torch.where(self.said.max(dim=1).values.min() == images, 0.0, (observed - chance) / (1 - chance))
+        whole, subject, background = (self.right / self.images).unbind()
+        decided = self.sides.sum()
         return {
-            "images": images,
+            "images": self.images.clone(),
             "acc": whole,
             "acc_subject_only": subject,
             "acc_background_only": background,
-            "background_reliance": torch.where(images > 0, reliance, torch.nan),
+            "decided": decided,
+            "background_reliance": self.sides[1] / decided,
         }
 
 

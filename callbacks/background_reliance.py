@@ -1,0 +1,261 @@
+"""How much a model goes by the background: what it says of subjects alone and of backgrounds alone."""
+
+import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_warn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aga_lightning.callbacks.drawing import blank_figure, wrapped
+from aga_lightning.callbacks.evaluation_sample import (
+    EvaluationSample,
+    Examples,
+    Masks,
+    class_names,
+    evaluation_samples,
+    pixels_of,
+    run_folder,
+)
+from aga_lightning.callbacks.untouched import untouched
+from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
+from aga_lightning.explain.prediction import Pixels, Predict, probabilities
+
+VERSIONS = ("whole", "subject only", "background only")
+
+_FILL = 0.0  # of what the network sees: the mean colour, which tells neither snow from grass nor leaves its range
+_MARGIN = 0.03  # of the shorter side: how far the filled patch reaches beyond the subject, to blunt its outline
+_SHOWN = 6  # images on a figure
+_LOGGED = ("acc_subject_only", "acc_background_only", "background_reliance")
+
+
+class BackgroundReliance(Callback):
+    """Asks the model of images whole, of their subjects alone and of their backgrounds alone, where masks are there.
+
+    The rest of an image is filled with the mean colour that the network's images are normalised by. For each
+    evaluation set it logs `<set>/acc_subject_only` and `<set>/acc_background_only` (0..1; Only-FG and No-FG of "Noise
+    or Signal", Xiao et al. 2020) and `<set>/background_reliance` (0..1): where the subject alone and the background
+    alone make the model say different things, how often it says of the whole image what it says of the background. That
+    last number needs no labels and is not logged where it never happens. A few images of each set go to TensorBoard,
+    and the numbers to `explain/<stage>/background_reliance.csv` in the run's folder. Sets without masks are left out.
+
+    Args:
+        images: Images of each evaluation set to ask about, at most; spread evenly over its classes. Those without a
+            mask, and those in which nothing of the subject or nothing of the background is to be seen, are left out.
+        every_n_epochs: During a fit, at the validations of each n-th epoch; 0 for never. validate and test always.
+        masks: Whose masks: those the data set ships (dataset), or where it ships none those of the augmenter's
+            detector and segmenter (augmenter), which costs their time for each image.
+        seed: Which images.
+        batch_size: Images at a time, each in three versions.
+    """
+
+    def __init__(
+        self,
+        images: int = 128,
+        every_n_epochs: int = 0,
+        masks: Masks = "dataset",
+        seed: int = 0,
+        batch_size: int = 64,
+    ) -> None:
+        for name, value, least in (("images", images, 1), ("every_n_epochs", every_n_epochs, 0),
+                                   ("batch_size", batch_size, 1)):  # fmt: skip
+            if value < least:
+                raise ValueError(f"{name} is {least} or more, not {value}")
+        if masks not in ("dataset", "augmenter"):
+            raise ValueError(f"masks is dataset or augmenter, not {masks!r}")
+        self.images = images
+        self.every_n_epochs = every_n_epochs
+        self.masks: Masks = masks
+        self.seed = seed
+        self.batch_size = batch_size
+        self._warned = False
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ask at the epochs that are due."""
+        fitting = trainer.state.fn == "fit"
+        due = self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        if not trainer.sanity_checking and (due or not fitting):
+            stage = f"epoch-{trainer.current_epoch + 1:03d}" if fitting else "validate"
+            self._evaluate(trainer, pl_module, stage)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ask."""
+        self._evaluate(trainer, pl_module, "test")
+
+    def _evaluate(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        folder = run_folder(trainer)  # all ranks have to ask
+        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        table: dict[str, dict[str, float]] = {}
+        for sample in evaluation_samples(trainer, self.images, self.seed):
+            if not self._may_have_masks(sample):
+                continue
+            with untouched(pl_module):
+                scores = self._scores(trainer, pl_module, sample)
+                figure = None
+                if boards and trainer.is_global_zero and scores["images"] > 0:
+                    figure = self._figure(trainer, pl_module, sample, scores)
+            if scores["images"] == 0:
+                continue
+            table[sample.name] = scores
+            # The scores are those of all ranks already; sync_dist tells Lightning so.
+            logged = {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
+            pl_module.log_dict(logged, sync_dist=True)
+            if figure is not None:
+                for logger in boards:
+                    tag = f"background_reliance/{sample.name}"
+                    logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
+        if not table:
+            self._warn()
+        elif folder is not None and trainer.is_global_zero:
+            _write(folder / "explain" / stage / "background_reliance.csv", table)
+
+    def _may_have_masks(self, sample: EvaluationSample) -> bool:
+        augmented = self.masks == "augmenter" and getattr(sample.datamodule, "augmenter", None) is not None
+        return len(sample) > 0 and (augmented or sample.has_masks)
+
+    def _scores(self, trainer: Trainer, pl_module: LightningModule, sample: EvaluationSample) -> dict[str, float]:
+        """The scores of a set, of all ranks' shares together."""
+        predict = probabilities(pl_module)
+        metric = BackgroundScores().to(pl_module.device)
+        for loaded in sample.batches(self.batch_size, self.masks, trainer.global_rank, trainer.world_size):
+            examples, masks = _usable(loaded)
+            shown = versions(examples.images, masks)
+            whole, subject, background = (predict(version).argmax(dim=1) for version in shown)
+            metric.update(whole, subject, background, examples.labels.to(whole.device))
+        if metric.update_count == 0:  # an empty share is no mistake
+            nothing = torch.zeros(0, dtype=torch.int64, device=pl_module.device)
+            metric.update(nothing, nothing, nothing, nothing)
+        return {name: float(score) for name, score in metric.compute().items()}
+
+    def _figure(
+        self, trainer: Trainer, pl_module: LightningModule, sample: EvaluationSample, scores: Mapping[str, float]
+    ) -> Figure | None:
+        """A few of the images, spread over the sample; None where none of those can be used."""
+        places = np.linspace(0, len(sample) - 1, _SHOWN).round().astype(int)
+        examples, masks = _usable(sample.examples([sample.ids[place] for place in sorted({*places})], self.masks))
+        if not len(examples):
+            return None
+        predict = probabilities(pl_module)
+        names = class_names(trainer, predict(examples.images[:1]).shape[1])
+        title = (
+            f"{sample.name}: right on {scores['acc']:.0%} of {scores['images']:.0f} images whole, "
+            f"{scores['acc_subject_only']:.0%} subject only, {scores['acc_background_only']:.0%} background only; "
+            f"background reliance {scores['background_reliance']:.2f}"
+        )
+        return draw_versions(examples, masks, predict, pixels_of(trainer), names, title)
+
+    def _warn(self) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        remedy = (
+            "set masks: augmenter"
+            if self.masks == "dataset"
+            else "masks: augmenter needs an augmenter with a detector and a segmenter"
+        )
+        rank_zero_warn(
+            "BackgroundReliance found no evaluation image with a mask of its subject and measures nothing: "
+            f"{remedy}, use a data set that ships masks, or leave the callback out"
+        )
+
+
+def versions(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Images whole, with the subject only, and with the background only; what is removed gets the mean colour.
+
+    Args:
+        images: (N, C, H, W) float32, as the network sees them.
+        masks: (N, H, W) bool, True at the subject.
+
+    Returns:
+        Three times (N, C, H, W) float32.
+    """
+    return images, subject_only(images, masks, _FILL), background_only(images, masks, _FILL, _margin(masks))
+
+
+def draw_versions(
+    examples: Examples, masks: Tensor, predict: Predict, pixels: Pixels, names: Sequence[str], title: str
+) -> Figure:
+    """A figure with a column for each image: whole, subject only, background only, and what the model says of each.
+
+    Args:
+        examples: The images, one at least.
+        masks: (N, H, W) bool, True at the subject.
+        predict: Normalised images to probabilities.
+        pixels: How the images were normalised.
+        names: What the classes are called.
+        title: Stands above.
+    """
+    labels = examples.labels.tolist()
+    across = max(3, len(labels))  # what a title of a few lines needs
+    words = wrapped(title, 20 * across, 4)
+    top = 0.16 * (1 + words.count("\n"))  # inches that the title takes
+    figure = blank_figure(1.6 * across + 0.3, 5.9 + top)
+    axes = figure.subplots(len(VERSIONS), len(labels), squeeze=False)
+    for row, version, images in zip(axes, VERSIONS, versions(examples.images, masks), strict=True):
+        confidences, classes = (values.tolist() for values in predict(images).cpu().max(dim=1))
+        pictures = pixels.pixels(images.cpu()).permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy()
+        row[0].set_ylabel(version, fontsize=10)
+        for axis, picture, label, said, confidence in zip(row, pictures, labels, classes, confidences, strict=True):
+            axis.imshow(picture, interpolation="nearest")
+            heading = wrapped(f"true: {names[label]}", 22, 2) if version == "whole" else ""
+            _caption(axis, heading, names[said], confidence, said == label)
+    figure.suptitle(words, x=0.01, y=1 - 0.08 / figure.get_figheight(), ha="left", fontsize=9, parse_math=False)
+    figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - top / figure.get_figheight()))
+    return figure
+
+
+def _caption(axis: Axes, heading: str, name: str, confidence: float, right: bool) -> None:
+    """What the model says, in words and, by mark and colour, whether it is right; above it a heading."""
+    colour = "green" if right else "firebrick"
+    words = wrapped(f"{'✓' if right else '✗'} {confidence:.0%} {name}", 22, 2)
+    axis.set_title(words, fontsize=8, color=colour, parse_math=False)
+    above = 7 + 10 * (1 + words.count("\n"))  # points
+    axis.annotate(heading, (0.5, 1), (0, above), "axes fraction", "offset points", ha="center", va="bottom", fontsize=8,
+                  fontweight="bold", parse_math=False)  # fmt: skip
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set(color=colour, linewidth=2)
+
+
+def _usable(examples: Examples) -> tuple[Examples, Tensor]:
+    """Those of the images whose subject and background are both to be seen, and their masks (N, H, W) bool."""
+    height, width = examples.images.shape[2:]
+    nothing = torch.zeros(height, width, dtype=torch.bool)
+    masks = torch.stack([nothing if mask is None else mask for mask in examples.masks])
+    # All that is hidden would make the two versions the image itself, or one colour: they would tell nothing.
+    usable = masks.flatten(1).any(dim=1) & ~dilated(masks, _margin(masks)).flatten(1).all(dim=1)
+    places = usable.nonzero()[:, 0].tolist()
+    chosen = Examples(
+        examples.ids[usable],
+        examples.images[usable],
+        examples.labels[usable],
+        tuple(examples.masks[place] for place in places),
+        tuple(examples.names[place] for place in places),
+    )
+    return chosen, masks[usable]
+
+
+def _margin(masks: Tensor) -> int:
+    return max(1, round(_MARGIN * min(masks.shape[1:])))
+
+
+def _write(path: Path, table: Mapping[str, Mapping[str, float]]) -> None:
+    """Write a row for each set; aside and then renamed, so that no one reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}")
+    with aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["set", *next(iter(table.values()))])
+        for name, scores in table.items():
+            writer.writerow([name, *(f"{score:.6g}" for score in scores.values())])
+    os.replace(aside, path)
