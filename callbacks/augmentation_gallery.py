@@ -1,49 +1,58 @@
-"""What the augmenter does to the training images, as a picture: original, mask, augmentations."""
+"""What the augmenter does to the training images, as a picture: original, mask, background, caption, result."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import matplotlib
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aga_lightning.augment.base import Draft, Image, Mask, Request
 from aga_lightning.augment.collection import Collection
-from aga_lightning.callbacks.drawing import blank_figure, show
+from aga_lightning.callbacks.drawing import blank_figure, wrapped
+from aga_lightning.callbacks.evaluation_sample import run_folder
 from aga_lightning.callbacks.reject_sheet import draw_rejects
-from aga_lightning.data.images import read_image
+from aga_lightning.data.images import ImageReadError, read_image
+
+_SIDE, _GAP, _SLIT, _HEAD, _LINE = 1.15, 0.13, 0.02, 0.22, 0.13
+"""Inches: a picture, the space between two, that between a background and its result, headings, a line of words."""
+
+_POINTS = 7.0
+_ACROSS = 38  # characters of that size below two pictures
+_LINES = 6  # of a caption; what is longer is cut
 
 
 class AugmentationGallery(Callback):
     """Draws a sheet of augmentations when a fit starts: `augmentations.png` in the run's folder, and TensorBoard.
 
-    TensorBoard also gets a sheet of what was rejected, and why.
+    A row shows a training image and its mask, and for each augmentation the background that was painted beside the
+    result, with the caption below. TensorBoard also gets a sheet of what was rejected, and why. Nothing is made for it.
 
     Args:
         images: Training images to show, spread evenly over the training set.
         variants: Augmentations to show of each, at most.
     """
 
-    def __init__(self, images: int = 8, variants: int = 4) -> None:
+    def __init__(self, images: int = 8, variants: int = 3) -> None:
+        for name, value in (("images", images), ("variants", variants)):
+            if value < 1:
+                raise ValueError(f"{name} is 1 or more, not {value}")
         self.images = images
         self.variants = variants
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the sheet."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # set by the trainer where there is one
-        if (
-            not trainer.is_global_zero
-            or trainer.logger is None
-            or trainer.log_dir is None
-            or data is None
-            or data.augmenter is None
-        ):
+        folder = run_folder(trainer)  # all ranks have to ask
+        if folder is None or not trainer.is_global_zero or data is None or data.augmenter is None:
             return
         figure = draw_gallery(data.collection, self.images, self.variants)
-        path = Path(trainer.log_dir) / "augmentations.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, bbox_inches="tight")
+        folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(folder / "augmentations.png")
         boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
         for logger in boards:
             logger.experiment.add_figure("augmentations", figure, close=False)
@@ -54,7 +63,7 @@ class AugmentationGallery(Callback):
 
 
 def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
-    """A figure with a row for each training image: original, mask, finished augmentations with their captions.
+    """A figure with a row for each training image, and in it two columns for each augmentation.
 
     Args:
         collection: What to show; nothing is made that is not finished.
@@ -62,29 +71,92 @@ def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
         variants: Augmentations a row, at most.
     """
     chosen = sorted({round(index) for index in np.linspace(0, len(collection.records) - 1, images)})
-    columns = 2 + min(variants, collection.degree)
-    figure = blank_figure(1.9 * columns, 2.3 * len(chosen))
-    axes = figure.subplots(len(chosen), columns, squeeze=False)
-    for row, index in zip(axes, chosen, strict=True):
-        _draw_row(row, collection, index)
-    figure.tight_layout(pad=0.4)
+    pairs = min(variants, collection.degree)
+    rows = [_row(collection, index, pairs) for index in chosen]
+    beside = _SIDE + _GAP
+    blocks = [0.0, beside, *(2 * beside + pair * (beside + _SIDE + _SLIT) for pair in range(pairs))]
+    columns = [*blocks[:2], *(column for block in blocks[2:] for column in (block, block + _SIDE + _SLIT))]
+    words = _LINE * max(1 + text.count("\n") for row in rows for text, _ in row.words)
+    width, height = columns[-1] + _SIDE + 2 * _GAP, len(rows) * (_SIDE + words + _GAP) + _HEAD + _GAP
+    figure = blank_figure(width, height)
+
+    def axis(column: float, top: float, tall: float = _SIDE) -> Axes:
+        place = ((column + _GAP) / width, 1 - (top + tall) / height, _SIDE / width, tall / height)
+        return figure.add_axes(place, xticks=[], yticks=[])
+
+    for column, heading in zip(columns, ["original", "mask", *["background", "result"] * pairs], strict=True):
+        _write(axis(column, _GAP / 2, _HEAD), heading, "black", x=0.5, weight="bold")
+    for number, row in enumerate(rows):
+        top = _HEAD + _GAP / 2 + number * (_SIDE + words + _GAP)
+        for column, picture in zip(columns, row.pictures, strict=True):
+            _show(axis(column, top), picture)
+        for block, (text, colour) in zip(blocks, row.words, strict=True):
+            _write(axis(block, top + _SIDE, words), text, colour)
     return figure
 
 
-def _draw_row(axes: np.ndarray, collection: Collection, index: int) -> None:
+class _Row(NamedTuple):
+    """A row of the sheet: its pictures, or words in their place, and what stands below them, in a colour."""
+
+    pictures: list[Image | Mask | str]
+    words: list[tuple[str, str]]
+
+
+def _row(collection: Collection, index: int, pairs: int) -> _Row:
     record = collection.records[index]
-    show(axes[0], np.asarray(read_image(record.path)), record.class_name)
-    kept = collection.augmenter.subject(record, collection.store)
-    if kept is not None and kept[1] is not None:
-        show(axes[1], kept[1].mask, "mask")
-    else:
-        show(axes[1], None, "no mask")
-    requests = [request for request in collection.requests if request.record == record]
-    for axis, request in zip(axes[2:], requests, strict=False):
+    requests = collection.requests[index * collection.degree :][:pairs]
+    drafts = [_kept(collection, request) for request in requests]
+    subject = next((draft.subject for draft in drafts if draft is not None and draft.subject is not None), None)
+    row = _Row(
+        [_read(record.path), "no mask" if subject is None else subject.mask],
+        [(wrapped(record.class_name, _ACROSS // 2 - 1, _LINES), "black"), ("", "black")],
+    )
+    for request, draft in zip(requests, drafts, strict=True):
         outcome = collection.find(request)
+        background = None if draft is None else draft.background
+        row.pictures.append("no background" if background is None else background)
         if outcome is None:
-            show(axis, None, "not made yet")
+            row.pictures.append("not made yet")
+            words = "" if draft is None or draft.caption is None else draft.caption.text, "black"
         elif outcome.path is None:
-            show(axis, None, f"rejected: {outcome.reason}")
+            row.pictures.append("rejected")
+            words = str(outcome.reason).replace(str(record.path), record.path.name), "firebrick"
         else:
-            show(axis, np.asarray(read_image(outcome.path)), outcome.caption)
+            row.pictures.append(_read(outcome.path))
+            words = outcome.caption, "black"
+        row.words.append((wrapped(words[0], _ACROSS, _LINES), words[1]))
+    return row
+
+
+def _kept(collection: Collection, request: Request) -> Draft | None:
+    """What there is of a request besides its result; None where nothing is kept or its image cannot be read."""
+    try:
+        return collection.augmenter.kept(request, collection.store)
+    except ImageReadError:
+        return None
+
+
+def _read(path: Path) -> Image | str:
+    try:
+        return np.asarray(read_image(path))
+    except ImageReadError:
+        return "cannot be read"
+
+
+def _show(axis: Axes, picture: Image | Mask | str) -> None:
+    """A picture as large as its place allows, or words on a pale ground."""
+    if isinstance(picture, str):
+        axis.set_facecolor("whitesmoke")
+        axis.spines[:].set_visible(False)
+        axis.text(0.5, 0.5, picture, color="dimgrey", fontsize=_POINTS, ha="center", va="center")
+    else:
+        axis.set_axis_off()
+        axis.imshow(picture, cmap=matplotlib.colormaps["gray"], interpolation="nearest", vmin=0)
+
+
+def _write(axis: Axes, text: str, colour: str, x: float = 0.0, weight: str = "normal") -> None:
+    """Words from the top of their place down; a dollar in a caption is a dollar."""
+    axis.set_axis_off()
+    align = "center" if x else "left"
+    axis.text(x, 0.95, text, color=colour, fontsize=_POINTS, weight=weight, ha=align, va="top", linespacing=1.15,
+              parse_math=False)  # fmt: skip
