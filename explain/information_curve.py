@@ -111,7 +111,7 @@ def aggregate(curves: ImageCurves, kind: Kind, method: Literal["median", "mean"]
     if method not in ("median", "mean"):
         raise ValueError(f'The aggregation is "median" or "mean", not {method!r}.')
     skips = curves.skips[kind].tolist()
-    rows = curves.curves[kind][curves.used(kind)].numpy()
+    rows = curves.curves[kind][curves.used(kind)].cpu().numpy()
     x = np.linspace(0, 1, curves.curves[kind].shape[1])
     if len(rows):
         y = np.median(rows, axis=0) if method == "median" else np.mean(rows, axis=0)

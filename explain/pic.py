@@ -135,7 +135,8 @@ def image_curves(
             do not grow with the threshold. It is assumed that the others do not leave the run's range.
         points: Of a curve, from 0 up to but without 1, which is added.
         triangulation: See `reconstruct`.
-        executor: Runs the reconstructions and the encodings, in threads or processes; by default the calling thread.
+        executor: Runs the reconstructions and the encodings while the model predicts, in threads, which both leave free
+            to run, or in processes, which start without torch. By default the calling thread does it all.
         batch_size: How many images `predict` gets at once, at most.
         memory: Keeps the lengths that do not depend on the model from one call to the next.
         kinds: Which curves.
