@@ -1,0 +1,298 @@
+"""Where the model looks in a few images of each evaluation set, as pictures."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from aga_lightning.callbacks.baseline import load_baseline
+from aga_lightning.callbacks.evaluation_sample import (
+    EvaluationSample,
+    Examples,
+    class_names,
+    evaluation_samples,
+    pixels_of,
+    run_folder,
+)
+from aga_lightning.callbacks.panel_sheet import RIGHT_MARK, WRONG_MARK, Photos, View, draw_panels
+from aga_lightning.callbacks.untouched import untouched
+from aga_lightning.explain.attribution import METHODS, Method, attribute
+from aga_lightning.explain.prediction import probabilities
+
+Target = Literal["predicted", "label"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+_MOST_IMAGES = 64
+_THIS, _BASELINE = "this model", "baseline"
+_METHOD_NAMES: dict[Method, str] = {
+    "grad_cam": "Grad-CAM",
+    "integrated_gradients": "Integrated gradients",
+    "gradient_x_input": "Gradient times input",
+    "rise": "RISE",
+}
+_TARGET_NAMES: dict[Target, str] = {"predicted": "the class that is predicted", "label": "the true class"}
+
+
+class AttributionPanels(Callback):
+    """Draws where the model looks in a few images of each evaluation set, the same ones each time.
+
+    TensorBoard gets the sheet `attributions/<set>`, and the run's folder explain/<stage>/attributions-<set>.png, where
+    the stage is test, validate or, in a fit, epoch-004. A sheet shows each image with its true class, and over it what
+    matters most to the model, with the class that it predicts, its confidence, and whether that is right. The map is
+    of the class that is predicted: it shows why the model says what it says, as Figure 9 of the AGA paper does.
+
+    With `compare_to` a baseline's column stands beside the model's, the images that this model alone classifies right
+    get a sheet of their own, `only_this_model_is_right/<set>`, and their share of the images that were looked through
+    is logged as `<set>/only_this_model_is_right`, besides `<set>/only_the_baseline_is_right`.
+
+    Args:
+        images: Images of each set, 1 to 64, spread evenly over its classes; of a smaller set all.
+        every_n_epochs: In a fit, the epochs between drawings, if there is a validation then; 0 for none. `validate`
+            and `test` always draw.
+        method: How attributions are made.
+        seed: Which images.
+        compare_to: A checkpoint of a finished fit on the same classes, the baseline; null for none.
+        search: With `compare_to`, how many images of each set are looked through for those that one of the models
+            alone classifies right; 0 for none.
+        batch_size: Images that a model sees at once.
+        target: Which class's attributions are drawn: the one that each model predicts, or the true one (label).
+        layer: For grad_cam: the dotted name of the module whose feature map is used, such as net.layer3; null for the
+            last one.
+        outline: Whether the subject's outline is drawn, where the data set has masks.
+    """
+
+    def __init__(
+        self,
+        images: int = 8,
+        every_n_epochs: int = 1,
+        method: Method = "grad_cam",
+        seed: int = 0,
+        compare_to: str | None = None,
+        search: int = 256,
+        batch_size: int = 32,
+        target: Target = "predicted",
+        layer: str | None = None,
+        outline: bool = True,
+    ) -> None:
+        if not 1 <= images <= _MOST_IMAGES:
+            raise ValueError(f"images is {images}; a sheet shows 1 to {_MOST_IMAGES}")
+        if every_n_epochs < 0:
+            raise ValueError(f"every_n_epochs is {every_n_epochs}; give a number of epochs, or 0 for none")
+        if method not in METHODS:
+            raise ValueError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
+        if target not in TARGETS:
+            raise ValueError(f"target is {target!r}; choose one of {', '.join(TARGETS)}")
+        if search < 0:
+            raise ValueError(f"search is {search}; give a number of images, or 0 for none")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it has to be at least 1")
+        if layer is not None and method != "grad_cam":
+            raise ValueError(f"layer is {layer!r}, but {method} uses no layer; leave it out, or set method to grad_cam")
+        self.images = images
+        self.every_n_epochs = every_n_epochs
+        self.method: Method = method
+        self.seed = seed
+        self.compare_to = compare_to
+        self.search = search
+        self.batch_size = batch_size
+        self.target: Target = target
+        self.layer = layer
+        self.outline = outline
+        self._baseline: nn.Module | None = None
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw, if it is time."""
+        if trainer.sanity_checking:
+            return
+        if trainer.state.fn == TrainerFn.FITTING:
+            if self.every_n_epochs == 0 or (trainer.current_epoch + 1) % self.every_n_epochs:
+                return
+            self._draw_all(trainer, pl_module, f"epoch-{trainer.current_epoch + 1:03d}")
+        else:
+            self._draw_all(trainer, pl_module, "validate")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw."""
+        self._draw_all(trainer, pl_module, "test")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Load the baseline, so that one that cannot be used is told of before hours of work.
+
+        Raises:
+            WeightsError: If it cannot be used.
+        """
+        num_classes = getattr(pl_module, "num_classes", None)
+        used = stage in ("validate", "test") or (stage == "fit" and self.every_n_epochs > 0)
+        if self.compare_to is not None and used and num_classes is not None:
+            self._baseline = load_baseline(self.compare_to, num_classes, trainer.strategy.root_device)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let go of the baseline."""
+        self._baseline = None
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Let go of the baseline; after an exception nothing is torn down."""
+        self._baseline = None
+
+    def _draw_all(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Draw the sheets of all sets, and log how the two models compare."""
+        folder = run_folder(trainer)  # asked for on all ranks, which tell each other
+        searches = evaluation_samples(trainer, 0 if self.compare_to is None else self.search, self.seed)
+        for sample, searched in zip(evaluation_samples(trainer, self.images, self.seed), searches, strict=True):
+            if len(sample) == 0:
+                continue
+            with untouched(pl_module):
+                models = self._models(pl_module, sample)
+                comparison = self._compare(trainer, models, searched) if len(searched) else None
+                if trainer.is_global_zero:
+                    folder_of_stage = None if folder is None else folder / "explain" / stage
+                    self._draw(trainer, models, sample, comparison, folder_of_stage)
+            if comparison is not None:
+                # The shares are those of all ranks already; sync_dist tells Lightning so.
+                pl_module.log_dict(comparison.shares(), sync_dist=True)
+
+    def _models(self, pl_module: LightningModule, sample: EvaluationSample) -> dict[str, nn.Module]:
+        """The models by the headings of their columns, from left to right."""
+        if self.compare_to is None:
+            return {_THIS: pl_module}
+        if self._baseline is None:  # a model that does not tell its classes before it is asked
+            num_classes = probabilities(pl_module)(sample.examples(sample.ids[:1]).images).shape[1]
+            self._baseline = load_baseline(self.compare_to, num_classes, pl_module.device)
+        return {_BASELINE: self._baseline, _THIS: pl_module}
+
+    def _compare(self, trainer: Trainer, models: dict[str, nn.Module], searched: EvaluationSample) -> "_Comparison":
+        """Which images one of the two models alone classifies right; each rank asks of its share."""
+        right = torch.zeros(2, len(searched), device=trainer.strategy.root_device)
+        ids = torch.tensor(searched.ids)
+        for examples in searched.batches(self.batch_size, rank=trainer.global_rank, ranks=trainer.world_size):
+            for row, model in zip(right, models.values(), strict=True):
+                predicted, confidences = _likeliest(model, examples.images)
+                found = (predicted == examples.labels) & confidences.isfinite()
+                row[torch.searchsorted(ids, examples.ids)] = found.to(row)
+        baseline, this = (trainer.strategy.reduce(right, reduce_op="sum") > 0).cpu()
+        return _Comparison(searched, this & ~baseline, baseline & ~this)
+
+    def _draw(
+        self,
+        trainer: Trainer,
+        models: dict[str, nn.Module],
+        sample: EvaluationSample,
+        comparison: "_Comparison | None",
+        folder: Path | None,
+    ) -> None:
+        """Draw the sheets of one set, if there is a place for them."""
+        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not boards and folder is None:
+            return
+        name = sample.name
+        if trainer.state.fn == TrainerFn.FITTING:
+            name += f" after epoch {trainer.current_epoch + 1}"
+        sheets = [("attributions", f"{name}: where {'both models look' if comparison else 'the model looks'}", sample)]
+        if comparison is not None:
+            sheets.append(("only_this_model_is_right", f"{name}: {comparison}", comparison.alone(self.images)))
+        for kind, title, shown in sheets:
+            path = None if folder is None else folder / f"{kind}-{sample.name.replace('/', '-')}.png"
+            if len(shown) > 0:
+                figure = self._sheet(trainer, models, shown, title, "" if comparison is None else f" {comparison}.")
+                for logger in boards:
+                    tag = f"{kind}/{sample.name}"
+                    logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
+                if path is not None:
+                    _save(figure, path)
+                figure.clear()  # its parts hold each other
+            elif path is not None:
+                path.unlink(missing_ok=True)  # of an earlier run in this folder
+
+    def _sheet(
+        self, trainer: Trainer, models: dict[str, nn.Module], sample: EvaluationSample, title: str, remark: str
+    ) -> Figure:
+        """The sheet of some images; they are loaded and shown to the models a batch at a time."""
+        pixels, labels = [], []
+        masks: list[Tensor | None] = []
+        views: dict[str, list[tuple[Tensor, ...]]] = {heading: [] for heading in models}
+        for examples in sample.batches(self.batch_size, "dataset" if self.outline else None):
+            pixels.append(pixels_of(trainer).pixels(examples.images))
+            labels.append(examples.labels)
+            masks += examples.masks
+            for heading, model in models.items():
+                views[heading].append(self._look(model, examples))
+        names = class_names(trainer, 0)  # a class without a name is drawn by its number
+        photos = Photos(torch.cat(pixels), torch.cat(labels), masks)
+        columns = [View(heading, *map(torch.cat, zip(*parts, strict=True))) for heading, parts in views.items()]
+        return draw_panels(title, self._caption(photos) + remark, photos, columns, names)
+
+    def _look(self, model: nn.Module, examples: Examples) -> tuple[Tensor, Tensor, Tensor]:
+        """What a model says of images, how sure it is, and where it looks."""
+        predicted, confidences = _likeliest(model, examples.images)
+        targets = predicted if self.target == "predicted" else examples.labels
+        settings = {} if self.layer is None else {"layer": self.layer}
+        maps = attribute(model, examples.images, targets, self.method, self.batch_size, **settings)
+        return predicted, confidences, maps
+
+    def _caption(self, photos: Photos) -> str:
+        parts = [
+            f"{_METHOD_NAMES[self.method]} for {_TARGET_NAMES[self.target]}. "
+            f"{RIGHT_MARK} right, {WRONG_MARK} wrong, with the confidence in per cent."
+        ]
+        if any(mask is not None for mask in photos.masks):
+            parts.append("Outlined: the subject, by the data set's mask.")
+        if self.compare_to is not None:
+            parts.append(f"Baseline: {Path(*Path(self.compare_to).parts[-3:])}.")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Which images of a sample one of two models alone classifies right.
+
+    Args:
+        sample: The images that both were asked of.
+        only_this: (N,) bool, those that the current model alone has right.
+        only_baseline: (N,) bool, those that the baseline alone has right.
+    """
+
+    sample: EvaluationSample
+    only_this: Tensor
+    only_baseline: Tensor
+
+    def __str__(self) -> str:
+        """The counts in words."""
+        count, this, baseline = len(self.sample), int(self.only_this.sum()), int(self.only_baseline.sum())
+        return f"{this} of {count}: only this model is right; {baseline}: only the baseline"
+
+    def shares(self) -> dict[str, float]:
+        """The shares of both kinds, 0..1, by what they are logged as."""
+        return {
+            f"{self.sample.name}/only_this_model_is_right": float(self.only_this.float().mean()),
+            f"{self.sample.name}/only_the_baseline_is_right": float(self.only_baseline.float().mean()),
+        }
+
+    def alone(self, count: int) -> EvaluationSample:
+        """Images that the current model alone has right, spread over all of them; `count` at most."""
+        found = [self.sample.ids[place] for place in self.only_this.nonzero()[:, 0].tolist()]
+        spread = sorted({round(place) for place in np.linspace(0, len(found) - 1, count)}) if found else []
+        ids = [found[place] for place in spread]
+        return EvaluationSample(self.sample.name, self.sample.dataset, ids, self.sample.datamodule)
+
+
+def _likeliest(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The likeliest classes (N,) int64 and their probabilities (N,) float32, on the CPU."""
+    confidences, classes = probabilities(model)(images).cpu().max(dim=1)
+    return classes, confidences
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a picture aside and rename it, so that no one reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}")
+    figure.savefig(aside, format="png")
+    os.replace(aside, path)
