@@ -52,7 +52,8 @@ class AugmentationGallery(Callback):
             return
         figure = draw_gallery(data.collection, self.images, self.variants)
         folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(folder / "augmentations.png")
+        # matplotlib would write its version into the file; without it the same images give the same bytes.
+        figure.savefig(folder / "augmentations.png", metadata={"Software": None})
         boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
         for logger in boards:
             logger.experiment.add_figure("augmentations", figure, close=False)
