@@ -12,7 +12,7 @@ from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, 
 from aga_lightning.callbacks.measuring import Measure
 
 _INFORMATION: dict[Measure, tuple[str, str]] = {
-    "aic": ("Accuracy information curve (AIC): more area is better", "images classified as the target"),
+    "aic": ("Accuracy information curve (AIC): more area is better", "target predicted (1) or not (0)"),
     "sic": ("Softmax information curve (SIC): more area is better", "probability, hidden image 0, original 1"),
 }
 _CAUSAL: dict[Measure, tuple[str, str]] = {
@@ -55,14 +55,16 @@ def _draw(summaries: Sequence[Summary], panels: dict[Measure, tuple[str, str]]) 
         return None
     sets = list(dict.fromkeys(summary.set for summary in chosen))
     most = max(sum(summary.measure == measure for summary in chosen) for measure in shown)
-    legend = 0.22 * most + 0.35
-    figure = blank_figure(5.4 * len(shown), 4.3 + legend)
+    legend = 0.2 * most + 0.35
+    longest = max(len(_label(summary)) for summary in chosen)
+    figure = blank_figure(max(5.4, 0.075 * longest + 1.2) * len(shown), 4.3 + legend)
     axes = figure.subplots(1, len(shown), squeeze=False)[0]
     for axis, measure in zip(axes, shown, strict=True):
         of_measure = [summary for summary in chosen if summary.measure == measure]
         _panel(axis, of_measure, sets)
         title, vertical = panels[measure]
-        axis.set_title(title, fontsize=10)
+        which = "\non the images that both models can use" if images == COMMON else ""
+        axis.set_title(title + which, fontsize=10)
         axis.set_xlabel(_ACROSS[measure], fontsize=9)
         axis.set_ylabel(vertical, fontsize=9)
     figure.tight_layout(pad=0.8, w_pad=2.0)
@@ -101,5 +103,4 @@ def _label(summary: Summary) -> str:
     total = summary.used + sum(summary.skipped.values())
     if math.isnan(summary.value):
         return f"{summary.set}{model}: none of {total} images can be used"
-    which = " that both can use" if summary.images == COMMON and summary.used < total else ""
-    return f"{summary.set}{model}: area {summary.value:.3f}, {summary.used} of {total} images{which}"
+    return f"{summary.set}{model}: area {summary.value:.3f}, {summary.used} of {total} images"

@@ -98,14 +98,14 @@ def scalars(summaries: Iterable[Summary]) -> dict[str, float]:
     """What is logged: values where there are any, and how many images they rest on.
 
     `<set>/aic` and `<set>/aic_used` are this model's, `<set>/aic_baseline` and `<set>/aic_baseline_used` the
-    baseline's. AIC and SIC skip many images, and each model others: `<set>/aic_common`, `<set>/aic_baseline_common` and
-    `<set>/aic_common_used` are those of the images that both can use.
+    baseline's. Measures that skip images skip others for each model: `<set>/aic_common`, `<set>/aic_baseline_common`
+    and `<set>/aic_common_used` are those of the images that both can use. Insertion and deletion use all images.
     """
     logged = {}
     for summary in summaries:
         key = f"{summary.set}/{summary.measure}" + ("_baseline" if summary.model == BASELINE else "")
         if summary.images == COMMON:
-            if summary.measure not in KINDS:
+            if summary.measure in ("insertion", "deletion"):
                 continue
             key += "_common"
         if summary.used:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Aggregation, Summary
+from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Aggregation, Summary
 from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measure, Measured
 from aga_lightning.explain.information import webp_version
 from aga_lightning.explain.pic import KINDS
@@ -91,34 +92,45 @@ def _image_rows(
 
 
 def table_of(summaries: Sequence[Summary], width: int | None = None) -> str:
-    """A table to read, a line for each set, model and choice of images: the values, and how many images they rest on.
+    """A table to read, a line for each set: the values, and how many images they rest on.
+
+    With a baseline, its lines stand below those of the model, and a second table is of the images that both can use.
 
     Args:
         summaries: What to show.
-        width: Characters; None for the terminal's.
+        width: Characters; None for as many as the terminal has.
     """
+    # A log has no width; a terminal has its own.
+    width = width or shutil.get_terminal_size((160, 24)).columns
     measures = [measure for measure in MEASURES if any(summary.measure == measure for summary in summaries)]
     compared = any(summary.images == COMMON for summary in summaries)
-    table = Table(title="Faithfulness: value (images used)")
-    for title in ("set", "model", "images")[: 3 if compared else 1]:
-        table.add_column(title)
-    for measure in measures:
-        table.add_column(title_of(measure), justify="right")
-    lines: dict[tuple[str, ...], dict[Measure, Summary]] = {}
-    for images in (OWN, COMMON):
-        for summary in summaries:
-            if summary.images == images:
-                lines.setdefault((summary.set, images, summary.model), {})[summary.measure] = summary
-    last = ""
-    for (name, images, model), found in sorted(lines.items(), key=lambda line: _set_order(summaries, line[0][0])):
-        if compared and last not in ("", name):
-            table.add_section()
-        last = name
-        cells = [_cell(found.get(measure)) for measure in measures]
-        table.add_row(*((name, model, images) if compared else (name,)), *cells)
+    titles = {OWN: "Faithfulness" + (", on the images that each model can use" if compared else "")}
+    titles |= {COMMON: "Faithfulness, on the images that both models can use"} if compared else {}
     text = io.StringIO()
-    Console(file=text, width=width).print(table)
+    for images, title in titles.items():
+        table = Table(title=f"{title}: value (images used)")
+        table.add_column("set", no_wrap=True)
+        for measure in measures:
+            table.add_column(title_of(measure), justify="right", overflow="fold")
+        for (name, model), found in _lines(summaries, images).items():
+            if compared and model == THIS_MODEL:
+                table.add_section()
+            cells = [_cell(found.get(measure)) for measure in measures]
+            table.add_row(name if model == THIS_MODEL else f"  {model}", *cells)
+        Console(file=text, width=width).print(table)
     return text.getvalue().rstrip("\n")
+
+
+def _lines(summaries: Sequence[Summary], images: str) -> dict[tuple[str, str], dict[Measure, Summary]]:
+    """By set and model, sets in the order that they come in and the baseline below the model."""
+    chosen = [summary for summary in summaries if summary.images == images]
+    lines: dict[tuple[str, str], dict[Measure, Summary]] = {}
+    for name in dict.fromkeys(summary.set for summary in chosen):
+        for model in (THIS_MODEL, BASELINE):
+            found = {s.measure: s for s in chosen if (s.set, s.model) == (name, model)}
+            if found:
+                lines[name, model] = found
+    return lines
 
 
 def skipped_table(summaries: Sequence[Summary]) -> str:
@@ -134,10 +146,6 @@ def skipped_table(summaries: Sequence[Summary]) -> str:
 def title_of(measure: Measure) -> str:
     """What a measure is called where it is read."""
     return measure.upper() if measure in KINDS else measure.replace("_", " ")
-
-
-def _set_order(summaries: Sequence[Summary], name: str) -> int:
-    return next(place for place, summary in enumerate(summaries) if summary.set == name)
 
 
 def _cell(summary: Summary | None) -> str:
