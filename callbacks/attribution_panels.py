@@ -65,8 +65,8 @@ class AttributionPanels(Callback):
             alone classifies right; 0 for none.
         batch_size: Images that a model sees at once.
         target: Which class's attributions are drawn: the one that each model predicts, or the true one (label).
-        layer: For grad_cam: the dotted name of the module whose feature map is used, such as net.layer3; null for the
-            last one.
+        layer: For grad_cam: the dotted name of the module whose feature map is used, of both models; null for the last
+            one. On small images that has few places (2 x 2 in a ResNet at 64 px): net.layer3 shows more.
         outline: Whether the subject's outline is drawn, where the data set has masks.
     """
 
@@ -196,13 +196,15 @@ class AttributionPanels(Callback):
         name = sample.name
         if trainer.state.fn == TrainerFn.FITTING:
             name += f" after epoch {trainer.current_epoch + 1}"
-        sheets = [("attributions", f"{name}: where {'both models look' if comparison else 'the model looks'}", sample)]
+        looks = "both models look" if len(models) > 1 else "the model looks"
+        counts = "" if comparison is None else f"{comparison}."
+        sheets = [("attributions", f"{name}: where {looks}", counts, sample)]
         if comparison is not None:
-            sheets.append(("only_this_model_is_right", f"{name}: {comparison}", comparison.alone(self.images)))
-        for kind, title, shown in sheets:
+            sheets.append(("only_this_model_is_right", f"{name}: {comparison}", "", comparison.alone(self.images)))
+        for kind, title, remark, shown in sheets:
             path = None if folder is None else folder / f"{kind}-{sample.name.replace('/', '-')}.png"
             if len(shown) > 0:
-                figure = self._sheet(trainer, models, shown, title, "" if comparison is None else f" {comparison}.")
+                figure = self._sheet(trainer, models, shown, title, remark)
                 for logger in boards:
                     tag = f"{kind}/{sample.name}"
                     logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
@@ -228,7 +230,7 @@ class AttributionPanels(Callback):
         names = class_names(trainer, 0)  # a class without a name is drawn by its number
         photos = Photos(torch.cat(pixels), torch.cat(labels), masks)
         columns = [View(heading, *map(torch.cat, zip(*parts, strict=True))) for heading, parts in views.items()]
-        return draw_panels(title, self._caption(photos) + remark, photos, columns, names)
+        return draw_panels(title, f"{self._caption(photos, columns)} {remark}".strip(), photos, columns, names)
 
     def _look(self, model: nn.Module, examples: Examples) -> tuple[Tensor, Tensor, Tensor]:
         """What a model says of images, how sure it is, and where it looks."""
@@ -238,13 +240,15 @@ class AttributionPanels(Callback):
         maps = attribute(model, examples.images, targets, self.method, self.batch_size, **settings)
         return predicted, confidences, maps
 
-    def _caption(self, photos: Photos) -> str:
+    def _caption(self, photos: Photos, views: list[View]) -> str:
         parts = [
             f"{_METHOD_NAMES[self.method]} for {_TARGET_NAMES[self.target]}. "
             f"{RIGHT_MARK} right, {WRONG_MARK} wrong, with the confidence in per cent."
         ]
         if any(mask is not None for mask in photos.masks):
             parts.append("Outlined: the subject, by the data set's mask.")
+        if any((view.attributions.flatten(1).amax(1) <= 0).any() for view in views):
+            parts.append("Nowhere positive: no place speaks for the class.")
         if self.compare_to is not None:
             parts.append(f"Baseline: {Path(*Path(self.compare_to).parts[-3:])}.")
         return " ".join(parts)

@@ -251,7 +251,7 @@ def test_a_baseline_stands_beside_the_model_and_what_only_one_gets_right_is_coun
         assert trainer.callback_metrics[f"{name}/only_the_baseline_is_right"] == pytest.approx(that / count)
         counts = f"{this} of {count}: only this model is right; {that}: only the baseline"
         caption, _, views, words = found[f"{name}: where both models look"]
-        assert f"{counts}." in caption and "1.ckpt" in caption
+        assert caption.endswith(f"{counts}.") and "1.ckpt" in caption
         assert [view.heading for view in views] == ["baseline", "this model"]
         assert {"photo", "baseline", "this model"} <= set(words)
         assert (f"{name}: {counts}" in found) == (this > 0)
@@ -392,6 +392,14 @@ def test_a_model_that_has_diverged_is_drawn_as_one(tmp_path, drawings):
     _, _, _, (view,), words = drawings[0]
     assert not view.attributions.isfinite().any()
     assert f"{WRONG_MARK} ? %  0" in words
+
+
+def test_a_map_without_anything_positive_is_explained(tmp_path, drawings):
+    model = Small()
+    nn.init.zeros_(model.net[-1].weight)
+    run_test(tmp_path, model, pictures(0, 1))
+    assert drawings[0][3][0].attributions.eq(0).all()
+    assert "Nowhere positive: no place speaks for the class." in drawings[0][1]
 
 
 @pytest.mark.parametrize(("classes", "channels"), [(1, 3), (3, 1)])
