@@ -14,7 +14,10 @@ import aga_lightning.augment.gates.near_duplicate
 import aga_lightning.augment.gates.subject_leak
 import aga_lightning.augment.segmenters.sam
 import aga_lightning.augment.segmenters.segment_anything_checkpoint
+import aga_lightning.callbacks.attribution_panels
 import aga_lightning.callbacks.augmentation_gallery
+import aga_lightning.callbacks.background_reliance
+import aga_lightning.callbacks.faithfulness
 import aga_lightning.callbacks.prediction_writer
 import aga_lightning.data.fieldguide
 import aga_lightning.data.folder  # noqa: F401 they are imported for their names

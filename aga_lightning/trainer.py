@@ -31,7 +31,7 @@ class AgaTrainer(Trainer):
     def __init__(self, *args: Any, run_dir: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
         if kwargs.get("logger") in (None, True) and not kwargs.get("fast_dev_run"):
             folder = _next_run_folder() if run_dir is None else Path(run_dir)
-            kwargs["logger"] = [TensorBoardLogger(folder, "", ""), CSVLogger(folder, "", "")]
+            kwargs["logger"] = [TensorBoardLogger(folder, "", "", default_hp_metric=False), CSVLogger(folder, "", "")]
         super().__init__(*args, **kwargs)
 
     def augment(

@@ -3,11 +3,15 @@
     python benchmarks/effect.py                                        FieldGuide: all arms, 3 seeds
     python benchmarks/effect.py --data photos --root PATH              an ImageFolder of photos with train/ and val/
     python benchmarks/effect.py --arms none aga-4x --seeds 0
+    python benchmarks/effect.py --explain                              Table 2 of the paper: none against aga-4x
 
 Each cell is one `python -m aga_lightning fit` in a process of its own, on one thread; finished cells are kept, so that
 the script can be stopped and started again. Seeds change the training images (FieldGuide), the network's start, the
 order and the augmentations; the images judged on are always the same. The checkpoint that is judged is the one with
 the best accuracy on the validation set.
+
+`--explain` tests the finished cells once more with the callback Faithfulness, each arm beside `none` of the same seed:
+Grad-CAM for the true class, on the same images for both, and for AIC and SIC on those that both can use.
 """
 
 import argparse
@@ -71,36 +75,92 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2)), help="cells at a time")
+    parser.add_argument("--explain", action="store_true", help="where the arms look, and how faithful that is")
+    parser.add_argument("--images", type=int, default=320, help="images of each set to explain")
+    parser.add_argument("--layer", default="net.layer2", help="of Grad-CAM; at 64 px it has the 8 x 8 cells that the "
+                        "last layer has at 224")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs/effect"))
     parser.add_argument("settings", nargs="*", help="more settings for every cell, after --")
     options = parser.parse_args()
 
     experiment = EXPERIMENTS[options.data]
-    arms = options.arms or experiment.arms
+    arms = tuple(options.arms or (("none", "aga-4x") if options.explain else experiment.arms))
+    if options.explain and "none" not in arms:
+        parser.error("--explain compares with the arm none: name it too")
     cells = [(arm, seed) for seed in options.seeds for arm in arms]
     with ThreadPoolExecutor(options.jobs) as pool:
         folders = list(pool.map(lambda cell: run(experiment, *cell, options), cells))
-    print_table(dict(zip(cells, folders, strict=True)), arms, options.seeds)
+    if options.explain:
+        others = [(arm, seed) for seed in options.seeds for arm in arms if arm != "none"]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            tables = list(pool.map(lambda cell: explain(experiment, *cell, options), others))
+        print_faithfulness(dict(zip(others, tables, strict=True)), options)
+    else:
+        print_table(dict(zip(cells, folders, strict=True)), arms, options.seeds)
 
 
 def run(experiment: Experiment, arm: str, seed: int, options: argparse.Namespace) -> Path:
     """Fit one cell, unless it is finished; its folder."""
-    folder = options.out / options.data / arm.replace(" ", "-") / f"seed-{seed}"
-    if (folder / "results.json").exists():
-        return folder
-    command = [sys.executable, "-m", "aga_lightning", "fit", "--config", experiment.config]
+    folder = place(arm, seed, options)
+    if not (folder / "results.json").exists():
+        start("fit", experiment, arm, seed, folder, ["--trainer.callbacks", "[]"], options)
+        print(f"{arm}, seed {seed}: {accuracies(folder)}", file=sys.stderr, flush=True)
+    return folder
+
+
+def place(arm: str, seed: int, options: argparse.Namespace) -> Path:
+    """The folder of a cell."""
+    folder: Path = options.out / options.data / arm.replace(" ", "-") / f"seed-{seed}"
+    return folder
+
+
+def start(
+    verb: str,
+    experiment: Experiment,
+    arm: str,
+    seed: int,
+    folder: Path,
+    settings: list[str],
+    options: argparse.Namespace,
+) -> None:
+    """Run a verb with the settings of a cell, in a process of its own and on one thread."""
+    command = [sys.executable, "-m", "aga_lightning", verb, "--config", experiment.config]
     command += ["--seed_everything", str(seed), "--data.augmentation_seed", str(seed)]
     command += [experiment.seeded_data, str(seed)] if experiment.seeded_data else []
     command += ["--data.dataset.root", options.root] if options.root else []
-    command += ["--data.num_workers", "0", "--trainer.enable_progress_bar", "false", "--trainer.callbacks", "[]"]
-    command += ["--trainer.run_dir", str(folder), *ARMS[arm], *options.settings]
+    command += ["--data.num_workers", "0", "--trainer.enable_progress_bar", "false", "--trainer.run_dir", str(folder)]
+    command += [*settings, *ARMS[arm], *options.settings]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("w") as log:
         code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"})
     if code.returncode:
         raise SystemExit(f"{arm}, seed {seed} failed: see {folder / 'log.txt'}")
-    print(f"{arm}, seed {seed}: {accuracies(folder)}", file=sys.stderr, flush=True)
-    return folder
+
+
+def explain(experiment: Experiment, arm: str, seed: int, options: argparse.Namespace) -> list[dict[str, str]]:
+    """The rows of Faithfulness for a finished cell beside `none` of its seed."""
+    cell = place(arm, seed, options)
+    folder = cell / f"explain-{options.layer}-{options.images}"
+    table = folder / "explain" / "test" / "faithfulness.csv"
+    if not table.exists():
+        callback = {
+            "class_path": "Faithfulness",
+            "init_args": {
+                "images": options.images,
+                "layer": options.layer,
+                "workers": 1,
+                "compare_to": str(checkpoint(place("none", seed, options))),
+            },
+        }
+        settings = ["--trainer.callbacks", json.dumps([callback]), "--ckpt_path", str(checkpoint(cell))]
+        start("test", experiment, arm, seed, folder, settings, options)
+    with table.open() as file:
+        return list(csv.DictReader(file))
+
+
+def checkpoint(cell: Path) -> Path:
+    """The checkpoint of a cell that is judged."""
+    return cell / "checkpoints" / "best.ckpt"
 
 
 def accuracies(folder: Path) -> dict[str, float]:
@@ -128,6 +188,49 @@ def print_table(folders: dict[tuple[str, int], Path], arms: tuple[str, ...], see
                 text += f" ({statistics.mean(gains):+.1f}: {min(gains):+.1f}..{max(gains):+.1f})"
             row.append(text)
         print("| " + " | ".join(row) + " |")
+
+
+def print_faithfulness(tables: dict[tuple[str, int], list[dict[str, str]]], options: argparse.Namespace) -> None:
+    """For each arm beside `none`, each measure's mean and standard deviation over the seeds, and the paired gain."""
+    print(f"Mean +- standard deviation over the seeds {options.seeds}, for Grad-CAM of {options.layer} and the true")
+    print(
+        f"class on {options.images} images of each set. In brackets the mean gain over `none`, paired by seed, and its"
+    )
+    print("lowest and highest value. AIC and SIC are those of the images that both models can use; in square brackets,")
+    print("how many. Higher is better in all rows but those of deletion.")
+    for arm in dict.fromkeys(arm for arm, _ in tables):
+        cells = {
+            seed: {
+                (row["set"], row["model"], row["measure"]): row
+                for row in tables[arm, seed]
+                if row["images"] == "common"
+            }
+            for seed in options.seeds
+        }
+        sets = list(dict.fromkeys(row["set"] for row in tables[arm, options.seeds[0]]))
+        measures = dict.fromkeys(row["measure"] for row in tables[arm, options.seeds[0]])
+        print("\n| measure | arm | " + " | ".join(sets) + " |")
+        print("|---" * (len(sets) + 2) + "|")
+        for measure in measures:
+            for model, title in (("baseline", "none"), ("this model", arm)):
+                row = [measure.replace("_", " "), title]
+                for name in sets:
+                    values = [value(cells[seed].get((name, model, measure))) for seed in options.seeds]
+                    text = f"{statistics.mean(values):.3f} +- {statistics.stdev(values) if len(values) > 1 else 0:.3f}"
+                    if model == "this model":
+                        without = [value(cells[seed].get((name, "baseline", measure))) for seed in options.seeds]
+                        gains = [ours - theirs for ours, theirs in zip(values, without, strict=True)]
+                        text += f" ({statistics.mean(gains):+.3f}: {min(gains):+.3f}..{max(gains):+.3f})"
+                    if measure in ("aic", "sic"):
+                        used = sorted(int(cells[seed][name, model, measure]["used"]) for seed in options.seeds)
+                        text += f" [{used[0]}..{used[-1]}]"
+                    row.append(text)
+                print("| " + " | ".join(row) + " |")
+
+
+def value(row: dict[str, str] | None) -> float:
+    """A number of Faithfulness; NaN where no image could be used."""
+    return float(row["value"] or "nan") if row else float("nan")
 
 
 def optimiser_steps(folder: Path) -> int:

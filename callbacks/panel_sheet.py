@@ -24,8 +24,10 @@ RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 # Lengths are in pixels of the sheet, so that each pixel of a small photo becomes a square of whole pixels.
 _DPI = 110
 _MARGIN, _GAP, _BLOCK_GAP = 18, 8, 40
-_PICTURE, _WIDEST, _NARROWEST_SHEET = 200, 320, 560
-_TITLE, _HEADING, _LINE, _BAR = 24, 22, 16, 12
+_PICTURE, _WIDEST, _NARROWEST_SHEET, _WIDEST_SHEET = 200, 240, 560, 950
+_TITLE, _HEADING, _LINE, _BAR = 34, 30, 24, 18
+# Sizes of words in points: large beside the pictures, since TensorBoard shows a sheet at two fifths of its size.
+_TITLE_WORDS, _WORDS = 16, 13
 _RULER = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call] # matplotlib has no types for it
 _NARROW = 3  # the width of a narrow letter
 
@@ -85,30 +87,30 @@ def draw_panels(title: str, caption: str, photos: Photos, views: Sequence[View],
     scale = max(1, round(_PICTURE / width)) if width <= _WIDEST else _WIDEST / width
     cell_width, cell_height = round(scale * width), round(scale * height)
     columns = [_of_the_photos(photos, class_names), *(_of_a_view(view, photos, class_names) for view in views)]
-    labels = [[_fitted(words, cell_width, 2, 8) for words in column.labels] for column in columns]
+    labels = [[_fitted(words, cell_width, 3, _WORDS) for words in column.labels] for column in columns]
     strip = _LINE * (1 + max(words.count("\n") for column in labels for words in column)) + 4
     block, row = len(columns) * (cell_width + _GAP) - _GAP, strip + cell_height + _GAP
     across = _blocks_side_by_side(count, block + _BLOCK_GAP, row)
     sheet_width = max(_NARROWEST_SHEET, 2 * _MARGIN + across * (block + _BLOCK_GAP) - _BLOCK_GAP)
     room = sheet_width - 2 * _MARGIN
-    title, caption = _fitted(title, room, 4, 11, "bold"), _fitted(caption, room, 9, 8)
+    title, caption = _fitted(title, room, 4, _TITLE_WORDS, "bold"), _fitted(caption, room, 12, _WORDS)
     head = _MARGIN + _TITLE * (1 + title.count("\n"))
     foot = head + _HEADING + -(-count // across) * row + _LINE // 2
     sheet = _Sheet(sheet_width, foot + _LINE * (3 + caption.count("\n")) + _MARGIN)
-    sheet.write(_MARGIN, _MARGIN, title, 11, weight="bold")
+    sheet.write(_MARGIN, _MARGIN, title, _TITLE_WORDS, weight="bold")
     for number, mask in enumerate(photos.masks):
         top = head + _HEADING + number // across * row
         for place, column in enumerate(columns):
             left = _MARGIN + number % across * (block + _BLOCK_GAP) + place * (cell_width + _GAP)
             if number < across:
-                sheet.write(left, head, column.heading, 9, "dimgrey")
-            sheet.write(left, top + strip - 4, labels[place][number], 8, column.colours[number], anchor="bottom")
+                sheet.write(left, head, column.heading, _WORDS, "dimgrey")
+            sheet.write(left, top + strip - 4, labels[place][number], _WORDS, column.colours[number], anchor="bottom")
             axis = sheet.frame(left, top + strip, cell_width, cell_height)
             _paint(axis, column.pictures[number])
             if place > 0:
                 _finish(axis, mask, column.colours[number], views[place - 1].attributions[number])
     sheet.write_legend(_MARGIN, foot)
-    sheet.write(_MARGIN, foot + 2 * _LINE, caption, 8)
+    sheet.write(_MARGIN, foot + 2 * _LINE, caption, _WORDS)
     return sheet.figure
 
 
@@ -167,18 +169,18 @@ class _Sheet:
 
     def write_legend(self, left: int, top: int) -> None:
         """The colours, from the least to the most."""
-        least, most, length = "least", "most important within each image", 160
-        start = left + round(_width(least, FontProperties(size=8))) + _GAP
-        self.write(left, top, least, 8)
+        least, most, length = "least", "most important", 160
+        start = left + round(_width(least, FontProperties(size=_WORDS))) + _GAP
+        self.write(left, top, least, _WORDS)
         # Drawn by what draws the panels, over a photo of medium grey: least is where the photo shows through.
         grey, ramp = torch.full((1, _BAR, length), 128, dtype=torch.uint8), torch.linspace(0, 1, length)
         _paint(self.frame(start, top, length, _BAR), overlay(grey, ramp.expand(_BAR, -1)))
-        self.write(start + length + _GAP, top, most, 8)
+        self.write(start + length + _GAP, top, most, _WORDS)
 
 
 def _blocks_side_by_side(count: int, width: int, height: int) -> int:
-    """How many blocks of a size a row has, for a sheet that is a little wider than it is high."""
-    return min(count, max(1, round(math.sqrt(1.3 * count * height / width))))
+    """How many blocks of a size a row has, for a sheet about as wide as high and not too wide to read when shrunk."""
+    return min(count, max(1, min(round(math.sqrt(count * height / width)), _WIDEST_SHEET // width)))
 
 
 def _of_the_photos(photos: Photos, class_names: Sequence[str]) -> _Column:
@@ -209,7 +211,7 @@ def _finish(axis: Axes, mask: Tensor | None, colour: str, attribution: Tensor) -
     if not (attribution.isfinite().all() and attribution.max() > 0):
         words = "nowhere positive" if attribution.isfinite().all() else "not finite"
         style = {"facecolor": "black", "edgecolor": "none", "pad": 2}
-        axis.annotate(words, (0.5, 0.06), xycoords="axes fraction", ha="center", color="white", fontsize=8, bbox=style)
+        axis.annotate(words, (0.5, 0.06), xycoords="axes fraction", ha="center", color="white", fontsize=_WORDS, bbox=style)
 
 
 def _paint(axis: Axes, picture: Image) -> None:

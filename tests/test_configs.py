@@ -20,8 +20,10 @@ def test_it_is_instantiated_whole(path, tmp_path, monkeypatch, disc_folder, comm
     monkeypatch.setattr(
         cli.AgaTrainer, "augment", lambda self, model=None, datamodule=None, shard="": seen.append(datamodule)
     )
-    # A recipe says how to train, a part how to augment; they are put behind a configuration that says what.
-    before = ["--config", "photos.yaml"] if path.parent.name in ("recipes", "parts") else []
+    # A recipe says how to train, a part how to augment, explain.yaml what to look at; they are put behind a
+    # configuration that says of what.
+    behind = path.parent.name in ("recipes", "parts") or path.name == "explain.yaml"
+    before = ["--config", "photos.yaml"] if behind else []
     words = ["augment", *before, "--config", str(path)]
     if before or "root" in str(yaml.safe_load(path.read_text())):
         words += ["--data.dataset.root", str(disc_folder)]

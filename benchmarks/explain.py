@@ -1,0 +1,305 @@
+"""How fast are the measures of explain/, beside their references and beside what they cannot do without?
+
+    python benchmarks/explain.py --photos PATH                  all tables, on a CPU with one thread and with two
+    python benchmarks/explain.py --photos PATH --threads 1
+    python benchmarks/explain.py --photos PATH --device cuda    ours on a GPU; the reference's own work stays on the CPU
+
+PATH is a folder of photos; the first ones, by name, are used. Everything runs in this one process, in turns of a few
+photos for each side, with the linear algebra of NumPy and SciPy pinned to one thread on both sides: unpinned, the
+reference slows down many times by itself beside a busy core, and no ratio would mean anything.
+
+*The reference* of the performance information curves is the authors' package `saliency`, called once for SIC and once
+for AIC, as it has to be. *The model* is a ResNet-18 that has learnt the photos by heart, and to call a photo that is
+nearly all hidden something else: so that every photo can be used for both curves, and neither side may skip its work.
+*The bound* is what no implementation of the definition can leave out: the encodings and the passes of the model, the
+same number of them, with nothing around them.
+"""
+
+import argparse
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from captum.attr import LayerGradCam
+from saliency.metrics import pic as reference
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from aga_lightning.data.images import find_images, read_image
+from aga_lightning.data.transforms import IMAGENET_MEAN, IMAGENET_STD, build_transforms
+from aga_lightning.explain.grad_cam import grad_cam
+from aga_lightning.explain.information import InformationMemory, lossless_bytes, webp_version
+from aga_lightning.explain.insertion import deletion_curve, insertion_curve
+from aga_lightning.explain.pic import KINDS, PIC_THRESHOLDS, ImageCurves, image_curves
+from aga_lightning.explain.prediction import Pixels, Predict, probabilities
+from aga_lightning.explain.reconstruction import Triangulation, random_mask, reconstruct
+
+SIDE = 224
+BLOCK = 4  # photos a turn
+STEP = 1792  # pixels a step of insertion and deletion, as in RISE's notebook for data sets
+PIXELS = Pixels(IMAGENET_MEAN, IMAGENET_STD)
+
+if not hasattr(np, "trapz"):
+    np.trapz = np.trapezoid  # type: ignore[attr-defined] # NumPy 2 has renamed it; the reference asks for the old name
+
+
+@dataclass
+class Clock:
+    """Seconds of the turns that one side has had."""
+
+    turns: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Time a block."""
+        start = time.perf_counter()
+        yield
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.turns.append(time.perf_counter() - start)
+
+    @property
+    def total(self) -> float:
+        """Seconds of all turns."""
+        return sum(self.turns)
+
+
+def main() -> None:
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, help="a folder of photos")
+    parser.add_argument("--count", type=int, default=16, help="photos to use")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+
+    device = torch.device(options.device)
+    with threadpool_limits(1, "blas"):
+        pixels = read_photos(options.photos, options.count)
+        torch.set_num_threads(max(options.threads))
+        masks = torch.stack([torch.from_numpy(random_mask(SIDE, SIDE, seed)) for seed in range(len(pixels))])
+        model = train(pixels, masks).to(device)
+        targets = torch.arange(len(pixels))
+        maps = grad_cam(model, PIXELS.normalised(pixels).to(device), targets.to(device), relu=False).cpu()
+        print(
+            f"{len(pixels)} photos, {SIDE} px, ResNet-18 on {device}, "
+            f"libwebp {webp_version()}, PyTorch {torch.__version__}"
+        )
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            time_curves(model, pixels, maps, masks, targets, threads)
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            time_insertion(model, pixels, maps, targets, threads)
+            time_grad_cam(model, pixels, threads)
+
+
+def read_photos(folder: Path, count: int) -> Tensor:
+    """The first photos of a folder, cut to squares: pixels (N, 3, SIDE, SIDE) uint8."""
+    _, evaluate = build_transforms("torchvision", SIDE, normalise=False)
+    paths = find_images(folder)[:count]
+    return Pixels().pixels(torch.stack([evaluate(read_image(path)) for path in paths]))
+
+
+def train(pixels: Tensor, masks: Tensor, steps: int = 60) -> nn.Module:
+    """A ResNet-18 that knows each photo, and one class more for photos that are nearly all hidden."""
+    torch.manual_seed(0)
+    hidden = torch.stack(
+        [
+            torch.from_numpy(reconstruct(image.permute(1, 2, 0).numpy(), mask.numpy())).permute(2, 0, 1)
+            for image, mask in zip(pixels, masks, strict=True)
+        ]
+    )
+    images = PIXELS.normalised(torch.cat([pixels, hidden]))
+    labels = torch.cat([torch.arange(len(pixels)), torch.full((len(pixels),), len(pixels))])
+    model = torchvision.models.resnet18(num_classes=len(pixels) + 1).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+    # Statistics of a whole pass, so that evaluation sees what training saw.
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None
+    with torch.no_grad():
+        model(images)
+    return model.eval()
+
+
+def asked_one_by_one(predict: Predict, target: int, kind: str) -> Callable[[np.ndarray], list[float]]:
+    """What the reference asks of a model: the prediction for a batch (B, H, W, 3) of pixels."""
+
+    def ask(batch: np.ndarray) -> list[float]:
+        found = predict(torch.from_numpy(batch).permute(0, 3, 1, 2))
+        return [float(row[target]) if kind == "sic" else float(row.argmax() == target) for row in found]
+
+    return ask
+
+
+def by_reference(predict: Predict, pixels: Tensor, maps: Tensor, masks: Tensor, targets: Tensor) -> np.ndarray:
+    """Areas (2, N) of SIC and AIC by the package of the authors."""
+    return np.array(
+        [
+            [
+                reference.compute_pic_metric(
+                    image.permute(1, 2, 0).numpy(),
+                    attribution.numpy(),
+                    mask.numpy(),
+                    asked_one_by_one(predict, int(target), kind),
+                    PIC_THRESHOLDS,
+                ).auc
+                for image, attribution, mask, target in zip(pixels, maps, masks, targets, strict=True)
+            ]
+            for kind in KINDS
+        ]
+    )
+
+
+def areas(curves: ImageCurves) -> np.ndarray:
+    """Areas (2, N) of SIC and AIC."""
+    return np.stack([curves.areas[kind].numpy() for kind in KINDS])
+
+
+def time_curves(model: nn.Module, pixels: Tensor, maps: Tensor, masks: Tensor, targets: Tensor, threads: int) -> None:
+    """AIC and SIC by the reference, by ours in all modes, and by nothing but encodings and passes."""
+    predict = probabilities(model, PIXELS)
+    with ExitStack() as stack:
+        pools = workers(threads, stack)
+        modes: dict[str, tuple[Triangulation, Executor | None, InformationMemory | None]] = {}
+        for name, pool in pools.items():
+            modes[f"exact, {name}"] = ("exact", pool, None)
+            modes[f"reduced, {name}"] = ("reduced", pool, None)
+        first = next(iter(pools))
+        for triangulation in ("exact", "reduced"):
+            memory = InformationMemory()
+            ask = partial(image_curves, triangulation=triangulation, memory=memory)
+            ask(pixels, maps, predict, targets, random_masks=masks)  # another model, or an earlier epoch
+            modes[f"{triangulation}, {first}, lengths kept"] = (triangulation, pools[first], memory)
+        clocks = {name: Clock() for name in ("reference", "bound", *modes)}
+        found: dict[str, list[np.ndarray]] = {name: [] for name in ("reference", *modes)}
+        for start in range(0, len(pixels), BLOCK):
+            part = [tensor[start : start + BLOCK] for tensor in (pixels, maps, masks, targets)]
+            with clocks["reference"].turn():
+                found["reference"].append(by_reference(predict, *part))
+            for name, (triangulation, pool, memory) in modes.items():
+                with clocks[name].turn():
+                    curves = image_curves(
+                        part[0],
+                        part[1],
+                        predict,
+                        part[3],
+                        random_masks=part[2],
+                        triangulation=triangulation,
+                        executor=pool,
+                        memory=memory,
+                    )
+                found[name].append(areas(curves))
+            shown = revealed(part[0], part[1], part[2])
+            with clocks["bound"].turn():
+                bound(predict, shown, pools[first])
+    expected = np.concatenate(found["reference"], axis=1)
+    print(f"\nPerformance information curves, SIC and AIC, {threads} thread(s); skipped by neither side\n")
+    print(
+        "| | seconds a photo | times as fast as the reference | in its turns | times the bound | "
+        "largest difference of an area |"
+    )
+    print("|---" * 6 + "|")
+    for name, clock in clocks.items():
+        ratios = [theirs / ours for theirs, ours in zip(clocks["reference"].turns, clock.turns, strict=True)]
+        row = [name, f"{clock.total / len(pixels):.2f}", f"{clocks['reference'].total / clock.total:.1f}"]
+        row += [f"{min(ratios):.1f}..{max(ratios):.1f}", f"{clock.total / clocks['bound'].total:.2f}"]
+        row += [f"{np.abs(np.concatenate(found[name], axis=1) - expected).max():.1e}" if name in found else ""]
+        print("| " + " | ".join(row) + " |")
+
+
+def workers(threads: int, stack: ExitStack) -> dict[str, Executor | None]:
+    """What runs the reconstructions and encodings, by name."""
+    if threads == 1:
+        return {"in turn": None}
+    spawn = multiprocessing.get_context("spawn")
+    processes = stack.enter_context(ProcessPoolExecutor(threads, spawn))
+    list(processes.map(abs, range(threads)))  # started
+    return {"threads": stack.enter_context(ThreadPoolExecutor(threads)), "processes": processes}
+
+
+def revealed(pixels: Tensor, maps: Tensor, masks: Tensor) -> list[np.ndarray]:
+    """All images (H, W, 3) that the definition asks about: hidden, at each threshold, and whole."""
+    shown = []
+    for image, attribution, mask in zip(pixels, maps, masks, strict=True):
+        whole = image.permute(1, 2, 0).numpy()
+        known = [mask.numpy()] + [
+            mask.numpy() | (attribution.numpy() >= np.quantile(attribution.numpy(), 1 - threshold))
+            for threshold in PIC_THRESHOLDS
+        ]
+        shown += [reconstruct(whole, pixels_known) for pixels_known in known] + [whole]
+    return shown
+
+
+def bound(predict: Predict, shown: list[np.ndarray], pool: Executor | None) -> None:
+    """Encode and classify these images, and nothing else."""
+    lengths = (map if pool is None else pool.map)(lossless_bytes, shown)
+    for start in range(0, len(shown), 64):
+        predict(torch.from_numpy(np.stack(shown[start : start + 64])).permute(0, 3, 1, 2))
+    list(lengths)
+
+
+def time_insertion(model: nn.Module, pixels: Tensor, maps: Tensor, targets: Tensor, threads: int) -> None:
+    """Insertion and deletion of three photos, beside the same number of images passed through the model."""
+    predict = probabilities(model)
+    device = next(model.parameters()).device
+    images = PIXELS.normalised(pixels[:3]).to(device).contiguous(memory_format=torch.channels_last)
+    steps = -(-SIDE * SIDE // STEP)
+    clocks = {"insertion and deletion": Clock(), "passes alone": Clock()}
+    asked = images.repeat(2 * steps, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+    for turn in range(4):
+        with clocks["insertion and deletion"].turn():
+            for curve in (insertion_curve, deletion_curve):
+                curve(images, maps[:3], predict, targets[:3], step=STEP)
+        with clocks["passes alone"].turn():
+            predict(images), predict(images)  # each curve asks about the originals once
+            for start in range(0, len(asked), 64):
+                predict(asked[start : start + 64])
+        if turn == 0:  # warmed up
+            for clock in clocks.values():
+                clock.turns.clear()
+    ratio = clocks["insertion and deletion"].total / clocks["passes alone"].total
+    print(
+        f"\nInsertion and deletion, {steps} steps, 3 photos, {threads} thread(s): {ratio:.3f} times their passes alone"
+    )
+
+
+def time_grad_cam(model: nn.Module, pixels: Tensor, threads: int, batch: int = 64) -> None:
+    """Grad-CAM of a batch, beside captum's own call."""
+    device = next(model.parameters()).device
+    images = PIXELS.normalised(pixels[torch.arange(batch) % len(pixels)]).to(device)
+    targets = torch.arange(batch, device=device) % len(pixels)
+    clocks = {"ours": Clock(), "captum": Clock()}
+    for turn in range(4):
+        with clocks["ours"].turn():
+            ours = grad_cam(model, images, targets)
+        with clocks["captum"].turn():
+            theirs = LayerGradCam(model, model.layer4).attribute(images, targets, relu_attributions=True)
+        if turn == 0:
+            for clock in clocks.values():
+                clock.turns.clear()
+    upsampled = nn.functional.interpolate(theirs.detach(), size=(SIDE, SIDE), mode="bilinear")[:, 0].cpu()
+    difference = float((ours - upsampled).abs().max() / upsampled.abs().max())
+    ratio = clocks["ours"].total / clocks["captum"].total
+    print(
+        f"Grad-CAM, batch of {batch}, {threads} thread(s): {ratio:.3f} times captum; "
+        f"largest relative difference {difference:.1e}"
+    )
+
+
+if __name__ == "__main__":
+    main()
