@@ -239,17 +239,20 @@ class Faithfulness(Callback):
         return gathered(measured, self.protocol, trainer.world_size)
 
     def _draw(self, trainer: Trainer, summaries: Sequence[Summary]) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                board, step = logger.experiment, trainer.global_step
-                figures = (
-                    ("information_curves", draw_information_curves(summaries)),
-                    ("insertion_and_deletion", draw_insertion_and_deletion(summaries)),
-                )
-                for name, figure in figures:
-                    if figure is not None:
-                        board.add_figure(f"faithfulness/{name}", figure, global_step=step, close=False)
-                board.add_text("faithfulness/images_used", skipped_table(summaries), global_step=step)
+        boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not boards:
+            return
+        figures = {
+            "information_curves": draw_information_curves(summaries),
+            "insertion_and_deletion": draw_insertion_and_deletion(summaries),
+        }
+        for name, figure in figures.items():
+            if figure is not None:
+                for board in boards:
+                    board.add_figure(f"faithfulness/{name}", figure, global_step=trainer.global_step, close=False)
+                figure.clear()  # its parts hold each other, and would stay until the next collection of garbage
+        for board in boards:
+            board.add_text("faithfulness/images_used", skipped_table(summaries), global_step=trainer.global_step)
 
     @contextmanager
     def _executor(self, trainer: Trainer) -> Iterator[Executor | None]:
