@@ -113,6 +113,7 @@ class BackgroundReliance(Callback):
                 for logger in boards:
                     tag = f"background_reliance/{sample.name}"
                     logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
+                figure.clear()  # its parts hold each other, and would stay until the next collection of garbage
         if not table:
             self._warn()
         elif folder is not None and trainer.is_global_zero:
