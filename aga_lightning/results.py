@@ -5,20 +5,21 @@ import json
 from pathlib import Path
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
 _COLUMNS = {"acc": "accuracy", "recall": "macro recall", "f1": "macro F1", "loss": "loss"}
 
 
-@rank_zero_only
 def report_results(trainer: Trainer) -> None:
     """Print accuracy, macro recall, macro F1 and loss of each set; write them, and the accuracy per class, to files.
 
     Args:
         trainer: One that has just validated or tested.
     """
+    folder = None if trainer.logger is None else trainer.log_dir  # all ranks have to ask: the first one answers
+    if not trainer.is_global_zero:
+        return
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     # Training has no recall, and a class may be called anything.
     overall = (name for name in metrics if "/acc_per_class/" not in name)
@@ -32,8 +33,8 @@ def report_results(trainer: Trainer) -> None:
     for name in sets:
         table.add_row(name, *(_cell(column, metrics[f"{name}/{column}"]) for column in _COLUMNS))
     Console().print(table)
-    if trainer.logger is not None and trainer.log_dir is not None:
-        _write(Path(trainer.log_dir), sets, metrics)
+    if folder is not None:
+        _write(Path(folder), sets, metrics)
 
 
 def _cell(column: str, value: float) -> str:

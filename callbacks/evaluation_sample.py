@@ -201,6 +201,6 @@ def run_folder(trainer: Trainer) -> Path | None:
     """The run's folder, which holds its checkpoints; None for a run that keeps nothing.
 
     Args:
-        trainer: One that is running.
+        trainer: One that is running. The first rank tells the others, so all of them have to ask.
     """
     return None if trainer.logger is None or trainer.log_dir is None else Path(trainer.log_dir)

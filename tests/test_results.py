@@ -20,7 +20,9 @@ def scores(name, acc, **more):
 
 def finished(metrics, folder=None):
     """What a trainer that has tested leaves to be read."""
-    return SimpleNamespace(callback_metrics=metrics, log_dir=folder and str(folder), logger=folder)
+    return SimpleNamespace(
+        callback_metrics=metrics, log_dir=folder and str(folder), logger=folder, is_global_zero=True
+    )
 
 
 def per_class(folder):
@@ -87,3 +89,19 @@ def test_the_results_of_a_real_evaluation(tmp_path, disc_folder, capsys, verb):
         assert measured["acc"] == trainer.callback_metrics[f"{name}/acc"]
         by_class = [accuracy for row, _, accuracy in per_class(tmp_path / "run") if row == name]
         assert measured["recall"] == pytest.approx(sum(by_class) / 2)
+
+
+def test_all_ranks_ask_for_the_folder_and_one_writes(tmp_path, capsys):
+    asked = []
+
+    class Second(SimpleNamespace):
+        @property
+        def log_dir(self):
+            asked.append(True)
+            return str(tmp_path)
+
+    metrics = {f"val/{column}": 1.0 for column in ("acc", "recall", "f1", "loss")}
+    report_results(Second(callback_metrics=metrics, logger=True, is_global_zero=False))
+    assert asked
+    assert not list(tmp_path.iterdir())
+    assert not capsys.readouterr().out
