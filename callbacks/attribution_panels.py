@@ -1,6 +1,5 @@
 """Where the model looks in a few images of each evaluation set, as pictures."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from aga_lightning.callbacks.baseline import load_baseline
+from aga_lightning.callbacks.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.callbacks.evaluation_sample import (
     EvaluationSample,
     Examples,
@@ -23,7 +23,8 @@ from aga_lightning.callbacks.evaluation_sample import (
     pixels_of,
     run_folder,
 )
-from aga_lightning.callbacks.panel_sheet import RIGHT_MARK, WRONG_MARK, Photos, View, draw_panels
+from aga_lightning.callbacks.files import written_aside
+from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
@@ -209,7 +210,8 @@ class AttributionPanels(Callback):
                     tag = f"{kind}/{sample.name}"
                     logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
                 if path is not None:
-                    _save(figure, path)
+                    with written_aside(path) as aside:
+                        figure.savefig(aside, format="png")
                 figure.clear()  # its parts hold each other
             elif path is not None:
                 path.unlink(missing_ok=True)  # of an earlier run in this folder
@@ -292,11 +294,3 @@ def _likeliest(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """The likeliest classes (N,) int64 and their probabilities (N,) float32, on the CPU."""
     confidences, classes = probabilities(model)(images).cpu().max(dim=1)
     return classes, confidences
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write a picture aside and rename it, so that no one reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    figure.savefig(aside, format="png")
-    os.replace(aside, path)

@@ -1,10 +1,7 @@
 """How much a model goes by the background: what it says of subjects alone and of backgrounds alone."""
 
-import csv
 import math
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aga_lightning.callbacks.drawing import blank_figure, wrapped
+from aga_lightning.callbacks.drawing import RIGHT_COLOUR, RIGHT_MARK, WRONG_COLOUR, WRONG_MARK, blank_figure, wrapped
 from aga_lightning.callbacks.evaluation_sample import (
     EvaluationSample,
     Examples,
@@ -26,6 +23,7 @@ from aga_lightning.callbacks.evaluation_sample import (
     pixels_of,
     run_folder,
 )
+from aga_lightning.callbacks.files import write_csv
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
@@ -117,7 +115,9 @@ class BackgroundReliance(Callback):
         if not table:
             self._warn()
         elif folder is not None and trainer.is_global_zero:
-            _write(folder / "explain" / stage / "background_reliance.csv", table)
+            header = ["set", *next(iter(table.values()))]
+            rows = [[name, *(f"{score:.6g}" for score in scores.values())] for name, scores in table.items()]
+            write_csv(folder / "explain" / stage / "background_reliance.csv", header, rows)
 
     def _may_have_masks(self, sample: EvaluationSample) -> bool:
         augmented = self.masks == "augmenter" and getattr(sample.datamodule, "augmenter", None) is not None
@@ -216,8 +216,8 @@ def draw_versions(
 
 def _caption(axis: Axes, heading: str, name: str, confidence: float, right: bool) -> None:
     """What the model says, in words and, by mark and colour, whether it is right; above it a heading."""
-    colour = "green" if right else "firebrick"
-    words = wrapped(f"{'✓' if right else '✗'} {confidence:.0%} {name}", 22, 2)
+    colour, mark = (RIGHT_COLOUR, RIGHT_MARK) if right else (WRONG_COLOUR, WRONG_MARK)
+    words = wrapped(f"{mark} {confidence:.0%} {name}", 22, 2)
     axis.set_title(words, fontsize=8, color=colour, parse_math=False)
     above = 7 + 10 * (1 + words.count("\n"))  # points
     axis.annotate(heading, (0.5, 1), (0, above), "axes fraction", "offset points", ha="center", va="bottom", fontsize=8,
@@ -248,15 +248,3 @@ def _usable(examples: Examples) -> tuple[Examples, Tensor]:
 
 def _margin(masks: Tensor) -> int:
     return max(1, round(_MARGIN * min(masks.shape[1:])))
-
-
-def _write(path: Path, table: Mapping[str, Mapping[str, float]]) -> None:
-    """Write a row for each set; aside and then renamed, so that no one reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    with aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["set", *next(iter(table.values()))])
-        for name, scores in table.items():
-            writer.writerow([name, *(f"{score:.6g}" for score in scores.values())])
-    os.replace(aside, path)

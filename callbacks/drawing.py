@@ -11,6 +11,10 @@ from matplotlib.figure import Figure
 
 from aga_lightning.augment.base import Image, Mask
 
+# Colours that those who cannot tell red from green can tell apart, after Okabe and Ito 2008; dark enough for words.
+RIGHT_COLOUR, WRONG_COLOUR = "#00694c", "#b84700"
+RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
+
 
 def blank_figure(width: float, height: float) -> Figure:
     """A figure that no window system knows of.

@@ -1,6 +1,5 @@
 """The numbers of Faithfulness as files, and as tables to read."""
 
-import csv
 import io
 import math
 import shutil
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Aggregation, Summary
+from aga_lightning.callbacks.files import write_csv
 from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measure, Measured
 from aga_lightning.explain.information import webp_version
 from aga_lightning.explain.pic import KINDS
@@ -49,14 +49,14 @@ def write_faithfulness(
                 *(of_information if summary.measure in KINDS else ("mean", "", "", "")),
             ]
         )
-    _write(folder / "faithfulness.csv", header, rows)
+    write_csv(folder / "faithfulness.csv", header, rows)
     points = [
         [*_place(summary), _number(x), _number(y)]
         for summary in summaries
         if summary.used
         for x, y in zip(*_thinned(summary), strict=True)
     ]
-    _write(folder / "faithfulness_curves.csv", ["set", "model", "images", "measure", "x", "y"], points)
+    write_csv(folder / "faithfulness_curves.csv", ["set", "model", "images", "measure", "x", "y"], points)
 
 
 def write_per_image(
@@ -72,7 +72,7 @@ def write_per_image(
     """
     header = ["set", "model", "id", "file", "label", "predicted", "probability"]
     header += [column for measure in measures for column in (measure, f"{measure}_skipped")]
-    _write(folder / "faithfulness_per_image.csv", header, _image_rows(measured, measures, classes))
+    write_csv(folder / "faithfulness_per_image.csv", header, _image_rows(measured, measures, classes))
 
 
 def _image_rows(
@@ -172,14 +172,3 @@ def _thinned(summary: Summary) -> tuple[list[float], list[float]]:
 
 def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Written aside and then renamed, so that no one reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    with aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    aside.replace(path)

@@ -14,12 +14,16 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from aga_lightning.augment.base import Image
-from aga_lightning.callbacks.drawing import blank_figure, outline, wrapped
+from aga_lightning.callbacks.drawing import (
+    RIGHT_COLOUR,
+    RIGHT_MARK,
+    WRONG_COLOUR,
+    WRONG_MARK,
+    blank_figure,
+    outline,
+    wrapped,
+)
 from aga_lightning.explain.overlay import overlay
-
-# Colours that those who cannot tell red from green can tell apart, after Okabe and Ito 2008; dark enough for words.
-RIGHT_COLOUR, WRONG_COLOUR = "#00694c", "#b84700"
-RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 # Lengths are in pixels of the sheet, so that each pixel of a small photo becomes a square of whole pixels.
 _DPI = 110
@@ -211,7 +215,9 @@ def _finish(axis: Axes, mask: Tensor | None, colour: str, attribution: Tensor) -
     if not (attribution.isfinite().all() and attribution.max() > 0):
         words = "nowhere positive" if attribution.isfinite().all() else "not finite"
         style = {"facecolor": "black", "edgecolor": "none", "pad": 2}
-        axis.annotate(words, (0.5, 0.06), xycoords="axes fraction", ha="center", color="white", fontsize=_WORDS, bbox=style)
+        axis.annotate(
+            words, (0.5, 0.06), xycoords="axes fraction", ha="center", color="white", fontsize=_WORDS, bbox=style
+        )
 
 
 def _paint(axis: Axes, picture: Image) -> None:

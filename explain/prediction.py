@@ -16,12 +16,12 @@ class Pixels:
     """How 8-bit pixels become what a network sees: scaled to 0..1, less the mean, over the standard deviation.
 
     Args:
-        mean: One number a channel, of values in 0..1.
+        mean: One number a channel, of values in 0..1; a single one is for all channels.
         std: The same.
     """
 
-    mean: Sequence[float] = (0.0, 0.0, 0.0)
-    std: Sequence[float] = (1.0, 1.0, 1.0)
+    mean: Sequence[float] = (0.0,)
+    std: Sequence[float] = (1.0,)
 
     def normalised(self, pixels: Tensor) -> Tensor:
         """What the network sees of pixels (N, C, H, W) uint8, as float32 (N, C, H, W)."""

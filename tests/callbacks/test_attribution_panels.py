@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from aga_lightning.callbacks import attribution_panels
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
-from aga_lightning.callbacks.panel_sheet import RIGHT_MARK, WRONG_MARK
+from aga_lightning.callbacks.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder

@@ -16,6 +16,12 @@ def test_every_level_survives_the_round_trip(pixels):
     assert pixels.pixels(pixels.normalised(ALL_LEVELS)).equal(ALL_LEVELS)
 
 
+def test_a_single_number_is_for_all_channels():
+    grey = ALL_LEVELS[:, :1]
+    assert Pixels().pixels(Pixels().normalised(grey)).equal(grey)
+    assert Pixels((0.5,), (0.2,)).normalised(ALL_LEVELS).equal(Pixels((0.5,) * 3, (0.2,) * 3).normalised(ALL_LEVELS))
+
+
 def test_the_network_sees_the_bits_that_the_transforms_give():
     transform = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
     assert Pixels(MEAN, STD).normalised(ALL_LEVELS).equal(transform(ALL_LEVELS))
