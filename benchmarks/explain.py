@@ -238,10 +238,8 @@ def time_curves(model: nn.Module, pixels: Tensor, maps: Tensor, masks: Tensor, t
             targets,
             random_masks=masks.transpose(1, 2).contiguous(),
         )
-        print(
-            "\nDifference of a photo's area | of the set's, for the exact mode on transposed photos, whose triangles are"
-        )
-        print(f"as good ones): {differences(by_ours(transposed), expected)}")
+        print("\nThe exact mode on transposed photos, whose triangles are as good: difference of a photo's")
+        print(f"area, and of the set's: {differences(by_ours(transposed), expected)}")
 
 
 def workers(threads: int, stack: ExitStack) -> dict[str, Executor | None]:

@@ -120,7 +120,7 @@ def aggregate(curves: ImageCurves, kind: Kind, method: Literal["median", "mean"]
     return InformationCurve(
         x=torch.from_numpy(x),
         y=torch.from_numpy(y),
-        area=float(np.trapezoid(y, x)),
+        area=float(torch.trapezoid(torch.from_numpy(y), torch.from_numpy(x))),
         used=len(rows),
         skipped={skip: skips.count(skip) for skip in Skip if skip != Skip.USED},
     )

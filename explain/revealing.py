@@ -117,11 +117,12 @@ class Revealing:
 
     def curves(self) -> ImageCurves:
         """What came out."""
-        areas = np.trapezoid(self._curves, dx=1 / self.points)
+        # NumPy has renamed its own between the versions that are supported.
+        areas = torch.trapezoid(torch.from_numpy(self._curves), dx=1 / self.points)
         return ImageCurves(
             ids=self.ids,
             curves={kind: torch.from_numpy(self._curves[:, k].copy()) for k, kind in enumerate(self.kinds)},
-            areas={kind: torch.from_numpy(areas[:, k].copy()) for k, kind in enumerate(self.kinds)},
+            areas={kind: areas[:, k].clone() for k, kind in enumerate(self.kinds)},
             skips={kind: torch.from_numpy(self._skips[:, k].copy()) for k, kind in enumerate(self.kinds)},
         )
 

@@ -20,9 +20,7 @@ def scores(name, acc, **more):
 
 def finished(metrics, folder=None):
     """What a trainer that has tested leaves to be read."""
-    return SimpleNamespace(
-        callback_metrics=metrics, log_dir=folder and str(folder), logger=folder, is_global_zero=True
-    )
+    return SimpleNamespace(callback_metrics=metrics, log_dir=folder and str(folder), logger=folder, is_global_zero=True)
 
 
 def per_class(folder):

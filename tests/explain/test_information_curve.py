@@ -37,7 +37,8 @@ def test_a_curve_is_what_scipy_interpolates_in_the_authors_order_of_points(measu
 @pytest.mark.parametrize("method", ["median", "mean"])
 @pytest.mark.parametrize("images", [1, 4, 5])
 def test_aggregates_are_the_authors(monkeypatch, method, images):
-    monkeypatch.setattr(np, "trapz", np.trapezoid, raising=False)  # numpy 2 took the name away
+    if not hasattr(np, "trapz"):  # NumPy 2 took the name away
+        monkeypatch.setattr(np, "trapz", np.trapezoid, raising=False)
     curves = image_curves([Skip.USED] * images + [Skip.LOW_PREDICTION, Skip.NOT_FINITE, Skip.NOT_FINITE])
     x = np.linspace(0, 1, POINTS + 1)
     rows = curves.curves["sic"][:images].numpy()
