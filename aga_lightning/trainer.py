@@ -34,6 +34,26 @@ class AgaTrainer(Trainer):
             kwargs["logger"] = [TensorBoardLogger(folder, "", "", default_hp_metric=False), CSVLogger(folder, "", "")]
         super().__init__(*args, **kwargs)
 
+    def validate(self, *args: Any, verbose: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401 they are Trainer's
+        """Lightning's own, quiet unless asked: it would print each metric of each class once for each loader.
+
+        Args:
+            args: Lightning's.
+            verbose: Whether to print that.
+            kwargs: Lightning's.
+        """
+        return super().validate(*args, verbose=verbose, **kwargs)  # type: ignore[misc] # the fourth of its arguments
+
+    def test(self, *args: Any, verbose: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401 they are Trainer's
+        """Lightning's own, quiet unless asked: it would print each metric of each class once for each loader.
+
+        Args:
+            args: Lightning's.
+            verbose: Whether to print that.
+            kwargs: Lightning's.
+        """
+        return super().test(*args, verbose=verbose, **kwargs)  # type: ignore[misc] # the fourth of its arguments
+
     def augment(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, shard: str = "0/1"
     ) -> None:

@@ -91,7 +91,7 @@ def draw_panels(title: str, caption: str, photos: Photos, views: Sequence[View],
     scale = max(1, round(_PICTURE / width)) if width <= _WIDEST else _WIDEST / width
     cell_width, cell_height = round(scale * width), round(scale * height)
     columns = [_of_the_photos(photos, class_names), *(_of_a_view(view, photos, class_names) for view in views)]
-    labels = [[_fitted(words, cell_width, 3, _WORDS) for words in column.labels] for column in columns]
+    labels = [[_lines(words, cell_width) for words in column.labels] for column in columns]
     strip = _LINE * (1 + max(words.count("\n") for column in labels for words in column)) + 4
     block, row = len(columns) * (cell_width + _GAP) - _GAP, strip + cell_height + _GAP
     across = _blocks_side_by_side(count, block + _BLOCK_GAP, row)
@@ -116,6 +116,11 @@ def draw_panels(title: str, caption: str, photos: Photos, views: Sequence[View],
     sheet.write_legend(_MARGIN, foot)
     sheet.write(_MARGIN, foot + 2 * _LINE, caption, _WORDS)
     return sheet.figure
+
+
+def _lines(label: str, width: int) -> str:
+    """A label's lines, each in as many as it takes, two at most."""
+    return "\n".join(_fitted(line, width, 2, _WORDS) for line in label.splitlines())
 
 
 def _fitted(words: str, width: int, lines: int, size: int, weight: str = "normal") -> str:
@@ -199,8 +204,7 @@ def _of_a_view(view: View, photos: Photos, class_names: Sequence[str]) -> _Colum
     for predicted, confidence, label in answers:
         right = predicted == label and math.isfinite(confidence)
         mark, colour = (RIGHT_MARK, RIGHT_COLOUR) if right else (WRONG_MARK, WRONG_COLOUR)
-        # The name stands last: it may be cut.
-        column.labels.append(f"{mark} {percentage(confidence)}  {_name(class_names, predicted)}")
+        column.labels.append(f"{mark} {percentage(confidence)}\n{_name(class_names, predicted)}")
         column.colours.append(colour)
     column.pictures.extend(map(overlay, photos.pixels, view.attributions))
     return column

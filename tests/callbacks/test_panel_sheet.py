@@ -62,11 +62,11 @@ def test_each_photo_stands_below_its_class_and_each_overlay_below_what_the_model
     assert found[1:7:2] == ["photo", "baseline", "this model"]
     for expected in (
         "plum",
-        f"{WRONG_MARK} 88 %  black footed ferret",
-        f"{RIGHT_MARK} 88 %  plum",
+        f"{WRONG_MARK} 88 % black footed ferret",
+        f"{RIGHT_MARK} 88 % plum",
         "black footed ferret",
-        f"{WRONG_MARK} 88 %  plum",
-        f"{RIGHT_MARK} 88 %  black footed ferret",
+        f"{WRONG_MARK} 88 % plum",
+        f"{RIGHT_MARK} 88 % black footed ferret",
     ):
         assert found.count(expected) == 1
     assert colour_of(figure, RIGHT_MARK) == RIGHT_COLOUR and colour_of(figure, WRONG_MARK) == WRONG_COLOUR
@@ -135,8 +135,8 @@ def test_what_cannot_be_drawn_is_said():
     notes = [[text.get_text() for text in axis.texts] for axis in figure.axes[1:6:2]]
     assert notes == [["not finite"], ["nowhere positive"], []]
     # An answer that is not a number is not right, even where the class happens to be.
-    assert f"{WRONG_MARK} ? %  plum" in words(figure)
-    assert f"{RIGHT_MARK} 100 %  plum" in words(figure)
+    assert f"{WRONG_MARK} ? %\nplum" in words(figure)
+    assert f"{RIGHT_MARK} 100 %\nplum" in words(figure)
     grey = np.asarray(figure.axes[1].get_images()[0].get_array())
     assert (grey == grey[..., :1]).all()
 
@@ -160,7 +160,7 @@ def test_a_class_without_a_name_has_its_number_and_a_dollar_is_a_dollar():
     pictures = photos(2)
     figure = draw_panels("$5 {$6", "\\frac{", pictures, [view(pictures, predicted=[7, 0])], ("for $5 or {$6 \\frac{",))
     drawn(figure)
-    assert {f"{WRONG_MARK} 88 %  7", "1", "for $5 or {$6 \\frac{"} <= set(words(figure))
+    assert {f"{WRONG_MARK} 88 %\n7", "1", "for $5 or {$6 \\frac{"} <= set(words(figure))
 
 
 @pytest.mark.parametrize(
