@@ -32,7 +32,7 @@ VERSIONS = ("whole", "subject only", "background only")
 
 _FILL = 0.0  # of what the network sees: the mean colour, which tells neither snow from grass nor leaves its range
 _MARGIN = 0.03  # of the shorter side: how far the filled patch reaches beyond the subject, to blunt its outline
-_SHOWN = 6  # images on a figure
+_SHOWN = 4  # images on a figure
 _LOGGED = ("acc_subject_only", "acc_background_only", "background_reliance")
 
 
@@ -197,19 +197,19 @@ def draw_versions(
     """
     labels = examples.labels.tolist()
     across = max(3, len(labels))  # what a title of a few lines needs
-    words = wrapped(title, 20 * across, 4)
-    top = 0.16 * (1 + words.count("\n"))  # inches that the title takes
-    figure = blank_figure(1.6 * across + 0.3, 5.9 + top)
+    words = wrapped(title, 15 * across, 6)
+    top = 0.21 * (1 + words.count("\n"))  # inches that the title takes
+    figure = blank_figure(1.6 * across + 0.3, 7.6 + top)
     axes = figure.subplots(len(VERSIONS), len(labels), squeeze=False)
     for row, version, images in zip(axes, VERSIONS, versions(examples.images, masks), strict=True):
         confidences, classes = (values.tolist() for values in predict(images).cpu().max(dim=1))
         pictures = pixels.pixels(images.cpu()).permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy()
-        row[0].set_ylabel(version, fontsize=10)
+        row[0].set_ylabel(version, fontsize=12)
         for axis, picture, label, said, confidence in zip(row, pictures, labels, classes, confidences, strict=True):
             axis.imshow(picture, interpolation="nearest")
-            heading = wrapped(f"true: {names[label]}", 22, 2) if version == "whole" else ""
+            heading = wrapped(f"true: {names[label]}", 15, 2) if version == "whole" else ""
             _caption(axis, heading, names[said], confidence, said == label)
-    figure.suptitle(words, x=0.01, y=1 - 0.08 / figure.get_figheight(), ha="left", fontsize=9, parse_math=False)
+    figure.suptitle(words, x=0.01, y=1 - 0.08 / figure.get_figheight(), ha="left", fontsize=12, parse_math=False)
     figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - top / figure.get_figheight()))
     return figure
 
@@ -217,11 +217,11 @@ def draw_versions(
 def _caption(axis: Axes, heading: str, name: str, confidence: float, right: bool) -> None:
     """What the model says, in words and, by mark and colour, whether it is right; above it a heading."""
     colour, mark = (RIGHT_COLOUR, RIGHT_MARK) if right else (WRONG_COLOUR, WRONG_MARK)
-    words = wrapped(f"{mark} {confidence:.0%} {name}", 22, 2)
-    axis.set_title(words, fontsize=8, color=colour, parse_math=False)
-    above = 7 + 10 * (1 + words.count("\n"))  # points
-    axis.annotate(heading, (0.5, 1), (0, above), "axes fraction", "offset points", ha="center", va="bottom", fontsize=8,
-                  fontweight="bold", parse_math=False)  # fmt: skip
+    words = f"{mark} {confidence:.0%}\n{wrapped(name, 15, 2)}"
+    axis.set_title(words, fontsize=11, color=colour, parse_math=False)
+    above = 7 + 13.5 * (1 + words.count("\n"))  # points
+    axis.annotate(heading, (0.5, 1), (0, above), "axes fraction", "offset points", ha="center", va="bottom",
+                  fontsize=11, fontweight="bold", parse_math=False)  # fmt: skip
     axis.set_xticks([])
     axis.set_yticks([])
     for spine in axis.spines.values():

@@ -20,8 +20,8 @@ _CAUSAL: dict[Measure, tuple[str, str]] = {
     "deletion": ("Deletion: less area is better", "probability of the target"),
 }
 _ACROSS = {
-    "aic": "information shown (WebP bytes, hidden image 0, original 1)",
-    "sic": "information shown (WebP bytes, hidden image 0, original 1)",
+    "aic": "information shown (hidden image 0, original 1)",
+    "sic": "information shown (hidden image 0, original 1)",
     "insertion": "share of the pixels revealed, most important first",
     "deletion": "share of the pixels removed, most important first",
 }
@@ -55,19 +55,20 @@ def _draw(summaries: Sequence[Summary], panels: dict[Measure, tuple[str, str]]) 
         return None
     sets = list(dict.fromkeys(summary.set for summary in chosen))
     most = max(sum(summary.measure == measure for summary in chosen) for measure in shown)
-    legend = 0.2 * most + 0.35
+    legend = 0.22 * most + 0.35
     longest = max(len(_label(summary)) for summary in chosen)
-    figure = blank_figure(max(5.4, 0.075 * longest + 1.2) * len(shown), 4.3 + legend)
-    axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    # One above the other: TensorBoard shows a wide figure too small to be read.
+    figure = blank_figure(max(5.4, 0.085 * longest + 1.2), (3.9 + legend) * len(shown))
+    axes = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
     for axis, measure in zip(axes, shown, strict=True):
         of_measure = [summary for summary in chosen if summary.measure == measure]
         _panel(axis, of_measure, sets)
         title, vertical = panels[measure]
         which = "\non the images that both models can use" if images == COMMON else ""
-        axis.set_title(title + which, fontsize=10)
-        axis.set_xlabel(_ACROSS[measure], fontsize=9)
-        axis.set_ylabel(vertical, fontsize=9)
-    figure.tight_layout(pad=0.8, w_pad=2.0)
+        axis.set_title(title + which, fontsize=11)
+        axis.set_xlabel(_ACROSS[measure], fontsize=10)
+        axis.set_ylabel(vertical, fontsize=10)
+    figure.tight_layout(pad=0.8, h_pad=1.6)
     return figure
 
 
@@ -86,12 +87,12 @@ def _panel(axis: Axes, summaries: Sequence[Summary], sets: Sequence[str]) -> Non
     axis.set_xlim(0, 1)
     axis.set_ylim(-0.02, 1.02)
     axis.grid(color="0.9")
-    axis.tick_params(labelsize=8)
+    axis.tick_params(labelsize=9)
     axis.legend(
         loc="upper left",
-        bbox_to_anchor=(0, -0.14),
+        bbox_to_anchor=(0, -0.16),
         borderaxespad=0,
-        fontsize=9,
+        fontsize=10,
         frameon=False,
         handlelength=2.4,
     )

@@ -330,7 +330,7 @@ def test_the_versions_remove_with_a_margin_and_the_figure_says_what_the_model_sa
     assert background[0, 0].sum() == SIDE * SIDE - 10 * 10
     examples = Examples(torch.tensor([0]), images, torch.tensor([0]), (masks[0],), ("a.png",))
     figure = draw_versions(examples, masks, probabilities(Looks()), Pixels(), NAMES, "val: a title")
-    assert [axes.get_title() for axes in figure.axes] == ["✓ 33% red_$1"] * 3
+    assert [axes.get_title() for axes in figure.axes] == ["✓ 33%\nred_$1"] * 3
     assert [text.get_text() for text in figure.axes[0].texts] == ["true: red_$1"]
     drawn = [axes.get_images()[0].get_array() for axes in figure.axes]
     assert (drawn[0] == 255).all() and (drawn[2][8:16, 8:16] == 0).all()
