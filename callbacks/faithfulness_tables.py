@@ -135,9 +135,12 @@ def _lines(summaries: Sequence[Summary], images: str) -> dict[tuple[str, str], d
 
 def skipped_table(summaries: Sequence[Summary]) -> str:
     """A table in Markdown: how many images each number rests on, and why it does not rest on the others."""
-    lines = ["| set | model | images | measure | value | used | skipped |", "|---|---|---|---|---|---|---|"]
+    compared = any(summary.images == COMMON for summary in summaries)
+    first = ["set", "model", "images"][: 3 if compared else 1]
+    titles = [*first, "measure", "value", "used", "skipped"]
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for summary in summaries:
-        words = " | ".join(_place(summary)[:3])
+        words = " | ".join(_place(summary)[: len(first)])
         value = "-" if math.isnan(summary.value) else f"{summary.value:.3f}"
         lines.append(f"| {words} | {title_of(summary.measure)} | {value} | {summary.used} | {_reasons(summary)} |")
     return "\n".join(lines)

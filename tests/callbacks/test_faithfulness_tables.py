@@ -148,8 +148,9 @@ def test_the_reasons_can_be_read_in_tensorboard():
     table = skipped_table([summary("energy_inside_mask", math.nan, 0, {"no mask": 3}), summary("sic", 0.25)])
     header, rule, first, second = table.splitlines()
     assert header.count("|") == rule.count("|") == first.count("|") == second.count("|")
-    assert first == "| test | this model | own | energy inside mask | - | 0 | 3 x no mask |"
+    assert first == "| test | energy inside mask | - | 0 | 3 x no mask |"
     assert "| SIC | 0.250 | 3 |" in second
+    assert "| test | baseline | common | SIC |" in skipped_table([summary("sic", model=BASELINE, images=COMMON)])
 
 
 def test_measures_have_names_to_read():
