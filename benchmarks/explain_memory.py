@@ -223,8 +223,9 @@ def main() -> None:
             for how, task in tasks.items():
                 memory = apart(measure, task)
                 images = SETS * task.images * task.tests if name != "none" else 0
+                late = "" if math.isnan(memory.late) else f"{memory.late:+.1f}"
                 cells = [
-                    *(name, how, images, f"{memory.after[-1]:.0f}", f"{memory.growth:+.1f}", f"{memory.late:+.1f}"),
+                    *(name, how, images, f"{memory.after[-1]:.0f}", f"{memory.growth:+.1f}", late),
                     *(f"{memory.highest - memory.start:+.1f}", f"{memory.seconds:.0f}"),
                 ]
                 print(f"| {' | '.join(map(str, cells))} |", flush=True)
