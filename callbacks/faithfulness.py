@@ -85,7 +85,7 @@ class Faithfulness(Callback):
             detector and segmenter (augmenter), which costs their time for each image.
         workers: Threads of each process that reconstruct and encode for AIC and SIC; null for one a core.
         seed: Which images.
-        batch_size: Images a forward pass; changes no result.
+        batch_size: Images a forward pass; changes results by rounding alone, which SIC may magnify for an unsure model.
         compare_to: A checkpoint to measure on the same images, with its own attributions. AIC and SIC are then also
             given for the images that both models can use: only these numbers may be compared.
     """
