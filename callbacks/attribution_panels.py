@@ -21,10 +21,10 @@ from aga_lightning.callbacks.evaluation_sample import (
     class_names,
     evaluation_samples,
     pixels_of,
-    run_folder,
 )
 from aga_lightning.callbacks.files import written_aside
 from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
+from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
@@ -112,18 +112,11 @@ class AttributionPanels(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, if it is time."""
-        if trainer.sanity_checking:
-            return
-        if trainer.state.fn == TrainerFn.FITTING:
-            if self.every_n_epochs == 0 or (trainer.current_epoch + 1) % self.every_n_epochs:
-                return
-            self._draw_all(trainer, pl_module, f"epoch-{trainer.current_epoch + 1:03d}")
-        else:
-            self._draw_all(trainer, pl_module, "validate")
+        self._draw_all(trainer, pl_module)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw."""
-        self._draw_all(trainer, pl_module, "test")
+        self._draw_all(trainer, pl_module)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Load the baseline, so that one that cannot be used is told of before hours of work.
@@ -144,8 +137,11 @@ class AttributionPanels(Callback):
         """Let go of the baseline; after an exception nothing is torn down."""
         self._baseline = None
 
-    def _draw_all(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def _draw_all(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the sheets of all sets, and log how the two models compare."""
+        stage = stage_due(trainer, self.every_n_epochs)
+        if stage is None:
+            return
         folder = run_folder(trainer)  # asked for on all ranks, which tell each other
         searches = evaluation_samples(trainer, 0 if self.compare_to is None else self.search, self.seed)
         for sample, searched in zip(evaluation_samples(trainer, self.images, self.seed), searches, strict=True):

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from aga_lightning.augment.base import Draft, Image, Mask, Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.callbacks.drawing import blank_figure, wrapped
-from aga_lightning.callbacks.evaluation_sample import run_folder
 from aga_lightning.callbacks.reject_sheet import draw_rejects
+from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.data.images import ImageReadError, read_image
 
 _SIDE, _GAP, _SLIT, _HEAD, _LINE = 1.15, 0.13, 0.02, 0.22, 0.13

@@ -21,9 +21,9 @@ from aga_lightning.callbacks.evaluation_sample import (
     class_names,
     evaluation_samples,
     pixels_of,
-    run_folder,
 )
 from aga_lightning.callbacks.files import write_csv
+from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
@@ -78,18 +78,17 @@ class BackgroundReliance(Callback):
         self._warned = False
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask at the epochs that are due."""
-        fitting = trainer.state.fn == "fit"
-        due = self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if not trainer.sanity_checking and (due or not fitting):
-            stage = f"epoch-{trainer.current_epoch + 1:03d}" if fitting else "validate"
-            self._evaluate(trainer, pl_module, stage)
+        """Ask, if it is time."""
+        self._evaluate(trainer, pl_module)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ask."""
-        self._evaluate(trainer, pl_module, "test")
+        self._evaluate(trainer, pl_module)
 
-    def _evaluate(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        stage = stage_due(trainer, self.every_n_epochs)
+        if stage is None:
+            return
         folder = run_folder(trainer)  # all ranks have to ask
         boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
         table: dict[str, dict[str, float]] = {}

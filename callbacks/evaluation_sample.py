@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import cv2
@@ -195,12 +194,3 @@ def class_names(trainer: Trainer, count: int) -> tuple[str, ...]:
     """
     names = getattr(getattr(trainer, "datamodule", None), "class_names", None)
     return tuple(str(number) for number in range(count)) if names is None else tuple(names)
-
-
-def run_folder(trainer: Trainer) -> Path | None:
-    """The run's folder, which holds its checkpoints; None for a run that keeps nothing.
-
-    Args:
-        trainer: One that is running. The first rank tells the others, so all of them have to ask.
-    """
-    return None if trainer.logger is None or trainer.log_dir is None else Path(trainer.log_dir)

@@ -21,7 +21,6 @@ from aga_lightning.callbacks.evaluation_sample import (
     class_names,
     evaluation_samples,
     pixels_of,
-    run_folder,
 )
 from aga_lightning.callbacks.faithfulness_summary import (
     BASELINE,
@@ -44,6 +43,7 @@ from aga_lightning.callbacks.measuring import (
     without_curves,
 )
 from aga_lightning.callbacks.progress import progress
+from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method
 from aga_lightning.explain.information import InformationMemory
@@ -169,17 +169,17 @@ class Faithfulness(Callback):
             load_baseline(self.compare_to, num_classes, torch.device("cpu"))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure at the epochs that are due."""
-        fitting = trainer.state.fn == "fit"
-        due = self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if not trainer.sanity_checking and (due or not fitting):
-            self._evaluate(trainer, pl_module, f"epoch-{trainer.current_epoch + 1:03d}" if fitting else "validate")
+        """Measure, if it is time."""
+        self._evaluate(trainer, pl_module)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure."""
-        self._evaluate(trainer, pl_module, "test")
+        self._evaluate(trainer, pl_module)
 
-    def _evaluate(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        stage = stage_due(trainer, self.every_n_epochs)
+        if stage is None:
+            return
         run = run_folder(trainer)  # all ranks have to ask
         samples = evaluation_samples(trainer, self.images, self.seed)
         some = next((sample for sample in samples if len(sample)), None)
