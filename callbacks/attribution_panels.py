@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -23,14 +22,12 @@ from aga_lightning.callbacks.evaluation_sample import (
     pixels_of,
 )
 from aga_lightning.callbacks.files import written_aside
+from aga_lightning.callbacks.measuring import Target
 from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
 from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
-
-Target = Literal["predicted", "label"]
-TARGETS: tuple[Target, ...] = get_args(Target)
 
 _MOST_IMAGES = 64
 _THIS, _BASELINE = "this model", "baseline"
@@ -90,8 +87,8 @@ class AttributionPanels(Callback):
             raise ValueError(f"every_n_epochs is {every_n_epochs}; give a number of epochs, or 0 for none")
         if method not in METHODS:
             raise ValueError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
-        if target not in TARGETS:
-            raise ValueError(f"target is {target!r}; choose one of {', '.join(TARGETS)}")
+        if target not in _TARGET_NAMES:
+            raise ValueError(f"target is {target!r}; choose one of {', '.join(_TARGET_NAMES)}")
         if search < 0:
             raise ValueError(f"search is {search}; give a number of images, or 0 for none")
         if batch_size < 1:
