@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import nn
 
+from aga_lightning.explain.prediction import evaluation_mode
+
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
@@ -20,17 +22,12 @@ def untouched(model: nn.Module) -> Iterator[None]:
         model: What is looked into. Gradients have to be taken by `torch.autograd.grad`, as captum does: `backward`
             would add to those of the parameters.
     """
-    modes = {module: module.training for module in model.modules()}
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    model.eval()
-    try:
-        with (
-            isolate_rng(),
-            torch.inference_mode(mode=False),
-            torch.enable_grad(),
-            torch.autocast(device.type, enabled=False),
-        ):
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with (
+        evaluation_mode(model),
+        isolate_rng(),
+        torch.inference_mode(mode=False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield

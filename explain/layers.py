@@ -1,7 +1,6 @@
 """Which layer of a classifier holds its last feature map."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from difflib import get_close_matches
 
 import torch
@@ -10,6 +9,7 @@ from torchvision.models import SqueezeNet, VisionTransformer
 from torchvision.ops import StochasticDepth
 
 from aga_lightning.explain.logits import check_images, model_input_like
+from aga_lightning.explain.prediction import evaluation_mode
 
 # They resize a map or hand it on: the layer before them is the one to look at.
 _PASSED_OVER = (
@@ -118,7 +118,7 @@ def _output_shapes(model: nn.Module, images: Tensor) -> dict[str, torch.Size]:
     hooks = [module.register_forward_hook(noting(name)) for name, module in model.named_modules()]
     try:
         with (
-            _evaluation(model),
+            evaluation_mode(model),
             torch.random.fork_rng(devices=[like.device] if like.device.type == "cuda" else []),
             # Not in inference mode: what a model computes once and keeps would be of no use to gradients later.
             torch.inference_mode(mode=False),
@@ -130,15 +130,3 @@ def _output_shapes(model: nn.Module, images: Tensor) -> dict[str, torch.Size]:
         for hook in hooks:
             hook.remove()
     return shapes
-
-
-@contextmanager
-def _evaluation(model: nn.Module) -> Iterator[None]:
-    """A block in which a model is in evaluation mode; after it, each module is in the mode that it was in."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

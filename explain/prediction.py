@@ -1,6 +1,7 @@
 """What the measures ask of a model: probabilities of images, and of 8-bit pixels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,22 @@ class Pixels:
             torch.tensor(values, device=normalised.device).view(1, -1, 1, 1) for values in (self.mean, self.std)
         )
         return (255 * (normalised.to(torch.float32) * std + mean)).round().clamp(0, 255).to(torch.uint8)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """A block in which a model is in evaluation mode; after it, each module is in the mode that it was in.
+
+    Args:
+        model: Any module; a part that is frozen in evaluation mode stays so.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def probabilities(model: nn.Module, pixels: Pixels | None = None) -> Predict:

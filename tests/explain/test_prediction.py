@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from aga_lightning.explain.prediction import Pixels, probabilities
+from aga_lightning.explain.prediction import Pixels, evaluation_mode, probabilities
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ALL_LEVELS = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
@@ -50,3 +50,12 @@ def test_a_model_in_half_precision_gets_its_own_numbers():
     predicted = probabilities(model)(torch.randn(2, 3, 2, 2))
     assert predicted.dtype == torch.float32
     torch.testing.assert_close(predicted.sum(dim=1), torch.ones(2))
+
+
+def test_evaluation_mode_ends_as_it_began_also_after_an_error():
+    model = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(3), nn.Dropout())
+    model[1].eval()  # frozen, as some do
+    with pytest.raises(ArithmeticError), evaluation_mode(model):
+        assert not any(module.training for module in model.modules())
+        raise ArithmeticError
+    assert [module.training for module in model.modules()] == [True, True, False, True]
