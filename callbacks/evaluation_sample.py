@@ -50,7 +50,7 @@ class EvaluationSample:
 
     Args:
         name: What the metrics of the set begin with: "val", "ood/sketch".
-        dataset: Gives (image, label) for a place.
+        dataset: Gives (image, label, ...) for a place.
         ids: The places of the images that were chosen.
         datamodule: Whose augmenter makes masks, if asked to.
     """
@@ -75,11 +75,11 @@ class EvaluationSample:
         Raises:
             ImageReadError: If an image or its mask cannot be read.
         """
-        pairs = [self.dataset[index] for index in ids]
+        items = [self.dataset[index] for index in ids]  # image, label, and a group if there are groups
         return Examples(
             torch.tensor(list(ids), dtype=torch.int64),
-            torch.stack([image for image, _ in pairs]),
-            torch.tensor([int(label) for _, label in pairs], dtype=torch.int64),
+            torch.stack([item[0] for item in items]),
+            torch.tensor([int(item[1]) for item in items], dtype=torch.int64),
             tuple(None if masks is None else self._mask(index, masks) for index in ids),
             tuple(self._name(index) for index in ids),
         )
@@ -113,7 +113,7 @@ class EvaluationSample:
 
     def _mask(self, index: int, masks: Masks) -> Tensor | None:
         record = self._record(index)
-        if record is None:
+        if record is None or not record.has_subject:
             return None
         if record.mask_path is not None:
             mask = load_sample(record, digest="", max_side=None).mask

@@ -31,7 +31,8 @@ FLOORS = {
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.codec augment.compositing augment.detectors augment.fingerprint augment.gates augment.licences
           augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters
-          data.cub data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening data.transforms
+          data.cub data.download data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening
+          data.splits data.superclasses data.transforms data.wordnet
           explain""",
     0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",
 }

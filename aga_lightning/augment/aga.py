@@ -96,14 +96,15 @@ class AGA(Augmenter):
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Learn which words a background must avoid, and lend the training photos to the parts that want them."""
-        names = {record.class_name for record in records}
-        self._scenery.avoid = avoid_words(sorted(names), sorted({record.superclass for record in records}))
+        subjects = [record for record in records if record.has_subject]
+        names = sorted({record.class_name for record in subjects})
+        self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
         training = _TrainingSubjects(self, self._recipe, records, cache)
         if self.painter.borrows:
             self._scenery.borrowed = training.digest()
             self.painter.borrow(training)
         if self.bank is not None:
-            self.bank.open([(record.class_name, cache.digest(record.path)) for record in records])
+            self.bank.open([(record.class_name, cache.digest(record.path)) for record in subjects])
         studied = training.digest() if any(gate.learns for gate in self.gates) else ""
         self._jury.instruct(training, fingerprint(studied, self._guarded))
 

@@ -18,6 +18,7 @@ from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.card import dataset_card, kind_of_reason
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.fingerprint import describe, fingerprint
+from aga_lightning.augment.isolation import mask_digest
 from aga_lightning.augment.store import Entry, Store
 from aga_lightning.data.base import ImageRecord
 
@@ -69,8 +70,13 @@ class Collection:
 
     @cached_property
     def requests(self) -> list[Request]:
-        """All that is asked for, the variants of an image side by side."""
-        return [Request(record, variant, self.seed) for record in self.records for variant in range(self.degree)]
+        """All that is asked for, the variants of an image side by side; nothing of an image without a subject."""
+        return self.requests_of(self.records)
+
+    def requests_of(self, records: Sequence[ImageRecord]) -> list[Request]:
+        """What is asked for of some of the records."""
+        subjects = [record for record in records if record.has_subject]
+        return [Request(record, variant, self.seed) for record in subjects for variant in range(self.degree)]
 
     def find(self, request: Request) -> Outcome | None:
         """How a request ended; None while it has not."""
@@ -156,9 +162,13 @@ class Collection:
 
     def _key(self, request: Request) -> str:
         record = request.record
-        own_mask = None if record.mask_path is None else self.store.digest(record.mask_path)
         return fingerprint(
-            self._recipe, self._digest(request), record.class_name, record.box, own_mask, request.variant
+            self._recipe,
+            self._digest(request),
+            record.class_name,
+            record.box,
+            mask_digest(record, self.store),
+            request.variant,
         )
 
     def _outcome(self, entry: Entry) -> Outcome:

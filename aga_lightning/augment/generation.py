@@ -45,8 +45,7 @@ class Shard:
 
     def of(self, collection: Collection) -> list[Request]:
         """The requests of this job; all variants of an image belong to one job."""
-        records = collection.records[self.index :: self.count]
-        return [Request(record, variant, collection.seed) for record in records for variant in range(collection.degree)]
+        return collection.requests_of(collection.records[self.index :: self.count])
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,9 @@ def unreadable(message: str) -> Finished:
 
 def mask_digest(record: ImageRecord, cache: StageCache) -> str | None:
     """Digest of the mask that the data set ships for a record; None where it ships none."""
-    return None if record.mask_path is None else cache.digest(record.mask_path)
+    if record.mask_path is None:
+        return None
+    return f"{cache.digest(record.mask_path)}>{record.mask_above}"
 
 
 def _rows(detections: Sequence[Detection]) -> list[list[float]]:

@@ -1,9 +1,11 @@
 """Turn a record into the sample that the parts see."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
@@ -29,9 +31,9 @@ def _at_most(width: int, height: int, max_side: int | None) -> tuple[int, int]:
 def load_sample(record: ImageRecord, digest: str, max_side: int | None) -> Sample:
     """Read a record's image, box and mask at the working size.
 
-    The box and the mask refer to the image as it is seen, turned upright by its EXIF orientation. Any label but zero
-    is subject in the mask: the index in a palette file, at least one channel in a coloured one; fully transparent
-    pixels are not subject.
+    The box and the mask refer to the image as it is seen, turned upright by its EXIF orientation. Labels above the
+    record's `mask_above` are subject in the mask: the index in a palette file, the largest channel in a coloured one;
+    fully transparent pixels are not subject.
 
     Args:
         record: What to read.
@@ -50,7 +52,8 @@ def load_sample(record: ImageRecord, digest: str, max_side: int | None) -> Sampl
         box = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
     mask = None
     if record.mask_path is not None:
-        mask = _shrink_mask(_read_mask(record.mask_path, record.path, (width, height)), size)
+        values = _read_labels(record.mask_path, record.path, (width, height))
+        mask = _shrink_mask(values > record.mask_above, size)
     return Sample(_shrink(image, size), record, digest, box, mask)
 
 
@@ -66,8 +69,8 @@ def _shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5)
 
 
-def _read_mask(path: Path, image_path: Path, size: tuple[int, int]) -> Mask:
-    """Where a label file is not zero; its values are taken as they are, since labels may be as small as 1 of 65535."""
+def _read_labels(path: Path, image_path: Path, size: tuple[int, int]) -> npt.NDArray[np.integer[Any]]:
+    """The values of a label file as they are, since labels may be as small as 1 of 65535; 0 where it is transparent."""
     try:
         with PillowImage.open(path) as file:
             file.load()
@@ -91,5 +94,5 @@ def _read_mask(path: Path, image_path: Path, size: tuple[int, int]) -> Mask:
         )
     channels = np.atleast_3d(values)
     if bands[-1] == "A":
-        return np.asarray(channels[..., :-1].any(axis=2) & (channels[..., -1] > 0))
-    return np.asarray(channels.any(axis=2))
+        return np.asarray(np.where(channels[..., -1] > 0, channels[..., :-1].max(axis=2), 0))
+    return np.asarray(channels.max(axis=2))

@@ -19,9 +19,12 @@ class ImageRecord:
         path: The image file.
         label: Index into the data set's `classes`.
         class_name: The class, as the data set spells it.
-        superclass: What a detector is asked for: "bird", not "water ouzel" (section 4.1 of the paper).
+        superclass: What a detector is asked for: "bird", not "water ouzel" (section 4.1 of the paper). Empty for a
+            class without a subject, such as the empty frames of a camera trap, which no augmenter is given.
         box: The data set's own box around the subject, if it ships one.
-        mask_path: The data set's own mask of the subject (non-zero is subject), if it ships one.
+        mask_path: The data set's own mask of the subject, if it ships one.
+        mask_above: Values of the mask above this one are subject.
+        group: The part of the population it belongs to, such as the camera that took it; empty where nobody says.
     """
 
     path: Path
@@ -30,6 +33,13 @@ class ImageRecord:
     superclass: str
     box: Box | None = None
     mask_path: Path | None = None
+    mask_above: int = 0
+    group: str = ""
+
+    @property
+    def has_subject(self) -> bool:
+        """Whether there is anything in the image that could be set before another background."""
+        return bool(self.superclass)
 
 
 class DatasetError(ValueError):
@@ -49,9 +59,25 @@ class ImageDataset(ABC):
         """How many classes there are."""
         return len(self.classes)
 
+    @property
+    def imagenet_indices(self) -> tuple[int, ...] | None:
+        """Which outputs of a net for ImageNet's 1000 classes the classes are, in label order; None where unknown."""
+        return None
+
     def superclass(self, class_name: str) -> str:
-        """The kind of thing a class is; the class itself unless the data set knows better."""
+        """The kind of thing a class is; the class itself unless the data set knows better.
+
+        It is empty for a class without a subject.
+        """
         return class_name
+
+    def guide(self) -> str:
+        """Where to get the files and how they have to lie, in some lines for a person; empty where anything goes."""
+        return ""
+
+    def remarks(self) -> list[str]:
+        """What is odd about the files but stops nothing, a line each: extra files, counts other than the published."""
+        return []
 
     def prepare(self) -> None:
         """Put the files in place. Called once a machine, before `records`; finished work is not redone."""

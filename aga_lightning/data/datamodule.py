@@ -30,11 +30,11 @@ from aga_lightning.data.loading import (
     TrainingImages,
 )
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
-from aga_lightning.data.screening import screen
+from aga_lightning.data.screening import require_files, screen
 from aga_lightning.data.transforms import build_transforms, normalisation
 from aga_lightning.data.workers import default_workers, worker_settings
 
-Loader = DataLoader[tuple[Tensor, int]]
+Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
 
 
 class AGADataModule(LightningDataModule):
@@ -52,8 +52,9 @@ class AGADataModule(LightningDataModule):
         replace_schedule: How that probability falls from the first mixed epoch to the last.
         real_only_epochs: The last epochs show originals only.
         steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass.
-        rejected: What stands in for an augmentation that could not be made: nothing (skip), or the original once more.
-            In the mode lazy, and where the mode online rejects a fresh pairing, it is always the original.
+        rejected: What stands in for an augmentation that could not be made, or that is not asked for because the class
+            has no subject: nothing (skip), or the original once more, which keeps the share of each class. In the mode
+            lazy, and where the mode online rejects a fresh pairing, it is always the original.
         cache_dir: Where augmentations are kept, for all runs.
         augmentation_seed: All that is random about the augmentations; apart from the run's seed, so that runs that
             differ in it can share them.
@@ -143,9 +144,24 @@ class AGADataModule(LightningDataModule):
         """Whether the store has to be complete before the first epoch."""
         return self.augmenter is not None and self.mode in ("pregenerate", "online")
 
+    @property
+    def imagenet_indices(self) -> tuple[int, ...] | None:
+        """Which outputs of a net for ImageNet's 1000 classes the classes are; None where unknown."""
+        return self.dataset.imagenet_indices
+
+    @cached_property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups that evaluation images belong to, such as cameras, sorted; none where the data set has none."""
+        sets = [self.val_records, self.test_records, *self.ood_records.values()]
+        groups = {record.group for records in sets for record in records}
+        return tuple(sorted(groups)) if any(groups) else ()
+
     def class_counts(self) -> list[int]:
-        """Training images of each class."""
-        counts = Counter(record.label for record in self.train_records)
+        """Training images of each class that an epoch shows, appended augmentations included."""
+        shown = [*range(len(self.train_records))]
+        if self.replace_probability == 0:
+            shown += [index for index, _ in self.augmented]
+        counts = Counter(self.train_records[index].label for index in shown)
         return [counts[label] for label in range(self.num_classes)]
 
     def prepare_data(self) -> None:
@@ -156,6 +172,16 @@ class AGADataModule(LightningDataModule):
     def train_records(self) -> list[ImageRecord]:
         """The training images."""
         return self._records("train")
+
+    @cached_property
+    def val_records(self) -> list[ImageRecord]:
+        """The validation images."""
+        return self._records("val")
+
+    @cached_property
+    def test_records(self) -> list[ImageRecord]:
+        """The test images."""
+        return self._records("test")
 
     @cached_property
     def ood_records(self) -> dict[str, list[ImageRecord]]:
@@ -183,15 +209,18 @@ class AGADataModule(LightningDataModule):
         pairs = [(index, variant) for index in range(len(self.train_records)) for variant in range(self.degree)]
         if self.mode == "lazy":
             return dict.fromkeys(pairs)
+        requests = self.collection.requests
         finished = self.collection.find_all()
-        missing = len(pairs) - len(finished)
+        missing = len(requests) - len(finished)
         if missing:
             raise DatasetError(
-                f"{self.collection.folder} lacks {missing} of {len(pairs)} augmentations: "
+                f"{self.collection.folder} lacks {missing} of {len(requests)} augmentations: "
                 "run the verb augment first, or set --data.mode lazy"
             )
-        files = {pair: finished[request].path for pair, request in zip(pairs, self.collection.requests, strict=True)}
-        self._report_rejects(files)
+        asked = [pair for pair in pairs if self.train_records[pair[0]].has_subject]
+        made = {pair: finished[request].path for pair, request in zip(asked, requests, strict=True)}
+        self._report_rejects(made)
+        files = {pair: made.get(pair) for pair in pairs}
         if self.rejected == "original":
             return files
         return {pair: path for pair, path in files.items() if path is not None}
@@ -213,12 +242,12 @@ class AGADataModule(LightningDataModule):
 
     def val_dataloader(self) -> list[Loader]:
         """The validation set, then the out-of-distribution sets."""
-        sets = [self._records("val"), *(self.ood_records[name.removeprefix("ood/")] for name in self.val_names[1:])]
+        sets = [self.val_records, *(self.ood_records[name.removeprefix("ood/")] for name in self.val_names[1:])]
         return [self._eval_loader(records) for records in sets]
 
     def test_dataloader(self) -> list[Loader]:
         """The test set, then the out-of-distribution sets."""
-        return [self._eval_loader(records) for records in [self._records("test"), *self.ood_records.values()]]
+        return [self._eval_loader(records) for records in [self.test_records, *self.ood_records.values()]]
 
     def predict_dataloader(self) -> Loader:
         """The images to predict."""
@@ -228,7 +257,7 @@ class AGADataModule(LightningDataModule):
     def predict_records(self) -> list[ImageRecord]:
         """The images of the verb predict; those of a bare folder carry the label -1."""
         if self.predict_folder is None:
-            return self._records("test")
+            return self.test_records
         return self._screened([ImageRecord(path, -1, "", "") for path in find_images(Path(self.predict_folder))])
 
     @property
@@ -244,12 +273,13 @@ class AGADataModule(LightningDataModule):
 
     def _screened(self, records: list[ImageRecord]) -> list[ImageRecord]:
         if self.bad_images == "error":
+            require_files(records)
             return records
         return screen(records, self.store.cache_dir / "unreadable.txt")
 
     def _evaluation_hashes(self) -> list[int]:
         """Perceptual hashes of all evaluation images: the only thing of them that an augmenter ever gets."""
-        sets = [self._records("val"), self._records("test"), *self.ood_records.values()]
+        sets = [self.val_records, self.test_records, *self.ood_records.values()]
         paths = dict.fromkeys(record.path for records in sets for record in records)
         with ThreadPoolExecutor() as pool:
             return list(pool.map(lambda path: perceptual_hash(np.asarray(read_image(path))), paths))
@@ -299,11 +329,12 @@ class AGADataModule(LightningDataModule):
         asked = dict.fromkeys((pick.record, pick.variant) for pick in shared[rank::ranks] if pick.variant != ORIGINAL)
         requests = [Request(self.train_records[index], variant, self.augmentation_seed) for index, variant in asked]
         device = None if self.trainer is None else self.trainer.strategy.root_device
-        self.collection.prefetch([request for request in requests if self.collection.find(request) is None], device)
+        missing = [one for one in requests if one.record.has_subject and self.collection.find(one) is None]
+        self.collection.prefetch(missing, device)
 
     def _eval_loader(self, records: list[ImageRecord]) -> Loader:
         return DataLoader(
-            EvaluationImages(records, self.eval_transform),
+            EvaluationImages(records, self.eval_transform, self.group_names),
             batch_size=self.batch_size,
             persistent_workers=self.num_workers > 0,
             **worker_settings(self.num_workers),

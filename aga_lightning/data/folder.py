@@ -1,16 +1,13 @@
 """Any folder of images whose sub-folders are the classes."""
 
-import difflib
-import hashlib
 import re
-from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
 from aga_lightning.data.images import check_link, find_images
+from aga_lightning.data.splits import hold_out
+from aga_lightning.data.superclasses import Superclasses, check_known, find_superclasses
 
 
 class ImageFolder(ImageDataset):
@@ -22,7 +19,9 @@ class ImageFolder(ImageDataset):
         val_fraction: Share of each class that is held out for validation where `root` has no `train/`, between 0 and 1.
         split_seed: Which images are held out.
         superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, or the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping. A class left out is its own superclass.
+            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each class's ancestor
+            at that depth of WordNet's tree of nouns. A class left out is its own superclass; one whose superclass is
+            empty has no subject, and is not augmented.
         ood: Out-of-distribution sets: a name (lower case, digits and underscores) and a folder of class folders.
             Classes may be missing there, but none may be new.
         classes: The classes to use, in label order; by default all of them, sorted by name.
@@ -33,7 +32,7 @@ class ImageFolder(ImageDataset):
         root: str,
         val_fraction: float = 0.2,
         split_seed: int = 0,
-        superclasses: dict[str, str] | str | None = None,
+        superclasses: Superclasses = None,
         ood: dict[str, str] | None = None,
         classes: list[str] | None = None,
     ) -> None:
@@ -60,14 +59,12 @@ class ImageFolder(ImageDataset):
         if self._chosen is None:
             return self._folders
         for name in self._chosen:
-            _check_known(name, self._folders, "in the setting `classes`")
+            check_known(name, self._folders, "in the setting `classes`")
         return tuple(self._chosen)
 
     def superclass(self, class_name: str) -> str:
         """What a detector is asked for instead of the class."""
-        if isinstance(self._superclasses, str):
-            return self._superclasses
-        return self._superclasses.get(class_name, class_name)
+        return self._superclasses[class_name]
 
     def records(self, split: Split) -> list[ImageRecord]:
         """The images of one split, class by class and sorted by name; without `test/`, "test" is "val".
@@ -125,19 +122,8 @@ class ImageFolder(ImageDataset):
         return names
 
     @cached_property
-    def _superclasses(self) -> dict[str, str] | str:
-        given = self.superclasses
-        if given is None:
-            return {}
-        source = "in the setting `superclasses`"
-        if isinstance(given, str):
-            if not given.lower().endswith((".yaml", ".yml")):
-                return given
-            source = f"in {given}"
-            given = _read_mapping(Path(given))
-        for name in given:
-            _check_known(name, self._folders, source)
-        return given
+    def _superclasses(self) -> dict[str, str]:
+        return find_superclasses(self.superclasses, self.classes, known=self._folders)
 
     def _folder_of(self, split: Split) -> Path:
         root = Path(self.root)
@@ -160,20 +146,14 @@ class ImageFolder(ImageDataset):
             raise DatasetError(f"{folder} is not a folder: check the path")
         present = _class_folders(folder, root)
         for name in present:
-            _check_known(name, self._folders, f"in {folder}")
+            check_known(name, self._folders, f"in {folder}")
         return [name for name in self.classes if name in present]
 
     def _share_of(self, images: list[Path], folder: Path, split: Split) -> list[Path]:
-        """One class's images of a split; lots depend on an image's own name, so that few change as some are added."""
-        held_out = min(max(round(self.val_fraction * len(images)), 1), len(images) - 1)
-        lots = sorted(
-            images,
-            key=lambda path: hashlib.sha256(
-                f"{self.split_seed}/{path.relative_to(folder).as_posix()}".encode()
-            ).digest(),
-        )
-        chosen = lots[held_out:] if split == "train" else lots[:held_out]
-        return sorted(chosen, key=lambda path: path.as_posix())
+        """One class's images of a split."""
+        count = min(max(round(self.val_fraction * len(images)), 1), len(images) - 1)
+        held_out = hold_out([path.relative_to(folder).as_posix() for path in images], count, self.split_seed)
+        return [path for path, held in zip(images, held_out, strict=True) if held != (split == "train")]
 
 
 def _class_folders(folder: Path, root: Path) -> tuple[str, ...]:
@@ -184,22 +164,3 @@ def _class_folders(folder: Path, root: Path) -> tuple[str, ...]:
             check_link(path, root.resolve())
             names.append(path.name)
     return tuple(sorted(names))
-
-
-def _check_known(name: str, known: Collection[str], where: str) -> None:
-    if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:3]
-        raise DatasetError(
-            f"class {name!r} {where} is unknown: the training classes nearest to it are {', '.join(nearest)}"
-        )
-
-
-def _read_mapping(path: Path) -> dict[str, str]:
-    """A YAML mapping of words to words, each as it is written (`no` and `007` stay text)."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DatasetError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(content, dict) or not all(isinstance(word, str) for pair in content.items() for word in pair):
-        raise DatasetError(f"{path} must map each class to its superclass, one `class: superclass` a line")
-    return content

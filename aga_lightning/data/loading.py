@@ -56,6 +56,8 @@ class LazyImages(AugmentedImages):
     def image(self, pick: Pick) -> Image.Image | None:
         """Read the file, made now if need be."""
         request = Request(self.collection.records[pick.record], pick.variant, self.collection.seed)
+        if not request.record.has_subject:
+            return None
         outcome = self.collection.find(request) or self.collection.make([request])[0]
         return None if outcome.path is None else read_image(outcome.path)
 
@@ -75,6 +77,8 @@ class RecombinedImages(AugmentedImages):
     def image(self, pick: Pick) -> Image.Image | None:
         """Merge a subject and a background."""
         request = Request(self.collection.records[pick.record], pick.variant, self.collection.seed)
+        if not request.record.has_subject:
+            return None
         background = self.requests[seed_from(pick.seed, "background") % len(self.requests)]
         made = self.collection.augmenter.recombine(request, background, pick.seed, self.collection.store)
         return Image.fromarray(made.image) if isinstance(made, Augmented) else None
@@ -110,26 +114,29 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
             return self.transform(read_image(record.path) if image is None else image), record.label
 
 
-class EvaluationImages(Dataset[tuple[Tensor, int]]):
+class EvaluationImages(Dataset[tuple[Tensor, int] | tuple[Tensor, int, int]]):
     """Images of an evaluation set, in order.
 
     Args:
         records: The images.
         transform: PIL image to float tensor (3, H, W).
+        groups: The names of the groups; each image then comes with the number of its own.
     """
 
-    def __init__(self, records: Sequence[ImageRecord], transform: Transform) -> None:
+    def __init__(self, records: Sequence[ImageRecord], transform: Transform, groups: Sequence[str] = ()) -> None:
         self.records = records
         self.transform = transform
+        self._groups = {name: number for number, name in enumerate(groups)}
 
     def __len__(self) -> int:
         """How many images there are."""
         return len(self.records)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Image (3, H, W) and label."""
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | tuple[Tensor, int, int]:
+        """Image (3, H, W), label, and group if there are groups."""
         record = self.records[index]
-        return self.transform(read_image(record.path)), record.label
+        image = self.transform(read_image(record.path))
+        return (image, record.label, self._groups[record.group]) if self._groups else (image, record.label)
 
 
 @contextmanager

@@ -33,6 +33,25 @@ def screen(records: Sequence[ImageRecord], listing: Path) -> list[ImageRecord]:
     return [record for record, objection in zip(records, objections, strict=True) if objection is None]
 
 
+def require_files(records: Sequence[ImageRecord]) -> None:
+    """Look whether the image files are there, before hours of training come to the first that is not.
+
+    Args:
+        records: What to look for.
+
+    Raises:
+        DatasetError: If one is missing; the message counts them and names the first.
+    """
+    with ThreadPoolExecutor() as pool:
+        there = list(pool.map(lambda record: record.path.is_file(), records))
+    missing = [record.path for record, found in zip(records, there, strict=True) if not found]
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} of {len(records)} image files are missing, such as {missing[0]}: copy the data set "
+            "completely (the verb check lists all of them), or set --data.bad_images skip to go without them"
+        )
+
+
 def _objection(record: ImageRecord) -> str | None:
     try:
         read_image(record.path)
