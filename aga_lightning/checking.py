@@ -16,6 +16,7 @@ from aga_lightning.augment.availability import allows_commercial_use, licence_fo
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.images import ImageReadError, image_size
+from aga_lightning.duplicate_report import DUPLICATES, report_duplicates
 
 LicencePolicy = Literal["any", "commercial"]
 Records = Mapping[str, Sequence[ImageRecord]]
@@ -33,13 +34,16 @@ class CheckError(RuntimeError):
     """What stands in the way of a run, a line each."""
 
 
-def check(data: AGADataModule, policy: LicencePolicy = "any", console: Console | None = None) -> None:
+def check(
+    data: AGADataModule, policy: LicencePolicy = "any", console: Console | None = None, duplicates: bool = False
+) -> None:
     """Print what is there and what is missing.
 
     Args:
         data: The data set, and the augmenter that will work on it.
         policy: What the licences of all weights must allow.
         console: Where to print; the terminal by default.
+        duplicates: Also read all images, and list those of the evaluation sets that nearly equal a training image.
 
     Raises:
         CheckError: If something stands in the way; a line for each problem.
@@ -49,9 +53,16 @@ def check(data: AGADataModule, policy: LicencePolicy = "any", console: Console |
     console = console or Console()
     problems: list[str] = []
     records = _records(data, problems)
+    if problems and (guide := data.dataset.guide()):
+        console.print(guide, soft_wrap=True, markup=False, highlight=False)
     problems += _unreadable(data, records, console)
     if records.get("train"):
         problems += _report_classes(data, records, console)
+        problems += _shared_files(records)
+        for remark in data.dataset.remarks():
+            console.print(f"Note: {remark}", soft_wrap=True, markup=False, highlight=False)
+        if duplicates:
+            report_duplicates(records, data.store.cache_dir / DUPLICATES, console)
     if data.augmenter is None:
         console.print("Nothing is augmented: data.augmenter is null, the degree is 0 or the mode is off.")
     else:
@@ -125,6 +136,17 @@ def _objection(path: Path) -> str | None:
     return None
 
 
+def _shared_files(records: Records) -> list[str]:
+    """A problem for each evaluation set that has a file of the training set."""
+    training = {record.path for record in records["train"]}
+    shared = {name: [record.path for record in found if record.path in training] for name, found in records.items()}
+    return [
+        f"{len(paths)} files are in the training set and in {name}, such as {paths[0]}: take them out of one"
+        for name, paths in shared.items()
+        if paths and name != "train"
+    ]
+
+
 def _report_classes(data: AGADataModule, records: Records, console: Console) -> list[str]:
     """Print the classes with their superclasses and counts."""
     dataset = data.dataset
@@ -137,7 +159,9 @@ def _report_classes(data: AGADataModule, records: Records, console: Console) -> 
         table.add_column(name, justify="right")
     named = list(enumerate(dataset.classes))
     for label, class_name in named[:_CLASSES]:
-        table.add_row(class_name, dataset.superclass(class_name), *(str(counts[name][label]) for name in splits))
+        table.add_row(
+            class_name, dataset.superclass(class_name) or "(none)", *(str(counts[name][label]) for name in splits)
+        )
     if len(named) > _CLASSES:
         table.add_row(f"... and {len(named) - _CLASSES} more")
     table.add_section()
@@ -155,6 +179,13 @@ def _report_classes(data: AGADataModule, records: Records, console: Console) -> 
 def _remark(data: AGADataModule, records: Records, console: Console) -> None:
     """Say what is no error, but may not be what was meant."""
     alike = [name for name in data.dataset.classes if data.dataset.superclass(name) == name]
+    bare = [name for name in data.dataset.classes if not data.dataset.superclass(name)]
+    if bare and data.augmenter is not None:
+        console.print(
+            f"Note: {', '.join(bare[:5])}: no subject, so the augmenter is not given these images.",
+            markup=False,
+            highlight=False,
+        )
     if alike and data.augmenter is not None:
         console.print(
             f"Note: {len(alike)} of {data.num_classes} classes are their own superclass, such as {alike[0]!r}: a "

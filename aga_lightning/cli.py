@@ -116,4 +116,4 @@ def run() -> None:
     try:
         AgaCLI()
     except EXPECTED_ERRORS as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit("\n\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]))

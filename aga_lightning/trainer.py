@@ -93,6 +93,7 @@ class AgaTrainer(Trainer):
         model: LightningModule | None = None,
         datamodule: AGADataModule | None = None,
         license: LicencePolicy = "any",
+        duplicates: bool = False,
     ) -> None:
         """Look over data set and weights before a long run; asks no network and loads no model.
 
@@ -104,9 +105,10 @@ class AgaTrainer(Trainer):
             datamodule: What to look at.
             license: What the licences of all weights must allow. commercial refuses those that forbid commercial use,
                 and those that are not known; a folder of weights may tell its licence in README.md or LICENSE.
+            duplicates: Also read all images and list those of the evaluation sets that nearly equal a training image.
         """
         if datamodule is not None and self.is_global_zero:
-            check(datamodule, license)
+            check(datamodule, license, duplicates=duplicates)
 
     def estimate(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, probe: int = 2

@@ -23,7 +23,7 @@ PACKAGES = {
 # A name places the module, and everything inside it where it is a folder.
 FLOORS = {
     5: "__main__ cli parsing parts",
-    4: "callbacks checking estimating report results study trainer",
+    4: "callbacks checking duplicate_report estimating report results study trainer",
     3: """augment.generation augment.probe augment.workload callbacks.drawing callbacks.reject_sheet data.datamodule
           data.loading models""",
     2: """augment.aga augment.collection augment.isolation augment.jury augment.recipe augment.rivals augment.scenery
@@ -31,8 +31,8 @@ FLOORS = {
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.codec augment.compositing augment.detectors augment.fingerprint augment.gates augment.licences
           augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters
-          data.cub data.download data.fieldguide data.folder data.imagenet data.iwildcam data.sampling data.screening
-          data.splits data.superclasses data.transforms data.wordnet
+          data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam
+          data.record_sets data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet
           explain""",
     0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",
 }

@@ -3,12 +3,10 @@
 import math
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
@@ -17,10 +15,10 @@ from torch.utils.data import DataLoader
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.perceptual_hash import perceptual_hash
 from aga_lightning.augment.store import Store
-from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
-from aga_lightning.data.images import find_images, read_image
+from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
+from aga_lightning.data.duplicates import hashes_of
+from aga_lightning.data.images import find_images
 from aga_lightning.data.loading import (
     AugmentedImages,
     EvaluationImages,
@@ -29,8 +27,8 @@ from aga_lightning.data.loading import (
     StoredImages,
     TrainingImages,
 )
+from aga_lightning.data.record_sets import RecordSets, guided
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
-from aga_lightning.data.screening import require_files, screen
 from aga_lightning.data.transforms import build_transforms, normalisation
 from aga_lightning.data.workers import default_workers, worker_settings
 
@@ -109,6 +107,7 @@ class AGADataModule(LightningDataModule):
         # The main process only counts while the store is filled, so no core is kept free for it.
         self.generation_workers = default_workers(spare=0) if num_workers is None else num_workers
         self.bad_images = bad_images
+        self.records = RecordSets(dataset, self.store.cache_dir / "unreadable.txt" if bad_images == "skip" else None)
         self.ood_during_fit = ood_during_fit
         self.predict_folder = predict_folder
         self.recipe = recipe
@@ -116,8 +115,9 @@ class AGADataModule(LightningDataModule):
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are; known before any file is read."""
-        return self.dataset.num_classes
+        """How many classes there are; known before any image is read."""
+        with guided(self.dataset):
+            return self.dataset.num_classes
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -149,12 +149,10 @@ class AGADataModule(LightningDataModule):
         """Which outputs of a net for ImageNet's 1000 classes the classes are; None where unknown."""
         return self.dataset.imagenet_indices
 
-    @cached_property
+    @property
     def group_names(self) -> tuple[str, ...]:
         """The groups that evaluation images belong to, such as cameras, sorted; none where the data set has none."""
-        sets = [self.val_records, self.test_records, *self.ood_records.values()]
-        groups = {record.group for records in sets for record in records}
-        return tuple(sorted(groups)) if any(groups) else ()
+        return self.records.groups
 
     def class_counts(self) -> list[int]:
         """Training images of each class that an epoch shows, appended augmentations included."""
@@ -166,27 +164,13 @@ class AGADataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Put the data set's files in place."""
-        self.dataset.prepare()
+        with guided(self.dataset):
+            self.dataset.prepare()
 
-    @cached_property
+    @property
     def train_records(self) -> list[ImageRecord]:
         """The training images."""
-        return self._records("train")
-
-    @cached_property
-    def val_records(self) -> list[ImageRecord]:
-        """The validation images."""
-        return self._records("val")
-
-    @cached_property
-    def test_records(self) -> list[ImageRecord]:
-        """The test images."""
-        return self._records("test")
-
-    @cached_property
-    def ood_records(self) -> dict[str, list[ImageRecord]]:
-        """The out-of-distribution sets."""
-        return {name: self._screened(records) for name, records in self.dataset.ood_records().items()}
+        return self.records.train
 
     @cached_property
     def collection(self) -> Collection:
@@ -242,12 +226,12 @@ class AGADataModule(LightningDataModule):
 
     def val_dataloader(self) -> list[Loader]:
         """The validation set, then the out-of-distribution sets."""
-        sets = [self.val_records, *(self.ood_records[name.removeprefix("ood/")] for name in self.val_names[1:])]
+        sets = [self.records.val, *(self.records.ood[name.removeprefix("ood/")] for name in self.val_names[1:])]
         return [self._eval_loader(records) for records in sets]
 
     def test_dataloader(self) -> list[Loader]:
         """The test set, then the out-of-distribution sets."""
-        return [self._eval_loader(records) for records in [self.test_records, *self.ood_records.values()]]
+        return [self._eval_loader(records) for records in [self.records.test, *self.records.ood.values()]]
 
     def predict_dataloader(self) -> Loader:
         """The images to predict."""
@@ -257,8 +241,9 @@ class AGADataModule(LightningDataModule):
     def predict_records(self) -> list[ImageRecord]:
         """The images of the verb predict; those of a bare folder carry the label -1."""
         if self.predict_folder is None:
-            return self.test_records
-        return self._screened([ImageRecord(path, -1, "", "") for path in find_images(Path(self.predict_folder))])
+            return self.records.test
+        found = find_images(Path(self.predict_folder))
+        return self.records.looked_over([ImageRecord(path, -1, "", "") for path in found])
 
     @property
     def _fitting(self) -> bool:
@@ -266,23 +251,11 @@ class AGADataModule(LightningDataModule):
 
     @property
     def _ood_names(self) -> list[str]:
-        return [f"ood/{name}" for name in self.ood_records]
-
-    def _records(self, split: Split) -> list[ImageRecord]:
-        return self._screened(self.dataset.records(split))
-
-    def _screened(self, records: list[ImageRecord]) -> list[ImageRecord]:
-        if self.bad_images == "error":
-            require_files(records)
-            return records
-        return screen(records, self.store.cache_dir / "unreadable.txt")
+        return [f"ood/{name}" for name in self.records.ood]
 
     def _evaluation_hashes(self) -> list[int]:
         """Perceptual hashes of all evaluation images: the only thing of them that an augmenter ever gets."""
-        sets = [self.val_records, self.test_records, *self.ood_records.values()]
-        paths = dict.fromkeys(record.path for records in sets for record in records)
-        with ThreadPoolExecutor() as pool:
-            return list(pool.map(lambda path: perceptual_hash(np.asarray(read_image(path))), paths))
+        return hashes_of(list(dict.fromkeys(record.path for found in self.records.evaluation for record in found)))
 
     def _augmented_images(self) -> AugmentedImages | None:
         if self.augmenter is None:

@@ -1,0 +1,85 @@
+"""The images that a run uses: each set is listed once, and looked over before anything is trained on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
+from aga_lightning.data.screening import require_files, screen
+
+
+class RecordSets:
+    """Training images, validation and test images, and the out-of-distribution sets of a data set.
+
+    Its errors carry the data set's guide as a note: where to get the files, and how they have to lie.
+
+    Args:
+        dataset: The data set.
+        listing: Where unreadable images are listed; they are left out. None stops at them when they are read, and now
+            at missing ones.
+    """
+
+    def __init__(self, dataset: ImageDataset, listing: Path | None = None) -> None:
+        self.dataset = dataset
+        self.listing = listing
+
+    @cached_property
+    def train(self) -> list[ImageRecord]:
+        """The training images."""
+        return self._split("train")
+
+    @cached_property
+    def val(self) -> list[ImageRecord]:
+        """The validation images."""
+        return self._split("val")
+
+    @cached_property
+    def test(self) -> list[ImageRecord]:
+        """The test images."""
+        return self._split("test")
+
+    @cached_property
+    def ood(self) -> dict[str, list[ImageRecord]]:
+        """The out-of-distribution sets by name."""
+        with guided(self.dataset):
+            found = self.dataset.ood_records()
+        return {name: self.looked_over(records) for name, records in found.items()}
+
+    @property
+    def evaluation(self) -> list[list[ImageRecord]]:
+        """All sets that nothing may be learned from."""
+        return [self.val, self.test, *self.ood.values()]
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that evaluation images belong to, sorted; none where the data set has none."""
+        groups = {record.group for records in self.evaluation for record in records}
+        return tuple(sorted(groups)) if any(groups) else ()
+
+    def looked_over(self, records: list[ImageRecord]) -> list[ImageRecord]:
+        """The records that can be used.
+
+        Raises:
+            DatasetError: If an image is missing, or where such are left out, if none can be read.
+        """
+        if self.listing is None:
+            require_files(records)
+            return records
+        return screen(records, self.listing)
+
+    def _split(self, split: Split) -> list[ImageRecord]:
+        with guided(self.dataset):
+            records = self.dataset.records(split)
+        return self.looked_over(records)
+
+
+@contextmanager
+def guided(dataset: ImageDataset) -> Iterator[None]:
+    """Let the errors of a data set say where to get it and how it has to lie."""
+    try:
+        yield
+    except DatasetError as error:
+        if guide := dataset.guide():
+            error.add_note(guide)
+        raise
