@@ -53,6 +53,7 @@ HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot s
 WHOLE = {
     "test_configs.py": "makes every part that a file of configs/ names",
     "test_layout.py": "reads every file",
+    "test_leaks.py": "watches which files the whole plugin opens, for each data set",
     "test_published_faults.py": "names the faults of the published script, whichever room would have them",
     "test_paper_pipeline.py": "runs all the models of the paper, tiny, as a user would",
     "test_packaging.py": "builds and installs the package",

@@ -1,0 +1,137 @@
+"""No validation, test or out-of-distribution image reaches the augmenter, its donors or its bank.
+
+The witness is Python itself: an audit hook that is told of every file that this process opens.
+"""
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.backgrounds.donors import DonorPhotos
+from aga_lightning.augment.bank import BackgroundBank
+from aga_lightning.augment.base import Gate
+from aga_lightning.augment.gates.near_duplicate import CopiedBackground, NearDuplicate
+from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.data import datamodule
+from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.fieldguide import FieldGuide
+from aga_lightning.data.folder import ImageFolder
+from aga_lightning.trainer import AgaTrainer
+
+_opened = None
+
+
+def _witness(event, arguments):
+    if event == "open" and _opened is not None and isinstance(arguments[0], str | bytes | Path):
+        path = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0])
+        _opened.add(Path(path).resolve())
+
+
+sys.addaudithook(_witness)  # stays until the process ends, and does nothing outside `watched`
+
+
+@contextmanager
+def watched():
+    global _opened
+    _opened = files = set()
+    try:
+        yield files
+    finally:
+        _opened = None
+
+
+def folder(root):
+    from conftest import write_disc_folder
+
+    write_disc_folder(root)
+    return ImageFolder(str(root), ood={"dusk": str(root / "dusk")})
+
+
+def field_guide(root):
+    return FieldGuide(str(root), train_per_class=3, val_per_class=1, test_per_class=1, ood_per_class=1)
+
+
+DATASETS = {"folder": folder, "fieldguide": field_guide}
+
+
+class Curious(Gate):
+    """Learns from all images that it is offered."""
+
+    stage = "image"
+    learns = True
+
+    def learn(self, training):
+        self.seen = [training[index][0].record.path for index in range(len(training))]
+
+    def objection(self, draft):
+        return None
+
+
+def augmenters():
+    grabcut = GrabCut(size=48)
+    return {
+        "painted for each": AGA(segmenter=grabcut, gates=[]),
+        "bank": AGA(segmenter=grabcut, gates=[], bank=BackgroundBank(3)),
+        "donors": AGA(segmenter=grabcut, gates=[], painter=DonorPhotos(max_hole=0.9)),
+        "learning gate": AGA(segmenter=grabcut, gates=[Curious()]),
+    }
+
+
+@pytest.fixture(params=DATASETS)
+def dataset(request, tmp_path):
+    made = DATASETS[request.param](tmp_path / "data")
+    made.prepare()
+    return made
+
+
+def files_of(records):
+    masks = [record.mask_path for record in records if record.mask_path is not None]
+    return {path.resolve() for path in [*(record.path for record in records), *masks]}
+
+
+def evaluation_files(dataset):
+    sets = [dataset.records("val"), dataset.records("test"), *dataset.ood_records().values()]
+    return files_of([record for records in sets for record in records])
+
+
+def augment(dataset, augmenter, tmp_path):
+    data = AGADataModule(dataset, augmenter, degree=2, cache_dir=str(tmp_path / "cache"), num_workers=0)
+    trainer = AgaTrainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    with watched() as opened:
+        trainer.augment(datamodule=data)
+    return data, opened
+
+
+def test_training_and_evaluation_share_no_file(dataset):
+    training, evaluation = files_of(dataset.records("train")), evaluation_files(dataset)
+    assert len(evaluation) > 4
+    assert not training & evaluation
+
+
+@pytest.mark.parametrize("kind", augmenters())
+def test_no_evaluation_file_is_opened_while_images_are_augmented(kind, dataset, tmp_path):
+    data, opened = augment(dataset, augmenters()[kind], tmp_path)
+    subjects = [record for record in dataset.records("train") if record.has_subject]
+    assert {record.path.resolve() for record in subjects} <= opened, "the witness is blind"
+    assert any(outcome.path is not None for outcome in data.collection.find_all().values())
+    assert not opened & evaluation_files(dataset)
+
+
+def test_the_witness_sees_an_evaluation_file_that_is_opened(dataset):
+    record = dataset.records("val")[0]
+    with watched() as opened:
+        record.path.read_bytes()
+    assert opened & evaluation_files(dataset)
+
+
+def test_gates_that_guard_get_hashes_of_evaluation_images_and_nothing_else(dataset, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(datamodule, "hashes_of", lambda paths: asked.extend(paths) or [])
+    augmenter = AGA(segmenter=GrabCut(size=48), gates=[NearDuplicate(), CopiedBackground(), Curious()])
+    _, opened = augment(dataset, augmenter, tmp_path)
+    assert {path.resolve() for path in asked} <= evaluation_files(dataset)
+    assert {record.path for record in dataset.records("val")} <= set(asked)
+    assert not opened & evaluation_files(dataset)
