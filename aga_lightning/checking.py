@@ -15,7 +15,7 @@ from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.availability import allows_commercial_use, licence_for, locate, wanted_weights
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
 from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.images import ImageReadError, image_size
+from aga_lightning.data.images import ImageReadError, verify_image
 from aga_lightning.duplicate_report import DUPLICATES, report_duplicates
 
 LicencePolicy = Literal["any", "commercial"]
@@ -98,7 +98,7 @@ def _records(data: AGADataModule, problems: list[str]) -> dict[str, list[ImageRe
 
 
 def _unreadable(data: AGADataModule, records: Records, console: Console) -> list[str]:
-    """Read the headers of all images and masks; list what cannot be read. A problem, unless such images are skipped."""
+    """Look all images and masks over; list what cannot be read. A problem, unless such images are skipped."""
     files = (file for found in records.values() for record in found for file in (record.path, record.mask_path))
     paths = list(dict.fromkeys(file for file in files if file is not None))
     bad = [complaint for complaint in _looked_at(paths, console) if complaint]
@@ -130,7 +130,7 @@ def _looked_at(paths: Sequence[Path], console: Console) -> Iterator[str | None]:
 
 def _objection(path: Path) -> str | None:
     try:
-        image_size(path)
+        verify_image(path)
     except ImageReadError as error:
         return str(error)
     return None

@@ -97,8 +97,9 @@ class AgaTrainer(Trainer):
     ) -> None:
         """Look over data set and weights before a long run; asks no network and loads no model.
 
-        Every image's header is read, classes and superclasses are listed, and the weights of each part are looked for,
-        with their licences. The exit status is 1, with a line for each problem, where something stands in the way.
+        Header and end of every image file are read, classes and superclasses are listed, and the weights of each part
+        are looked for, with their licences. The exit status is 1, with a line for each problem, where something stands
+        in the way.
 
         Args:
             model: Not used.

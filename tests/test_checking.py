@@ -84,6 +84,14 @@ def test_a_long_list_is_shown_in_part_and_written_in_full(open_data, disc_folder
     assert len((tmp_path / "cache" / LISTING).read_text().splitlines()) == 30
 
 
+def test_an_image_that_breaks_off_is_found_though_its_header_is_sound(open_data, disc_folder):
+    path = disc_folder / "train" / "plum" / "plum_0.png"
+    path.write_bytes(path.read_bytes()[:-200])
+    shown, (problem,) = looked_over(open_data(), width=300)
+    assert problem.startswith("1 of 18")
+    assert f"{path} cannot be decoded" in shown
+
+
 def test_images_to_be_skipped_are_no_problem(open_data, disc_folder):
     spoil(disc_folder, 0)
     shown, problems = looked_over(open_data(bad_images="skip"))
@@ -153,3 +161,56 @@ def test_the_verb_ends_with_the_status_that_a_script_asks_for(disc_folder, comma
         command(*words)
     assert str(stop.value.code).startswith("CheckError: 1 of 14 image files cannot be read")
     assert not (tmp_path / "runs").exists()
+
+
+class Shelf(ImageFolder):
+    """A folder with something to say."""
+
+    def guide(self):
+        return "Get it from the shelf:\n  root/train/<class>"
+
+    def remarks(self):
+        return ["one file too many: notes.txt"]
+
+
+def test_a_data_set_says_where_to_get_it_only_where_something_is_missing(disc_folder, tmp_path):
+    data = AGADataModule(Shelf(str(disc_folder)), cache_dir=str(tmp_path / "cache"))
+    shown, problems = looked_over(data)
+    assert problems == [] and "Note: one file too many: notes.txt" in shown and "shelf" not in shown
+    for file in (disc_folder / "val").rglob("*.png"):
+        file.unlink()
+    shown, problems = looked_over(data)
+    assert len(problems) == 3 and problems[0] == "2 problems"
+    assert "Get it from the shelf:\n  root/train/<class>\n" in shown
+
+
+def test_a_missing_folder_ends_with_the_guide(tmp_path, command, monkeypatch):
+    monkeypatch.setattr(ImageFolder, "guide", Shelf.guide)
+    with pytest.raises(SystemExit) as stop:
+        command("check", "--config", "photos.yaml", "--data.dataset.root", str(tmp_path / "gone"))
+    first, *rest = str(stop.value.code).splitlines()
+    assert first.startswith("DatasetError: ") and "gone is not a folder" in first
+    assert rest == ["", "Get it from the shelf:", "  root/train/<class>"]
+
+
+def test_a_file_of_the_training_set_must_not_be_in_an_evaluation_set(disc_folder, tmp_path):
+    dataset = ImageFolder(str(disc_folder), ood={"again": str(disc_folder / "train")})
+    _, problems = looked_over(AGADataModule(dataset, cache_dir=str(tmp_path / "cache")), width=300)
+    first = disc_folder / "train" / "lime" / "lime_0.png"
+    assert problems == [f"8 files are in the training set and in ood/again, such as {first}: take them out of one"]
+
+
+def test_a_class_without_a_subject_is_named(disc_folder, tmp_path):
+    dataset = ImageFolder(str(disc_folder), superclasses={"lime": "", "plum": "fruit"})
+    shown, problems = looked_over(AGADataModule(dataset, AGA(), cache_dir=str(tmp_path / "cache")), width=300)
+    assert problems == []
+    assert "lime: no subject, so the augmenter is not given these images" in shown
+    assert "own superclass" not in shown
+
+
+def test_near_duplicates_are_looked_for_where_that_is_asked_for(disc_folder, command, capsys, tmp_path):
+    words = ["check", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder)]
+    command(*words)
+    assert "resemble" not in capsys.readouterr().out
+    command(*words, "--duplicates", "true")
+    assert "of 6 images resemble a training image" in capsys.readouterr().out

@@ -27,6 +27,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)
+_TAIL = 64
+_WHOLE = (b"\xff\xd9", b"IEND\xaeB`\x82")  # how JPEG and PNG files end, but for zeros that some writers pad with
 
 
 class ImageReadError(ValueError):
@@ -78,6 +80,26 @@ def image_size(path: Path) -> tuple[int, int]:
         raise
     except Exception as error:  # as in `read_image`
         raise ImageReadError(f"{path} {_complaint(path, error, 0)}") from error
+
+
+def verify_image(path: Path) -> None:
+    """Look at an image file's header and its last bytes; decode it only where they are not as a whole file's are.
+
+    Args:
+        path: The file; one of a format other than JPEG and PNG is always decoded.
+
+    Raises:
+        ImageReadError: If the file is missing, empty, truncated or no image.
+    """
+    image_size(path)
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            end = file.read().rstrip(b"\0")
+    except OSError as error:
+        raise ImageReadError(f"{path} {_complaint(path, error, 0)}") from error
+    if not end.endswith(_WHOLE):
+        read_image(path)
 
 
 def file_digest(path: Path) -> str:

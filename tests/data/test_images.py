@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from aga_lightning.data.base import DatasetError
-from aga_lightning.data.images import ImageReadError, file_digest, find_images, read_image
+from aga_lightning.data.images import ImageReadError, file_digest, find_images, read_image, verify_image
 
 PHOTOS = Path(__file__).parents[2] / ".." / "shared" / "data" / "imagenet9-photos"
 
@@ -346,3 +346,40 @@ def test_links_to_nothing_and_round_in_a_circle_are_named(tmp_path, target, comp
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(DatasetError, match="gone is not a folder"):
         find_images(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "gif", "tif"])
+def test_a_whole_file_is_verified_and_one_that_breaks_off_is_named(tmp_path, colours, ending):
+    path = tmp_path / f"photo.{ending}"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    verify_image(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageReadError, match=rf"photo\.{ending} "):
+        verify_image(path)
+
+
+def test_a_whole_jpeg_is_verified_without_decoding_it(tmp_path, colours, monkeypatch):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(colours).save(path)
+    monkeypatch.setattr("aga_lightning.data.images.read_image", lambda path: pytest.fail("decoded"))
+    verify_image(path)
+    path.write_bytes(path.read_bytes() + bytes(2000))  # padded with more zeros than are looked at
+    with pytest.raises(pytest.fail.Exception):
+        verify_image(path)
+    path.write_bytes(path.read_bytes()[:-1960])
+    verify_image(path)
+
+
+def test_what_follows_a_jpeg_does_not_make_it_a_broken_one(tmp_path, colours):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(colours).save(path)
+    path.write_bytes(path.read_bytes() + b"a camera's own notes" * 10)
+    verify_image(path)
+
+
+def test_a_missing_or_empty_file_is_not_verified(tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    for name, complaint in (("empty.jpg", "is empty"), ("gone.jpg", "does not exist")):
+        with pytest.raises(ImageReadError, match=complaint):
+            verify_image(tmp_path / name)
