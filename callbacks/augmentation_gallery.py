@@ -71,7 +71,7 @@ def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
         images: Rows.
         variants: Augmentations a row, at most.
     """
-    chosen = sorted({round(index) for index in np.linspace(0, len(collection.records) - 1, images)})
+    chosen = sorted({round(index) for index in np.linspace(0, len(collection.subjects) - 1, images)})
     pairs = min(variants, collection.degree)
     rows = [_row(collection, index, pairs) for index in chosen]
     beside = _SIDE + _GAP
@@ -104,7 +104,7 @@ class _Row(NamedTuple):
 
 
 def _row(collection: Collection, index: int, pairs: int) -> _Row:
-    record = collection.records[index]
+    record = collection.subjects[index]
     requests = collection.requests[index * collection.degree :][:pairs]
     drafts = [_kept(collection, request) for request in requests]
     subject = next((draft.subject for draft in drafts if draft is not None and draft.subject is not None), None)

@@ -69,6 +69,11 @@ class Collection:
         return self.shelf.folder
 
     @cached_property
+    def subjects(self) -> list[ImageRecord]:
+        """The training images that show a subject."""
+        return [record for record in self.records if record.has_subject]
+
+    @cached_property
     def requests(self) -> list[Request]:
         """All that is asked for, the variants of an image side by side; nothing of an image without a subject."""
         return self.requests_of(self.records)

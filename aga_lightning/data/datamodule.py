@@ -179,6 +179,8 @@ class AGADataModule(LightningDataModule):
             raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
         if self.augmenter.guards:
             self.augmenter.guard(self._evaluation_hashes())
+        if not any(record.has_subject for record in self.train_records):
+            raise DatasetError("no training image shows a subject: set --data.dataset.superclasses, or no augmenter")
         return Collection(self.augmenter, self.store, self.train_records, self.degree, self.augmentation_seed)
 
     @cached_property

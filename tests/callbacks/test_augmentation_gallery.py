@@ -182,6 +182,16 @@ def test_a_row_shows_original_mask_and_each_background_beside_its_result_over_th
             assert caption == collection.find(request).caption
 
 
+def test_images_without_a_subject_are_not_shown(tmp_path, disc_records):
+    records = [replace(record, superclass="") if record.class_name == "lime" else record for record in disc_records]
+    collection = collect(tmp_path, records, Grey(), degree=2)
+    _, drawn = rows(draw_gallery(collection, images=4, variants=2), variants=2)
+    plums = [record for record in records if record.has_subject]
+    assert len(drawn) == len(plums) == 4
+    for (pictures, _), record in zip(drawn, plums, strict=True):
+        assert np.array_equal(pictures[0], np.asarray(read_image(record.path)))
+
+
 def test_rows_are_spread_over_the_training_set_and_none_is_drawn_twice(tmp_path, disc_records):
     collection = collect(tmp_path, disc_records, degree=1)
     for images, expected in ((4, ["plum", "plum", "lime", "lime"]), (20, ["plum"] * 4 + ["lime"] * 4), (1, ["plum"])):
