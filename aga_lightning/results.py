@@ -2,17 +2,31 @@
 
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from lightning.pytorch import Trainer
 from rich.console import Console
 from rich.table import Table
 
-_COLUMNS = {"acc": "accuracy", "recall": "macro recall", "f1": "macro F1", "loss": "loss"}
+_COLUMNS = {
+    "acc": "accuracy",
+    "recall": "macro recall",
+    "f1": "macro F1",
+    "loss": "loss",
+    "worst_group_acc": "worst group",
+}
+_PARTS = ("/acc_per_class/", "/acc_per_group/")
+
+GroupImages = dict[str, dict[str, int]]
+"""How many images of each group were counted in each evaluation set."""
 
 
 def report_results(trainer: Trainer) -> None:
-    """Print accuracy, macro recall, macro F1 and loss of each set; write them, and the accuracy per class, to files.
+    """Print and write accuracy, macro recall, macro F1 and loss of each set; write the accuracy per class.
+
+    Where images belong to groups, such as cameras, the accuracy of the worst group joins them, and the accuracy per
+    group is written too, with the number of images that it was measured on.
 
     Args:
         trainer: One that has just validated or tested.
@@ -21,36 +35,55 @@ def report_results(trainer: Trainer) -> None:
     if not trainer.is_global_zero:
         return
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    # Training has no recall, and a class may be called anything.
-    overall = (name for name in metrics if "/acc_per_class/" not in name)
+    # Training has no recall, and a class or a group may be called anything.
+    overall = (name for name in metrics if not any(part in name for part in _PARTS))
     sets = [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
     if not sets:
         return
+    columns = [column for column in _COLUMNS if all(f"{name}/{column}" in metrics for name in sets)]
+    results = {name: {column: metrics[f"{name}/{column}"] for column in columns} for name in sets}
     table = Table(title="Results")
     table.add_column("set")
-    for title in _COLUMNS.values():
-        table.add_column(title, justify="right")
-    for name in sets:
-        table.add_row(name, *(_cell(column, metrics[f"{name}/{column}"]) for column in _COLUMNS))
+    for column in columns:
+        table.add_column(_COLUMNS[column], justify="right")
+    for name, scores in results.items():
+        table.add_row(name, *(_cell(column, score) for column, score in scores.items()))
     Console().print(table)
     if folder is not None:
-        _write(Path(folder), sets, metrics)
+        _write(Path(folder), results, metrics, getattr(trainer.lightning_module, "group_images", {}))
 
 
 def _cell(column: str, value: float) -> str:
     return f"{value:.3f}" if column == "loss" else f"{100 * value:.1f} %"
 
 
-def _write(folder: Path, sets: list[str], metrics: dict[str, float]) -> None:
+def _write(
+    folder: Path, results: dict[str, dict[str, float]], metrics: dict[str, float], group_images: GroupImages
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    results = {name: {column: metrics[f"{name}/{column}"] for column in _COLUMNS} for name in sets}
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    with (folder / "accuracy_per_class.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["set", "class", "accuracy"])
-        for name in sets:
-            prefix = f"{name}/acc_per_class/"
-            writer.writerows(
-                [name, key.removeprefix(prefix), metrics[key]] for key in metrics if key.startswith(prefix)
-            )
+    classes = _scores_of_parts("acc_per_class", results, metrics)
+    _write_table(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
+    groups = _scores_of_parts("acc_per_group", results, metrics)
+    if groups:
+        rows = [(name, group, group_images.get(name, {}).get(group), score) for name, group, score in groups]
+        _write_table(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], rows)
     print(f"Results, metrics and checkpoints: {folder}")
+
+
+def _scores_of_parts(metric: str, sets: Iterable[str], metrics: dict[str, float]) -> list[tuple[str, str, float]]:
+    """Set, class or group, and score, as they were measured."""
+    prefixes = [(name, f"{name}/{metric}/") for name in sets]
+    return [
+        (name, key.removeprefix(prefix), metrics[key])
+        for name, prefix in prefixes
+        for key in metrics
+        if key.startswith(prefix)
+    ]
+
+
+def _write_table(path: Path, header: list[str], rows: Iterable[tuple[object, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,7 +1,7 @@
 """The image classifier that is trained, with original images or with augmented ones: it cannot tell."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,13 +16,16 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from aga_lightning.models.backbones import Stem, build_backbone
-from aga_lightning.models.metrics import evaluation_metrics
+from aga_lightning.models.metrics import evaluation_metrics, worst_group_accuracy
 from aga_lightning.models.mixing import Mixing, build_mixing
 from aga_lightning.models.parameters import parameter_groups
 from aga_lightning.models.schedules import Schedule, build_scheduler
 
 Batch = tuple[Tensor, Tensor]
 """Images (N, 3, H, W) float32 and labels (N,) int64."""
+
+EvaluationBatch = Batch | tuple[Tensor, Tensor, Tensor]
+"""The same, and where there are groups the number of each image's group (N,) int64."""
 
 _CONSTANT = Schedule()
 
@@ -40,7 +43,9 @@ class ImageClassifier(LightningModule):
     It logs `train/loss` and `train/acc`, and for each evaluation set its `acc`, `recall`, `f1` and `loss`
     (`val/acc`, `ood/sketch/f1`, ...); outside of fit also `<set>/acc_per_class/<class>`. The data module may name the
     sets by `val_names` and `test_names`, the classes by `class_names`, and count the training images by
-    `class_counts()`.
+    `class_counts()`. Where it names groups by `group_names`, such as the cameras, its evaluation batches tell the group
+    of each image; then `<set>/worst_group_acc` is logged too, the lowest accuracy of a group with at least 10 images
+    (of any group, where none has so many), and outside of fit `<set>/acc_per_group/<group>`.
 
     Args:
         num_classes: How many classes to tell apart.
@@ -60,6 +65,8 @@ class ImageClassifier(LightningModule):
 
     net: nn.Module
     loss_weights: Tensor | None
+    group_images: dict[str, dict[str, int]]
+    """How many images of each group the last evaluation of each set counted; empty where there are no groups."""
 
     def __init__(
         self,
@@ -98,6 +105,8 @@ class ImageClassifier(LightningModule):
         self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.evaluation_names: list[str] = []
         self.evaluations = nn.ModuleList()
+        self.group_names: tuple[str, ...] = ()
+        self.group_images = {}
         self.register_buffer("loss_weights", None, persistent=False)
 
     def configure_model(self) -> None:
@@ -108,7 +117,7 @@ class ImageClassifier(LightningModule):
         self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
 
     def setup(self, stage: str) -> None:
-        """Ask the data module what its evaluation sets are called and, for `class_weights`, how large the classes are.
+        """Ask the data module for its evaluation sets and groups and, for `class_weights`, how large the classes are.
 
         Raises:
             ValueError: If `class_weights` is on and the data module does not count its classes.
@@ -117,7 +126,11 @@ class ImageClassifier(LightningModule):
         if stage != "predict":
             default, attribute = ("test", "test_names") if stage == "test" else ("val", "val_names")
             self.evaluation_names = list(getattr(datamodule, attribute, [default]))
-            self.evaluations = nn.ModuleList(evaluation_metrics(self.num_classes) for _ in self.evaluation_names)
+            self.group_names = tuple(getattr(datamodule, "group_names", ()))
+            self.group_images = {}
+            self.evaluations = nn.ModuleList(
+                evaluation_metrics(self.num_classes, len(self.group_names)) for _ in self.evaluation_names
+            )
         if stage == "fit" and self.class_weights:
             if not hasattr(datamodule, "class_counts"):
                 raise ValueError("class_weights needs a data module with class_counts(); set class_weights to false.")
@@ -154,15 +167,15 @@ class ImageClassifier(LightningModule):
         self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Count a batch of one evaluation set."""
         self._evaluate(batch, dataloader_idx)
 
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def test_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Count a batch of one evaluation set."""
         self._evaluate(batch, dataloader_idx)
 
-    def predict_step(self, batch: Batch | Tensor, batch_idx: int, dataloader_idx: int = 0) -> Prediction:
+    def predict_step(self, batch: EvaluationBatch | Tensor, batch_idx: int, dataloader_idx: int = 0) -> Prediction:
         """Classify images, labelled or not."""
         images = batch if isinstance(batch, Tensor) else batch[0]
         probabilities = self(images).float().softmax(dim=1)
@@ -195,30 +208,38 @@ class ImageClassifier(LightningModule):
                 f"{self.evaluation_names}; name each of them in the data module's {attribute}."
             )
 
-    def _evaluate(self, batch: Batch, dataloader_idx: int) -> None:
-        images, labels = batch
-        self._metrics()[dataloader_idx].update(self(images), labels)
+    def _evaluate(self, batch: EvaluationBatch, dataloader_idx: int) -> None:
+        images, labels, *groups = batch
+        # By name, since each metric of the collection then takes what it needs: most know nothing of groups.
+        known = {"groups": groups[0]} if groups else {}
+        self._metrics()[dataloader_idx].update(preds=self(images), target=labels, **known)
 
     def _metrics(self) -> list[MetricCollection]:
         return [metrics for metrics in self.evaluations if isinstance(metrics, MetricCollection)]
 
     def _log_evaluations(self) -> None:
+        datamodule: Any = getattr(self.trainer, "datamodule", None)
+        class_names = getattr(datamodule, "class_names", range(self.num_classes))
         for name, metrics in zip(self.evaluation_names, self._metrics(), strict=True):
             scores = metrics.compute()
             metrics.reset()
-            acc_per_class: Tensor = scores.pop("acc_per_class")
+            parts = [("acc_per_class", class_names, scores.pop("acc_per_class"))]
+            if self.group_names:
+                accuracies, images = scores.pop("acc_per_group").unbind(dim=1)
+                self.group_images[name] = dict(zip(self.group_names, map(int, images.tolist()), strict=True))
+                scores["worst_group_acc"] = worst_group_accuracy(accuracies, images)
+                parts.append(("acc_per_group", self.group_names, accuracies))
             for metric, score in scores.items():
                 # The score is already that of all ranks; sync_dist tells Lightning so.
                 self.log(f"{name}/{metric}", score, prog_bar=metric == "acc", sync_dist=True)
             if self.trainer.state.fn != TrainerFn.FITTING:
-                self._log_classes(f"{name}/acc_per_class", acc_per_class)
+                for metric, names, part_scores in parts:
+                    self._log_parts(f"{name}/{metric}", names, part_scores)
 
-    def _log_classes(self, prefix: str, scores: Tensor) -> None:
-        datamodule: Any = getattr(self.trainer, "datamodule", None)
-        class_names = getattr(datamodule, "class_names", range(self.num_classes))
-        for class_name, score in zip(class_names, scores, strict=True):
+    def _log_parts(self, prefix: str, names: Iterable[object], scores: Tensor) -> None:
+        for name, score in zip(names, scores, strict=True):
             if not score.isnan():
-                self.log(f"{prefix}/{class_name}", score, sync_dist=True)
+                self.log(f"{prefix}/{name}", score, sync_dist=True)
 
 
 def inverse_frequencies(counts: Sequence[int]) -> Tensor:

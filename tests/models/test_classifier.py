@@ -50,6 +50,28 @@ class TinyData(LightningDataModule):
         return self.loader()
 
 
+class GroupedData(TinyData):
+    """Twelve images of one camera, two of another and none of a third."""
+
+    group_names = ("dam 2", "hill/north", "shore")
+
+    def __init__(self):
+        super().__init__(labels=(0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 2, 2))
+        self.groups = torch.tensor([1] * 12 + [0] * 2)
+
+    def triples(self):
+        return DataLoader(TensorDataset(self.images, self.labels, self.groups), batch_size=self.batch_size)
+
+    def val_dataloader(self):
+        return [self.triples() for _ in self.val_names]
+
+    def test_dataloader(self):
+        return [self.triples() for _ in self.test_names]
+
+    def predict_dataloader(self):
+        return self.triples()
+
+
 class UnnamedData(TinyData):
     """A data module that knows nothing of this house."""
 
@@ -145,6 +167,52 @@ def test_loaders_alone_will_do(tmp_path):
     run = trainer(tmp_path)
     run.fit(classifier(), TinyData().loader(), TinyData().loader())
     assert "val/acc" in run.callback_metrics
+
+
+def test_the_names_in_fit_where_there_are_groups(tmp_path):
+    run = trainer(tmp_path)
+    run.fit(classifier(), datamodule=GroupedData())
+    sets, metrics = ("val", "ood/new_habitats"), ("acc", "recall", "f1", "loss", "worst_group_acc")
+    expected = {"train/loss", "train/acc", *(f"{name}/{metric}" for name in sets for metric in metrics)}
+    assert set(run.callback_metrics) == expected
+
+
+@pytest.mark.parametrize(("verb", "sets"), [("validate", TinyData.val_names), ("test", TinyData.test_names)])
+def test_accuracies_of_groups(tmp_path, verb, sets):
+    model, data, run = classifier(), GroupedData(), trainer(tmp_path)
+    getattr(run, verb)(model, datamodule=data, verbose=False)
+    scores = {name: score.item() for name, score in run.callback_metrics.items()}
+    right = model.eval()(data.images).argmax(1) == data.labels
+    hill, dam = right[:12].float().mean().item(), right[12:].float().mean().item()
+    assert dam < hill
+    for name in sets:
+        assert scores[f"{name}/acc_per_group/hill/north"] == pytest.approx(hill)
+        assert scores[f"{name}/acc_per_group/dam 2"] == pytest.approx(dam)
+        assert scores[f"{name}/worst_group_acc"] == pytest.approx(hill)  # two images of a camera are no measurement
+        assert f"{name}/acc_per_group/shore" not in scores
+    assert model.group_images == {name: {"dam 2": 2, "hill/north": 12, "shore": 0} for name in sets}
+
+
+def test_each_evaluation_asks_for_the_groups_of_its_own_data(tmp_path):
+    model, run = classifier(), trainer(tmp_path)
+    run.test(model, datamodule=GroupedData(), verbose=False)
+    run.test(model, datamodule=TinyData(), verbose=False)
+    assert not [name for name in run.callback_metrics if "group" in name]
+    assert model.group_images == {}
+
+
+def test_batches_that_tell_groups_without_names_are_counted_without_groups(tmp_path):
+    run, data = trainer(tmp_path), GroupedData()
+    run.validate(classifier(), data.triples(), verbose=False)
+    assert "val/acc" in run.callback_metrics
+    assert not [name for name in run.callback_metrics if "group" in name]
+
+
+def test_images_of_groups_are_predicted(tmp_path):
+    model, data = classifier(), GroupedData()
+    predictions = trainer(tmp_path).predict(model, datamodule=data)
+    labels = torch.cat([prediction.labels for prediction in predictions])
+    assert torch.equal(labels, model.eval()(data.images).argmax(1))
 
 
 def test_more_loaders_than_names_is_an_error_with_the_remedy(tmp_path):

@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
-from aga_lightning.models.metrics import CrossEntropy, evaluation_metrics
+from aga_lightning.models.metrics import (
+    MIN_GROUP_IMAGES,
+    CrossEntropy,
+    GroupAccuracy,
+    evaluation_metrics,
+    worst_group_accuracy,
+)
 
 CLASSES = 5
 
@@ -74,3 +82,100 @@ def test_batches_of_any_size_count_by_image():
     metric.update(logits[:9], labels[:9])
     metric.update(logits[9:], labels[9:])
     assert metric.compute().item() == pytest.approx(torch.nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
+
+
+GROUPS = 4
+many = st.lists(st.tuples(st.integers(0, GROUPS - 1), st.integers(0, 2), st.integers(0, 2)), max_size=80)
+"""Images of four groups: the group, the guess and the label of each."""
+
+
+def one_by_one(images):
+    """For each group that has images, whether each of them was guessed."""
+    hits = defaultdict(list)
+    for group, guess, label in images:
+        hits[group].append(guess == label)
+    return hits
+
+
+def counted(metric, images, batch=7):
+    """The metric after so many batches, the last of them smaller."""
+    for start in range(0, len(images), batch):
+        groups, guesses, labels = torch.tensor(images[start : start + batch]).unbind(1)
+        metric.update(torch.nn.functional.one_hot(guesses, 3).float(), labels, groups)
+    return metric
+
+
+@given(images=many, batch=st.integers(1, 80))
+@settings(max_examples=60, deadline=None, derandomize=True)
+@pytest.mark.filterwarnings("ignore:The ``compute`` method of metric GroupAccuracy was called before")
+def test_groups_agree_with_counting_image_by_image(images, batch):
+    accuracies, counts = counted(GroupAccuracy(GROUPS), images, batch).compute().unbind(1)
+    hits = one_by_one(images)
+    expected = [np.mean(hits[group]) if hits[group] else np.nan for group in range(GROUPS)]
+    np.testing.assert_allclose(accuracies, expected, atol=1e-6)
+    assert counts.tolist() == [len(hits[group]) for group in range(GROUPS)]
+    usable = [group for group in range(GROUPS) if len(hits[group]) >= 10] or [g for g in range(GROUPS) if hits[g]]
+    worst = min((expected[group] for group in usable), default=np.nan)
+    np.testing.assert_allclose(worst_group_accuracy(accuracies, counts), worst, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "worst"),
+    [
+        ([1, MIN_GROUP_IMAGES, 500], 0.5),  # one image is no measurement
+        ([1, MIN_GROUP_IMAGES - 1, 500], 0.75),
+        ([1, MIN_GROUP_IMAGES - 1, 2], 0.0),  # nor are these, but there is nothing better
+        ([0, MIN_GROUP_IMAGES - 1, 2], 0.5),
+        ([0, 0, 0], np.nan),
+    ],
+)
+def test_the_worst_group_is_one_that_was_measured(images, worst):
+    images = torch.tensor(images)
+    accuracies = torch.tensor([0.0, 0.5, 0.75]).where(images > 0, torch.nan)
+    np.testing.assert_equal(worst_group_accuracy(accuracies, images).item(), worst)
+
+
+def test_a_single_group_has_the_accuracy_of_the_set():
+    metrics = evaluation_metrics(3, num_groups=1)
+    logits, labels = torch.randn(20, 3), torch.randint(3, (20,))
+    metrics.update(preds=logits, target=labels, groups=torch.zeros(20, dtype=torch.long))
+    scores = metrics.compute()
+    assert scores["acc_per_group"].tolist() == [[scores["acc"].item(), 20.0]]
+
+
+def test_groups_change_no_other_score():
+    logits, labels = torch.randn(20, CLASSES), torch.randint(CLASSES, (20,))
+    metrics = evaluation_metrics(CLASSES, GROUPS)
+    for part in range(0, 20, 8):
+        rows = slice(part, part + 8)
+        metrics.update(preds=logits[rows], target=labels[rows], groups=torch.arange(20)[rows] % GROUPS)
+    assert sorted(len(group) for group in metrics.compute_groups.values()) == [1, 1, 4]
+    scores, plain = metrics.compute(), evaluate(logits, labels)
+    assert set(scores) - set(plain) == {"acc_per_group"}
+    for name, score in plain.items():
+        torch.testing.assert_close(scores[name], score, equal_nan=True)
+
+
+@pytest.mark.parametrize("group", [-1, GROUPS])
+def test_a_group_that_does_not_exist_is_not_counted_as_another(group):
+    with pytest.raises(RuntimeError, match="Class values"):
+        GroupAccuracy(GROUPS).update(torch.zeros(2, 3), torch.zeros(2, dtype=torch.long), torch.tensor([0, group]))
+
+
+def test_half_precision_counts_every_image():
+    images = [(0, 0, 0)] * 3000 + [(0, 1, 0)] * 1001
+    metric = GroupAccuracy(GROUPS).bfloat16()
+    accuracies, counts = counted(metric, images, batch=500).compute().unbind(1)
+    assert counts[0] == 4001
+    assert accuracies[0].item() == pytest.approx(3000 / 4001)
+
+
+@pytest.mark.skipif(not hasattr(GroupAccuracy, "merge_state"), reason="torchmetrics as old as 1.4 merges no states")
+def test_ranks_add_up():
+    shares = [[(0, 1, 1), (0, 2, 1), (2, 0, 0), (2, 0, 0), (2, 1, 0)], [], [(0, 0, 0), (3, 2, 1)]]
+    whole = counted(GroupAccuracy(GROUPS), [image for share in shares for image in share])
+    first, *others = (counted(GroupAccuracy(GROUPS), share) for share in shares)
+    for other in others:
+        first.merge_state(other)
+    torch.testing.assert_close(first.compute(), whole.compute(), equal_nan=True, rtol=0, atol=0)
+    assert whole.compute()[:, 1].tolist() == [3, 0, 3, 1]
