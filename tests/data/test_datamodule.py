@@ -1,6 +1,7 @@
 """The data module: which images enter training, in which number, and which no augmenter ever sees."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +41,13 @@ class Witness(Augmenter):
     def recombine(self, request, background, seed, cache):
         self.shown += [request.record.path, background.record.path]
         return Augmented(request, np.full((48, 48, 3), 250, np.uint8))
+
+
+class Worker(Witness):
+    """Keeps what it is asked to augment alone; photos without a subject may well be lent to it as backgrounds."""
+
+    def prepare(self, records, cache):
+        pass
 
 
 class LimesOnly(Gate):
@@ -83,8 +91,8 @@ class Tally(LightningModule):
 def open_data(disc_folder, tmp_path):
     """Makes a data module of `disc_folder`: 8 photos to train on, 6 to validate, 4 out of distribution."""
 
-    def open_data(augmenter=None, **settings):
-        dataset = ImageFolder(str(disc_folder), superclasses="fruit", ood={"dusk": str(disc_folder / "dusk")})
+    def open_data(augmenter=None, kind=ImageFolder, superclasses="fruit", **settings):
+        dataset = kind(str(disc_folder), superclasses=superclasses, ood={"dusk": str(disc_folder / "dusk")})
         cache = {"cache_dir": str(tmp_path / "cache"), "num_workers": 0, "batch_size": 3, "image_size": 32}
         data = AGADataModule(dataset, augmenter, **(cache | {"recipe": "alia_cub"} | settings))
         data.train_transform, data.eval_transform = build_transforms("alia_cub", 32, normalise=False)
@@ -250,6 +258,99 @@ def test_the_training_labels_follow_the_class_names(open_data):
     ((_, labels),) = data.train_dataloader()
     assert sorted(labels.tolist()) == [0] * 4 + [1] * 4
     assert {record.class_name: record.label for record in data.train_records} == {"lime": 0, "plum": 1}
+
+
+class Cameras(ImageFolder):
+    """Photos by the cameras that took them: two for training, another one in its place for evaluation."""
+
+    def records(self, split):
+        second = "b" if split == "train" else "c/north"
+        return [replace(one, group=("a", second)[int(one.path.stem[-1]) % 2]) for one in super().records(split)]
+
+
+def test_evaluation_batches_tell_groups_and_training_batches_do_not(open_data):
+    data = open_data(kind=Cameras, batch_size=8)
+    assert data.group_names == ("", "a", "c/north")  # dusk says nothing of its cameras; none but training knows b
+    for loader, records in zip(data.val_dataloader(), [data.records.val, data.records.ood["dusk"]], strict=True):
+        ((images, labels, groups),) = loader
+        assert len(images) == len(records)
+        assert labels.tolist() == [record.label for record in records]
+        assert [data.group_names[group] for group in groups] == [record.group for record in records]
+    assert [len(batch) for loader in data.test_dataloader() for batch in loader] == [3, 3]
+    assert [len(batch) for batch in data.train_dataloader()] == [2]
+
+
+def test_a_data_set_without_groups_has_no_names_of_groups(open_data):
+    data = open_data()
+    assert data.group_names == ()
+    assert {len(batch) for loader in data.val_dataloader() for batch in loader} == {2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "counts"),
+    [
+        ({}, [12, 12]),
+        ({"mode": "lazy"}, [12, 12]),
+        ({"mode": "online"}, [12, 12]),
+        ({"mode": "off"}, [4, 4]),
+        ({"replace_probability": 0.5}, [4, 4]),  # an augmentation comes in an original's place
+        ({"superclasses": {"plum": ""}}, [12, 4]),
+        ({"superclasses": {"plum": ""}, "rejected": "original"}, [12, 12]),
+        ({"superclasses": {"plum": ""}, "mode": "lazy"}, [12, 12]),
+    ],
+)
+def test_an_epoch_shows_as_many_images_of_each_class_as_are_counted(open_data, settings, counts):
+    data = open_data(Witness(), degree=2, **settings)
+    if data.pregenerates:
+        filled(data)
+    assert data.class_counts() == counts
+    shown = Counter(torch.cat([labels for _, labels in data.train_dataloader()]).tolist())
+    assert [shown[label] for label in range(2)] == counts
+
+
+def test_rejects_are_counted_as_they_are_shown(open_data):
+    for rejected, counts in (("skip", [8, 8]), ("original", [12, 12])):
+        data = filled(open_data(Witness(rejects=[1]), degree=2, rejected=rejected))
+        with pytest.warns(UserWarning, match="8 of 16 augmentations were rejected"):
+            assert data.class_counts() == counts
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({}, {"original": 8, 90: 4, 140: 4}),
+        ({"rejected": "original"}, {"original": 16, 90: 4, 140: 4}),
+        ({"mode": "lazy"}, {"original": 16, 90: 4, 140: 4}),
+        ({"mode": "online"}, {"original": 8, 250: 8}),
+        ({"mode": "online", "rejected": "original"}, {"original": 16, 250: 8}),
+        ({"replace_probability": 1.0, "rejected": "original"}, {"original": 4, "augmented": 4}),
+        ({"replace_probability": 1.0}, {"original": 4, "augmented": 4}),
+    ],
+)
+def test_images_without_a_subject_are_shown_as_they_are(open_data, settings, shown):
+    worker = Worker()
+    data = open_data(worker, degree=2, superclasses={"plum": ""}, **settings)
+    if data.pregenerates:
+        filled(data)
+    found = kinds(data.train_dataloader())
+    if "augmented" in shown:  # which of the two variants is drawn
+        found = Counter({"original": found["original"], "augmented": found[90] + found[140]})
+    assert found == shown
+    assert {path.parent.name for path in worker.shown} == {"lime"}
+
+
+def test_only_images_with_a_subject_count_as_rejected(open_data):
+    data = filled(open_data(Witness(rejects=[1]), degree=2, superclasses={"plum": ""}))
+    with pytest.warns(UserWarning, match=r"4 of 8 augmentations were rejected"):
+        assert kinds(data.train_dataloader()) == {"original": 8, 90: 4}
+    data = filled(open_data(Witness(rejects=[0]), superclasses={"plum": ""}))
+    with pytest.raises(DatasetError, match="4 of 4 augmentations were rejected"):
+        data.train_dataloader()
+
+
+def test_where_no_image_has_a_subject_the_remedy_is_told(open_data):
+    with pytest.raises(DatasetError, match=r"no training image shows a subject: set --data\.dataset\.superclasses"):
+        open_data(Witness(), superclasses={"plum": "", "lime": ""}).collection  # noqa: B018
 
 
 @pytest.mark.parametrize("mode", ["pregenerate", "lazy", "online"])

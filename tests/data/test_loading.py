@@ -199,6 +199,44 @@ def test_evaluation_images_come_in_order_and_unchanged(disc_records):
     assert torch.equal(images[2][0], EVALUATE(read_image(disc_records[2].path)))
 
 
+def test_evaluation_images_tell_their_groups_where_there_are_groups(disc_records):
+    cameras = ("", "dam 2", "hill/north")
+    taken_by = [cameras[number] for number in (2, 0, 1, 1, 2, 2, 0, 2)]
+    records = [replace(record, group=group) for record, group in zip(disc_records, taken_by, strict=True)]
+    loader = DataLoader(EvaluationImages(records, EVALUATE, cameras), batch_size=5)
+    images, labels, groups = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    assert groups.dtype == torch.int64
+    assert [cameras[group] for group in groups] == taken_by
+    assert labels.tolist() == [0] * 4 + [1] * 4
+    assert torch.equal(images[3], EvaluationImages(records, EVALUATE)[3][0])
+
+
+def test_a_number_stands_for_the_same_group_in_every_set(disc_records):
+    groups = ("east", "west")
+    records = [replace(record, group="west") for record in disc_records[:2]]
+    assert [item[2] for item in map(EvaluationImages(records, EVALUATE, groups).__getitem__, range(2))] == [1, 1]
+
+
+def test_groups_that_nobody_asks_for_are_left_out(disc_records):
+    records = [replace(record, group="west") for record in disc_records]
+    assert len(EvaluationImages(records, EVALUATE)[0]) == 2
+
+
+@pytest.mark.parametrize("source", [lazy, online])
+def test_an_image_without_a_subject_is_never_augmented(tmp_path, disc_records, source):
+    empty = replace(disc_records[0], superclass="")
+    augmenter = Painted()
+    images = source(collect(tmp_path, [empty, *disc_records[1:]], augmenter))
+    made = len(augmenter.made)
+    assert images.image(Pick(0, 0, 0)) is None
+    assert len(augmenter.made) == made
+    assert empty.path not in [request.record.path for request in augmenter.made]
+    assert torch.equal(
+        TrainingImages([empty], EXACT, images)[Pick(0, 0, 3)][0],
+        TrainingImages([empty], EXACT)[Pick(0, ORIGINAL, 3)][0],
+    )
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_unreadable_photo_stops_training_with_its_name(disc_records, workers):
     disc_records[3].path.write_bytes(disc_records[3].path.read_bytes()[:90])
