@@ -3,6 +3,7 @@
 import math
 import os
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -229,11 +230,12 @@ class AGADataModule(LightningDataModule):
     def val_dataloader(self) -> list[Loader]:
         """The validation set, then the out-of-distribution sets."""
         sets = [self.records.val, *(self.records.ood[name.removeprefix("ood/")] for name in self.val_names[1:])]
-        return [self._eval_loader(records) for records in sets]
+        return [self._eval_loader(records, self.group_names) for records in sets]
 
     def test_dataloader(self) -> list[Loader]:
         """The test set, then the out-of-distribution sets."""
-        return [self._eval_loader(records) for records in [self.records.test, *self.records.ood.values()]]
+        sets = [self.records.test, *self.records.ood.values()]
+        return [self._eval_loader(records, self.group_names) for records in sets]
 
     def predict_dataloader(self) -> Loader:
         """The images to predict."""
@@ -307,9 +309,9 @@ class AGADataModule(LightningDataModule):
         missing = [one for one in requests if one.record.has_subject and self.collection.find(one) is None]
         self.collection.prefetch(missing, device)
 
-    def _eval_loader(self, records: list[ImageRecord]) -> Loader:
+    def _eval_loader(self, records: list[ImageRecord], groups: Sequence[str] = ()) -> Loader:
         return DataLoader(
-            EvaluationImages(records, self.eval_transform, self.group_names),
+            EvaluationImages(records, self.eval_transform, groups),
             batch_size=self.batch_size,
             persistent_workers=self.num_workers > 0,
             **worker_settings(self.num_workers),

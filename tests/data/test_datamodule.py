@@ -280,6 +280,12 @@ def test_evaluation_batches_tell_groups_and_training_batches_do_not(open_data):
     assert [len(batch) for batch in data.train_dataloader()] == [2]
 
 
+def test_a_bare_folder_to_predict_has_no_groups(open_data, disc_folder):
+    data = open_data(kind=Cameras, batch_size=8, predict_folder=str(disc_folder / "val"))
+    ((images, labels),) = data.predict_dataloader()
+    assert len(images) == 6 and set(labels.tolist()) == {-1}
+
+
 def test_a_data_set_without_groups_has_no_names_of_groups(open_data):
     data = open_data()
     assert data.group_names == ()
