@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,6 +76,25 @@ def test_any_label_but_zero_is_subject(tmp_path, kind):
 def test_a_transparent_palette_entry_is_still_a_label(tmp_path):
     record = with_mask(tmp_path, palette([0, 0, 0, 255, 0, 0, 0, 255, 0]), transparency=1)
     np.testing.assert_array_equal(load_sample(record, "", 64).mask, SUBJECT)
+
+
+# Shares of five annotators, as CUB's masks have them: none at the left, all at the right.
+SHARES = np.repeat(np.array([[0, 51, 102, 153, 204, 255]], np.uint8), WIDTH // 6, axis=1).repeat(HEIGHT, axis=0)
+
+
+@pytest.mark.parametrize(("above", "columns"), [(0, 20), (50, 20), (51, 16), (127, 12), (254, 4), (255, 0)])
+def test_only_what_lies_above_the_threshold_is_subject(tmp_path, above, columns):
+    record = replace(with_mask(tmp_path, Image.fromarray(SHARES)), mask_above=above)
+    mask = load_sample(record, "", 64).mask
+    np.testing.assert_array_equal(mask, np.broadcast_to(np.arange(WIDTH) >= WIDTH - columns, (HEIGHT, WIDTH)))
+
+
+def test_the_threshold_is_for_the_mask_as_it_was_drawn_not_for_the_shrunk_one(tmp_path):
+    """Each pixel of the small mask is half a pixel that most annotators drew, and half one that nobody did."""
+    stripes = np.zeros((HEIGHT, WIDTH), np.uint8)
+    stripes[:, ::2] = 153
+    record = replace(with_mask(tmp_path, Image.fromarray(stripes)), mask_above=127)
+    assert load_sample(record, "", WIDTH // 2).mask.all()
 
 
 def test_an_image_within_the_working_size_is_untouched(tmp_path):
