@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aga_lightning.augment.base import Image, Mask, Part
+from aga_lightning.augment.grey import as_grey, is_grey
 
 Edge = Literal["hard", "feathered"]
 Vector = npt.NDArray[np.float64]
@@ -55,6 +56,8 @@ class Merging(Part):
         harmonise: How far the subject's colours move to the background's mean and contrast, 0 (not) to 1 (as far as a
             change of light would).
         in_place: Leave the subject where it stood: it is neither turned, scaled nor moved, only mirrored.
+        match_grey: Give a grey photo (a camera trap's at night) a grey background, with the light and the cast that its
+            own had.
     """
 
     version = 2
@@ -69,6 +72,7 @@ class Merging(Part):
         feather: float = 1.0,
         harmonise: float = 0.0,
         in_place: bool = False,
+        match_grey: bool = False,
     ) -> None:
         if not 0 <= flip_probability <= 1:
             raise ValueError(f"flip_probability must lie in 0..1, not {flip_probability}")
@@ -88,6 +92,7 @@ class Merging(Part):
         self.feather = feather
         self.harmonise = harmonise
         self.in_place = in_place
+        self.match_grey = match_grey
 
     def draw(self, rng: np.random.Generator) -> Placement:
         """A random placement; the scale is log-uniform, so that halving is as likely as doubling."""
@@ -102,6 +107,8 @@ class Merging(Part):
     def merge(self, image: Image, mask: Mask, background: Image, placement: Placement) -> tuple[Image, Mask]:
         """`merge` with this part's edge and colours."""
         feather = self.feather if self.edge == "feathered" else 0.0
+        if self.match_grey and is_grey(image):
+            background = as_grey(background, image, mask)
         return merge(image, mask, background, placement, feather, self.harmonise)
 
 
@@ -159,6 +166,23 @@ def merge(
         cutout = _extended(colours, solid, softness)[skipped[1] :, skipped[0] :]
         cutout = cutout[: stop[1] - start[1], : stop[0] - start[0]]
     return _pasted(cutout, (slice(start[1], stop[1]), slice(start[0], stop[0])), background, feather)
+
+
+def cover(background: Image, size: tuple[int, int]) -> Image:
+    """Scale a background until it fills a frame, and cut off evenly what juts out.
+
+    Args:
+        background: (height, width, 3).
+        size: Width and height of the frame.
+    """
+    width, height = size
+    if background.shape[:2] == (height, width):
+        return background
+    scale = max(height / background.shape[0], width / background.shape[1])
+    whole = (max(width, round(background.shape[1] * scale)), max(height, round(background.shape[0] * scale)))
+    scaled = cv2.resize(background, whole, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    top, left = (whole[1] - height) // 2, (whole[0] - width) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width], np.uint8)
 
 
 class _Landing(NamedTuple):

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import Draft, Image, Request, Sample, Scene, Subject, seed_from
-from aga_lightning.augment.compositing import Merging
+from aga_lightning.augment.base import Draft, Request, Sample, Scene, Subject, seed_from
+from aga_lightning.augment.compositing import Merging, cover
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.jury import Jury
@@ -35,8 +34,10 @@ class Recipe:
         self._merging_key = fingerprint(merging)
 
     def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
-        """Step 1: a record's image at the working size, and its subject."""
+        """Step 1: a record's image at the working size, and its subject; none is looked for where there is none."""
         sample = self.isolation.sample(record, cache)
+        if not record.has_subject:
+            return sample, None
         return sample, self.isolation.isolate([sample], cache)[0]
 
     def kept(self, request: Request, cache: StageCache) -> Draft:
@@ -85,7 +86,8 @@ class Recipe:
     ) -> Subject | str:
         """The instance that a request pastes, or the objection to it."""
         if whole is None:
-            return f"no {sample.record.superclass} could be isolated"
+            record = sample.record
+            return f"no {record.superclass} could be isolated" if record.has_subject else "the class has no subject"
         subject = whole.for_variant(request.variant)
         key = self.subject_draft(request, cache)
         return self.jury.objections("subject", [Draft(sample, subject)], [key], cache)[0] or subject
@@ -133,17 +135,6 @@ class Recipe:
         assert draft.subject is not None and draft.background is not None  # the steps before have passed
         source = draft.sample.image
         placement = self.merging.draw(np.random.default_rng(seed))
-        image, _ = self.merging.merge(source, draft.subject.mask, _cover(draft.background, source), placement)
+        behind = cover(draft.background, (source.shape[1], source.shape[0]))
+        image, _ = self.merging.merge(source, draft.subject.mask, behind, placement)
         return replace(draft, image=image)
-
-
-def _cover(background: Image, image: Image) -> Image:
-    """Scale and crop a background so that it fills the image."""
-    height, width = image.shape[:2]
-    if background.shape == image.shape:
-        return background
-    scale = max(height / background.shape[0], width / background.shape[1])
-    size = (max(width, round(background.shape[1] * scale)), max(height, round(background.shape[0] * scale)))
-    scaled = cv2.resize(background, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    top, left = (size[1] - height) // 2, (size[0] - width) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width], np.uint8)

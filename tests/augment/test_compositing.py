@@ -7,7 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from aga_lightning.augment.compositing import Merging, Placement, merge
+from aga_lightning.augment.compositing import Merging, Placement, cover, merge
+from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.grey import as_grey, is_grey
 
 VOC = Path(__file__).parents[2] / ".." / "shared" / "data" / "voc12"
 
@@ -346,6 +348,35 @@ def test_the_part_passes_its_edge_and_colours_on():
     ):
         ours, _ = merging.merge(image, mask, background, placement)
         np.testing.assert_array_equal(ours, merge(image, mask, background, placement, **expected)[0])
+
+
+def test_a_grey_photo_gets_a_grey_background_where_that_is_asked():
+    day, background, mask = smooth(96, seed=1), smooth(96, seed=2), disc(96, 20)
+    night = np.repeat(day[..., :1] // 3, 3, axis=2)
+    placement = Placement(shift=(0.1, 0.0))
+    for image, matches, expected in (
+        (night, True, as_grey(background, night, mask)),
+        (night, False, background),
+        (day, True, background),
+    ):
+        merged, landed = Merging(match_grey=matches).merge(image, mask, background, placement)
+        np.testing.assert_array_equal(merged[~landed], expected[~landed])
+        np.testing.assert_array_equal(merged[landed], image[mask])
+    assert is_grey(Merging(match_grey=True).merge(night, mask, background, placement)[0])
+
+
+def test_matching_grey_has_a_key_of_its_own():
+    assert fingerprint(Merging(match_grey=True)) != fingerprint(Merging()) == fingerprint(Merging(match_grey=False))
+
+
+@quick
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
+def test_a_background_covers_any_frame_and_keeps_its_middle(height, width, frame_height, frame_width):
+    ramp = np.linspace(0, 255, height * width).reshape(height, width, 1).astype(np.uint8).repeat(3, 2)
+    covering = cover(ramp, (frame_width, frame_height))
+    assert covering.shape == (frame_height, frame_width, 3) and covering.dtype == np.uint8
+    assert covering.mean() == pytest.approx(127.5, abs=8 + 255 / max(height, width))
+    assert cover(covering, (frame_width, frame_height)) is covering
 
 
 @pytest.mark.parametrize(

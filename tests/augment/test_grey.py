@@ -39,7 +39,7 @@ def night(image, cast="neutral", gain=0.5, noise=3.0):
 
 def with_banner(image):
     image = image.copy()
-    height, width = image.shape[:2]
+    height = len(image)
     image[-height // 14 :] = (20, 20, 90)
     image[-height // 20 : -4, -60:-10] = (240, 140, 10)
     image[: height // 20] = (230, 200, 20)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 from tiny.costly import CostlyGate, CostlyImageGate, CostlyPainter, calls
 
 from aga_lightning.augment.backgrounds.flat import FlatColour
@@ -7,12 +8,14 @@ from aga_lightning.augment.base import Draft, Gate, Request, Scene, Segmenter, S
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.grey import is_grey
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.recipe import Recipe
 from aga_lightning.augment.scenery import Scenery
 from aga_lightning.augment.store import Store
+from aga_lightning.data.base import ImageRecord
 
 
 class Corners(Segmenter):
@@ -48,10 +51,10 @@ def store(tmp_path):
     return Store(tmp_path / "cache")
 
 
-def recipe(*gates, painter=None, attempts=1, remembers=False):
+def recipe(*gates, painter=None, attempts=1, remembers=False, **merging):
     scenery = Scenery(PromptEngine(), TemplateCaptioner(), painter or FlatColour(), None, None, None)
     isolation = Isolation(CentrePrior(), Corners(), None)
-    still = Merging(flip_probability=0.0, in_place=True)
+    still = Merging(flip_probability=0.0, in_place=True, **merging)
     return Recipe(isolation, scenery, Jury(gates, remembers), still, attempts)
 
 
@@ -131,3 +134,27 @@ def test_what_is_kept_is_looked_up_and_not_made(tmp_path, store, disc_records):
     assert kept.caption == made.caption
     assert np.array_equal(kept.background, made.background)
     assert calls(log)["paint"] == 1
+
+
+def test_a_photo_of_the_night_keeps_its_light_in_a_remix_too(tmp_path, store, disc_records):
+    dark = np.repeat(np.random.default_rng(0).integers(0, 60, (48, 48, 1), dtype=np.uint8), 3, axis=2)
+    Image.fromarray(dark).save(tmp_path / "night.png")
+    night, day = Request(ImageRecord(tmp_path / "night.png", 0, "plum", "fruit"), 0), Request(disc_records[0], 0)
+    painter = CostlyPainter(str(tmp_path / "log"))  # noise in colour
+    plain, matched = recipe(painter=painter), recipe(painter=painter, match_grey=True)
+    made = [composed(one, night, store).image for one in (plain, matched)]
+    made += [one.remix(night, day, 0, store).image for one in (plain, matched)]
+    assert [is_grey(image) for image in made] == [False, True, False, True]
+    assert made[1].mean() == pytest.approx(dark.mean(), abs=5)
+    assert np.array_equal(composed(plain, day, store).image, composed(matched, day, store).image)
+    drafts = {recipe(painter=painter, remembers=True, match_grey=grey).image_draft(night, store) for grey in (0, 1)}
+    assert len(drafts) == 2
+
+
+def test_what_has_no_subject_is_read_and_not_searched(store, disc_records):
+    empty = ImageRecord(disc_records[0].path, 0, "empty", "")
+    one = recipe()
+    one.isolation.detector = None  # would be an error
+    sample, subject = one.subject(empty, store)
+    assert sample.image.shape == (48, 48, 3) and subject is None
+    assert one.compose(Request(empty, 0), sample, subject, store) == "the class has no subject"
