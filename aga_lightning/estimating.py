@@ -97,9 +97,11 @@ def estimate(data: AGADataModule, place: Place, batches: int = 2, console: Conso
     workers = 0 if len(tasks) == 1 and data.augmenter.accelerated else data.generation_workers
     lines = [Line(task, found, workers) for task, found in zip(tasks, measured or [None] * len(tasks), strict=True)]
     asked, left = len(collection.requests), tasks[-1].units
+    images = f"{len(collection.records)} training images"
+    if without := len(collection.records) - len(collection.subjects):
+        images += f", {without} of them without a subject; {len(collection.subjects)}"
     console.print(
-        f"{len(collection.records)} training images x {data.degree} augmentations: {asked} asked, "
-        f"{asked - left} finished, {left} to make.",
+        f"{images} x {data.degree} augmentations: {asked} asked, {asked - left} finished, {left} to make.",
         highlight=False,
     )
     console.print(_table(lines, place))

@@ -85,6 +85,16 @@ def test_counting_alone_needs_neither_weights_nor_time(open_data, log):
     assert (written["training_images"], written["asked"], written["to_make"]) == (8, 24, 24)
 
 
+def test_images_without_a_subject_are_told_and_not_asked_for(open_data):
+    data = open_data()
+    data.dataset.superclasses = {"plum": "fruit", "lime": ""}
+    shown, written = estimated(data, 0, width=120)
+    counts = "8 training images, 4 of them without a subject; 4 x 3 augmentations: 12 asked, 0 finished, 12 to make."
+    assert counts in shown
+    assert (written["training_images"], written["asked"]) == (8, 12)
+    assert units(written)["Boxes"] == 4 and units(written)["Merging"] == 12
+
+
 def test_a_probe_needs_all_weights_at_once(open_data, log):
     data = open_data()
     data.augmenter.painter.weights = "org/gone"

@@ -95,18 +95,22 @@ class AGA(Augmenter):
         self._guarded = ""
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Learn which words a background must avoid, and lend the training photos to the parts that want them."""
+        """Learn which words a background must avoid, and lend the training photos to the parts that want them.
+
+        Photos without a subject are lent to painters only.
+        """
         subjects = [record for record in records if record.has_subject]
         names = sorted({record.class_name for record in subjects})
         self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
-        training = _TrainingSubjects(self, self._recipe, records, cache)
         if self.painter.borrows:
-            self._scenery.borrowed = training.digest()
-            self.painter.borrow(training)
+            lent = _TrainingSubjects(self, self._recipe, records, cache)
+            self._scenery.borrowed = lent.digest()
+            self.painter.borrow(lent)
         if self.bank is not None:
             self.bank.open([(record.class_name, cache.digest(record.path)) for record in subjects])
-        studied = training.digest() if any(gate.learns for gate in self.gates) else ""
-        self._jury.instruct(training, fingerprint(studied, self._guarded))
+        shown = _TrainingSubjects(self, self._recipe, subjects, cache)
+        studied = shown.digest() if any(gate.learns for gate in self.gates) else ""
+        self._jury.instruct(shown, fingerprint(studied, self._guarded))
 
     def guard(self, hashes: Sequence[int]) -> None:
         """Let the gates compare what is made with the evaluation images; call it before `prepare`."""
@@ -184,9 +188,10 @@ class _TrainingSubjects(SubjectSource):
 
     def digest(self) -> str:
         sources = [
-            (self._cache.digest(record.path), record.label, record.superclass, record.box,
-             mask_digest(record, self._cache))
-            for record in self._records
+            (digest, record.label, record.superclass, record.box, mask_digest(record, self._cache),
+             # Only where there are groups, so that the keys of other data sets stay what they were.
+             *([record.group] if record.group else []))
+            for digest, record in zip(self.digests, self._records, strict=True)
         ]  # fmt: skip
         gates = [gate for gate in self._aga.gates if gate.stage == "subject"]
         return fingerprint(sources, self._aga.max_side, self._aga.detector, self._aga.segmenter, gates)
@@ -196,3 +201,14 @@ class _TrainingSubjects(SubjectSource):
         # What a rejected mask leaves behind is the subject itself, and so a wrong label in the background.
         accepted = self._recipe.accepted_subject(Request(self._records[index], 0), sample, subject, self._cache)
         return sample, None if isinstance(accepted, str) else subject
+
+    @property
+    def records(self) -> Sequence[ImageRecord]:
+        return self._records
+
+    @property
+    def digests(self) -> Sequence[str]:
+        return [self._cache.digest(record.path) for record in self._records]
+
+    def sample(self, index: int) -> Sample:
+        return self._recipe.isolation.sample(self._records[index], self._cache)

@@ -224,7 +224,11 @@ class Captioner(Part):
 
 
 class SubjectSource(ABC):
-    """The training images with their subjects, for painters that borrow real backgrounds."""
+    """The training images with their subjects, for painters that borrow real backgrounds and gates that learn.
+
+    Painters are lent all of them, gates those that have a subject. Sources that know records and digests without
+    opening an image say so themselves; the rest is as slow as to look at all images.
+    """
 
     @abstractmethod
     def __len__(self) -> int:
@@ -236,7 +240,25 @@ class SubjectSource(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
-        """A training image and its subject, None where it could not be isolated."""
+        """A training image and its subject, None where it could not be isolated, or where the record has none."""
+
+    @property
+    def records(self) -> Sequence[ImageRecord]:
+        """What is known of each training image without looking at it."""
+        return [self.sample(index).record for index in range(len(self))]
+
+    @property
+    def digests(self) -> Sequence[str]:
+        """The SHA-256 of each training image's file."""
+        return [self.sample(index).digest for index in range(len(self))]
+
+    def sample(self, index: int) -> Sample:
+        """A training image alone, in which no subject is looked for.
+
+        Raises:
+            ImageReadError: If it cannot be read.
+        """
+        return self[index][0]
 
 
 class BackgroundGenerator(Part):

@@ -1,5 +1,7 @@
 """The recipe, step by step: with the smallest fakes of its parts, and with the real ones that need no weights."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ from PIL import Image
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.backgrounds.donors import DonorPhotos
+from aga_lightning.augment.backgrounds.empty_frames import EmptyFrames
 from aga_lightning.augment.backgrounds.flat import FlatColour
+from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import (
     Augmented,
     BackgroundGenerator,
@@ -24,6 +28,8 @@ from aga_lightning.augment.base import (
 from aga_lightning.augment.codec import decode_rgb, encode_jpeg
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import DatasetBoxes
+from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.grey import is_grey
 from aga_lightning.augment.prompts import PromptEngine, mentions
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
@@ -394,6 +400,99 @@ def test_donor_photos_work_in_the_recipe(cache, disc_records):
         mask = cv2.dilate(aga.subject(outcome.request.record, cache)[1].mask.astype(np.uint8), np.ones((7, 7))) > 0
         # All discs stand before the same grey-blue, and no disc is left in a background.
         assert np.abs(outcome.image[~mask].mean(0) - (85, 85, 145)).max() < 12
+
+
+class Student(ImageRefusal):
+    """Learns from the training images; keeps what it was shown."""
+
+    learns = True
+
+    def learn(self, training):
+        self.shown = [training[index] for index in range(len(training))]
+
+
+@pytest.fixture
+def empty_records(tmp_path):
+    """Frames without a disc, two of each of two cameras, the second by night."""
+    rng = np.random.default_rng(5)
+    records = []
+    for number in range(4):
+        picture = rng.integers(60, 200, (48, 48, 3), dtype=np.uint8)
+        if number > 1:
+            picture = np.repeat(picture[..., :1] // 4, 3, axis=2)
+        Image.fromarray(picture).save(tmp_path / f"empty_{number}.png")
+        records.append(ImageRecord(tmp_path / f"empty_{number}.png", 2, "clearing", "", group=f"camera {number // 2}"))
+    return records
+
+
+def test_nothing_is_asked_about_photos_without_a_subject(cache, disc_records, empty_records):
+    gate = Student()
+    aga = recipe(painter=Borrower(), bank=BackgroundBank(8, max_reuse=1), gates=[gate])
+    make(aga, requests(disc_records), cache, disc_records + empty_records)  # whose bank serves eight photos only
+    lent = aga.painter.training
+    assert [record.path for record in lent.records] == [record.path for record in disc_records + empty_records]
+    assert lent.digests == [cache.digest(record.path) for record in lent.records]
+    for number in range(8, 12):
+        sample, subject = lent[number]
+        assert subject is None and sample.record == empty_records[number - 8]
+        assert np.array_equal(sample.image, lent.sample(number).image)
+    assert [sample.record for sample, _ in gate.shown] == disc_records
+    assert {sample.record for sample in aga.detector.seen + aga.segmenter.seen} == set(disc_records)
+    assert not {"clearing", "clearings"} & set(aga.learned()["avoid"])
+    assert len(aga.captioner.asked) == 8
+
+
+def test_photos_without_a_subject_change_nothing_for_those_who_are_not_lent_them(cache, disc_records, empty_records):
+    learned = []
+    for records in (disc_records, disc_records + empty_records):
+        aga = recipe(bank=BackgroundBank(4), gates=[Student()])
+        aga.prepare(records, cache)
+        learned.append(aga.learned())
+    assert learned[0] == learned[1]
+
+
+def test_the_groups_of_borrowed_photos_are_part_of_the_key(cache, disc_records, empty_records):
+    known = []
+    for group in ("camera 0", "camera 1", ""):
+        aga = recipe(painter=Borrower())
+        aga.prepare([*disc_records, replace(empty_records[0], group=group)], cache)
+        known.append(aga.learned()["borrowed"])
+    assert len(set(known)) == 3
+
+
+def test_without_groups_the_key_of_borrowed_photos_is_what_it_always_was(cache, disc_records):
+    aga, with_group = recipe(painter=Borrower(), gates=[]), recipe(painter=Borrower(), gates=[])
+    aga.prepare(disc_records, cache)
+    with_group.prepare([replace(record, group="x") for record in disc_records], cache)
+    rows = [(cache.digest(r.path), r.label, r.superclass, r.box, None) for r in disc_records]
+    expected = fingerprint(rows, aga.max_side, aga.detector, aga.segmenter, [])
+    assert aga.learned()["borrowed"] == expected != with_group.learned()["borrowed"]
+
+
+def test_a_frame_of_the_night_gets_an_empty_one_of_its_camera(cache, tmp_path, disc_records, empty_records):
+    night = np.repeat(pixels(disc_records[0])[..., :1] // 3, 3, axis=2)
+    Image.fromarray(night).save(tmp_path / "night.png")
+    training = [
+        replace(disc_records[1], group="camera 0"),
+        replace(disc_records[2], path=tmp_path / "night.png", group="camera 1"),
+        *empty_records,
+    ]
+    merging = Merging(flip_probability=0.0, in_place=True, match_grey=True)
+    aga = recipe(painter=EmptyFrames(), merging=merging, gates=None)
+    outcomes = make(aga, requests(training[:2], degree=4), cache, training)
+    inside = np.zeros((48, 48), bool)
+    inside[12:36, 12:36] = True
+    for outcome in outcomes:
+        record = outcome.request.record
+        frames = [pixels(empty) for empty in empty_records if empty.group == record.group]
+        background = aga.kept(outcome.request, cache).background
+        errors = [np.abs(background.astype(int) - frame).mean() for frame in frames]
+        assert min(errors) < 4, "kept as JPEG, and otherwise one of the camera's own"
+        assert is_grey(outcome.image) == (record.path.name == "night.png")
+        assert np.array_equal(outcome.image[inside], pixels(record)[inside])
+    assert {sample.record.superclass for sample in aga.detector.seen} == {"fruit"}
+    with pytest.raises(RuntimeError, match="setting superclasses"):
+        recipe(painter=EmptyFrames()).prepare(disc_records, cache)
 
 
 class Heavy(Detector):

@@ -8,6 +8,7 @@ import random
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -210,6 +211,17 @@ def test_rejects_are_indexed_counted_and_listed(tmp_path, disc_records):
     assert len(rows) == 16 and all(row["rejected"] for row in rows)
     assert collection.pending() == []
     assert len(ImageFolder(collection.folder)) == 8
+
+
+def test_an_image_without_a_subject_is_not_asked_for(tmp_path, disc_records):
+    empty = replace(disc_records[3], class_name="empty", superclass="")
+    collection = fill(collect(tmp_path / "cache", [*disc_records[:2], empty, *disc_records[4:6]]))
+    assert empty in collection.records and empty not in collection.subjects
+    assert {request.record for request in collection.requests} == set(collection.subjects)
+    assert len(collection.requests) == len(collection.find_all()) == 8
+    assert collection.requests_of([empty, disc_records[0]]) == collection.requests_of([disc_records[0]])
+    assert collection.pending() == [] and not (collection.folder / "empty").exists()
+    assert collection.rejections() == {}
 
 
 def test_an_unreadable_source_is_rejected_by_name_and_the_rest_is_made(tmp_path, disc_records):

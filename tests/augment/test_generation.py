@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -300,3 +301,23 @@ def test_shards_divide_the_images(tmp_path, disc_records):
     assert {request for part in parts for request in part} == set(collection.requests)
     assert sum(map(len, parts)) == len(collection.requests)
     assert all(len({request.record for request in part}) * 2 == len(part) for part in parts)
+
+
+def test_shards_leave_out_what_has_no_subject(tmp_path, disc_records):
+    records = [
+        replace(record, superclass="") if index % 3 == 0 else record for index, record in enumerate(disc_records)
+    ]
+    collection = Collection(Tracer(), Store(tmp_path), records, 2, 0)
+    parts = [Shard(index, 3).of(collection) for index in range(3)]
+    assert [len(part) for part in parts] == [0, 6, 4], "every third image, whether it has a subject or not"
+    assert {request for part in parts for request in part} == set(collection.requests)
+    assert all(request.record.has_subject for request in collection.requests)
+
+
+@pytest.mark.filterwarnings("ignore:Total length of `DataLoader` across ranks is zero")
+def test_images_without_a_subject_are_left_alone(tmp_path, disc_records):
+    records = [replace(record, class_name="empty", superclass="") for record in disc_records[:3]] + disc_records[3:]
+    filled = fill(tmp_path, records, Tracer())
+    assert len(images(filled)) == 2 * 5 and filled.pending() == []
+    assert not (filled.folder / "empty").exists()
+    assert len(images(fill(tmp_path, records, Tracer()))) == 10

@@ -13,8 +13,9 @@ from aga_lightning.data.images import ImageReadError
 class DonorPhotos(BackgroundGenerator):
     """Borrows the background of another training photo, with the subject painted over and a random crop and flip.
 
-    Of each donor only its index is drawn; the photo is read when it is needed, and never kept. The caption is not
-    followed: what the training photos do not show, this painter cannot paint.
+    A photo without a subject, such as an empty frame of a camera trap, is lent as it is. Of each donor only its index
+    is drawn; the photo is read when it is needed, and never kept. The caption is not followed: what the training
+    photos do not show, this painter cannot paint.
 
     Args:
         margin: By how much the hole reaches beyond the donor's mask, in diagonals of the subject's box. Masks miss
@@ -66,8 +67,12 @@ class DonorPhotos(BackgroundGenerator):
                 sample, subject = self._training[int(index)]
             except ImageReadError:
                 continue  # named where the photo's own augmentations are asked for
+            if sample.digest == scene.source:
+                continue
+            if not sample.record.has_subject:
+                return sample.image, np.zeros(sample.image.shape[:2], np.bool_)
             # A photo whose subject was not found still shows it somewhere.
-            if sample.digest == scene.source or subject is None or not subject.mask.any():
+            if subject is None or not subject.mask.any():
                 continue
             hole = widen(subject.mask, self.margin)
             if hole.mean() <= self.max_hole:

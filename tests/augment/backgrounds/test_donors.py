@@ -14,10 +14,10 @@ CAPTION = Caption("anywhere", Prompt("", "", ""))
 
 
 class Photos(SubjectSource):
-    """One flat colour and a red subject each; counts what is alive."""
+    """One flat colour and a red subject each, but for the empty ones; counts what is alive."""
 
-    def __init__(self, colours, isolated=True, side=20):
-        self.colours, self.isolated, self.side = colours, isolated, side
+    def __init__(self, colours, isolated=True, side=20, empty=()):
+        self.colours, self.isolated, self.side, self.empty = colours, isolated, side, empty
         self.lent = []
 
     def __len__(self):
@@ -28,6 +28,8 @@ class Photos(SubjectSource):
 
     def __getitem__(self, index):
         image = np.full((60, 80, 3), self.colours[index], np.uint8)
+        if index in self.empty:
+            return Sample(image, ImageRecord(Path(f"{index}.png"), 1, "empty", ""), f"digest {index}"), None
         mask = np.zeros((60, 80), bool)
         mask[20 : 20 + self.side, 30 : 30 + self.side] = True
         image[mask] = (255, 0, 0)
@@ -84,6 +86,16 @@ def test_no_photo_is_kept():
 def test_without_a_fitting_donor_it_says_so(photos):
     with pytest.raises(RuntimeError, match="can lend its background"):
         painter(photos).paint(scenes(1))
+
+
+def test_a_photo_without_a_subject_is_lent_as_it_is():
+    photos = Photos([(10, 10, 10), (40, 90, 40), (90, 40, 90)], isolated=False, empty=(0, 2))
+    images = painter(photos).paint(scenes(6, "digest 1"))
+    assert {tuple(np.unique(image.reshape(-1, 3), axis=0)[0]) for image in images} == {(10, 10, 10), (90, 40, 90)}
+    assert all((image == image[0, 0]).all() for image in images)
+    alone = painter(Photos([(9, 9, 9)], empty=(0,)))
+    with pytest.raises(RuntimeError, match="can lend its background"):
+        alone.paint(scenes(1))  # not even an empty photo is its own donor
 
 
 def test_before_borrowing_it_says_so():
