@@ -95,22 +95,18 @@ class AGA(Augmenter):
         self._guarded = ""
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Learn which words a background must avoid, and lend the training photos to the parts that want them.
-
-        Photos without a subject are lent to painters only.
-        """
+        """Learn which words a background must avoid, and lend the training photos to the parts that want them."""
         subjects = [record for record in records if record.has_subject]
         names = sorted({record.class_name for record in subjects})
         self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
+        training = _TrainingSubjects(self, self._recipe, records, cache)
         if self.painter.borrows:
-            lent = _TrainingSubjects(self, self._recipe, records, cache)
-            self._scenery.borrowed = lent.digest()
-            self.painter.borrow(lent)
+            self._scenery.borrowed = training.digest()
+            self.painter.borrow(training)
         if self.bank is not None:
             self.bank.open([(record.class_name, cache.digest(record.path)) for record in subjects])
-        shown = _TrainingSubjects(self, self._recipe, subjects, cache)
-        studied = shown.digest() if any(gate.learns for gate in self.gates) else ""
-        self._jury.instruct(shown, fingerprint(studied, self._guarded))
+        studied = training.digest() if any(gate.learns for gate in self.gates) else ""
+        self._jury.instruct(training, fingerprint(studied, self._guarded))
 
     def guard(self, hashes: Sequence[int]) -> None:
         """Let the gates compare what is made with the evaluation images; call it before `prepare`."""

@@ -226,8 +226,8 @@ class Captioner(Part):
 class SubjectSource(ABC):
     """The training images with their subjects, for painters that borrow real backgrounds and gates that learn.
 
-    Painters are lent all of them, gates those that have a subject. Sources that know records and digests without
-    opening an image say so themselves; the rest is as slow as to look at all images.
+    Those without a subject are among them: backgrounds to a painter, another class to a gate. Sources that know records
+    and digests without opening an image say so themselves; the rest is as slow as to look at all images.
     """
 
     @abstractmethod

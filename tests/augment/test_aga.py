@@ -33,7 +33,7 @@ from aga_lightning.augment.grey import is_grey
 from aga_lightning.augment.prompts import PromptEngine, mentions
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.base import DatasetError, ImageRecord
 
 STILL = Merging(flip_probability=0.0, in_place=True)
 
@@ -436,7 +436,7 @@ def test_nothing_is_asked_about_photos_without_a_subject(cache, disc_records, em
         sample, subject = lent[number]
         assert subject is None and sample.record == empty_records[number - 8]
         assert np.array_equal(sample.image, lent.sample(number).image)
-    assert [sample.record for sample, _ in gate.shown] == disc_records
+    assert [sample.record for sample, _ in gate.shown] == disc_records + empty_records  # a class like the others
     assert {sample.record for sample in aga.detector.seen + aga.segmenter.seen} == set(disc_records)
     assert not {"clearing", "clearings"} & set(aga.learned()["avoid"])
     assert len(aga.captioner.asked) == 8
@@ -445,10 +445,19 @@ def test_nothing_is_asked_about_photos_without_a_subject(cache, disc_records, em
 def test_photos_without_a_subject_change_nothing_for_those_who_are_not_lent_them(cache, disc_records, empty_records):
     learned = []
     for records in (disc_records, disc_records + empty_records):
-        aga = recipe(bank=BackgroundBank(4), gates=[Student()])
+        aga = recipe(bank=BackgroundBank(4), gates=[])
         aga.prepare(records, cache)
         learned.append(aga.learned())
     assert learned[0] == learned[1]
+
+
+def test_what_a_gate_learns_from_photos_without_a_subject_is_part_of_the_key(cache, disc_records, empty_records):
+    learned = []
+    for records in (disc_records, disc_records + empty_records):
+        aga = recipe(gates=[Student()])
+        aga.prepare(records, cache)
+        learned.append(aga.learned()["gates"])
+    assert learned[0] != learned[1]
 
 
 def test_the_groups_of_borrowed_photos_are_part_of_the_key(cache, disc_records, empty_records):
@@ -491,7 +500,7 @@ def test_a_frame_of_the_night_gets_an_empty_one_of_its_camera(cache, tmp_path, d
         assert is_grey(outcome.image) == (record.path.name == "night.png")
         assert np.array_equal(outcome.image[inside], pixels(record)[inside])
     assert {sample.record.superclass for sample in aga.detector.seen} == {"fruit"}
-    with pytest.raises(RuntimeError, match="setting superclasses"):
+    with pytest.raises(DatasetError, match="setting superclasses"):
         recipe(painter=EmptyFrames()).prepare(disc_records, cache)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from aga_lightning.augment.base import BackgroundGenerator, Image, Sample, Scene, SubjectSource
 from aga_lightning.augment.compositing import cover
 from aga_lightning.augment.grey import is_grey
+from aga_lightning.data.base import DatasetError
 from aga_lightning.data.images import ImageReadError
 
 Cameras = Literal["own", "other", "any"]
@@ -55,14 +56,14 @@ class EmptyFrames(BackgroundGenerator):
         """Find the empty frames among the training images; none is opened.
 
         Raises:
-            RuntimeError: If there are none.
+            DatasetError: If there are none.
         """
         frames, sources = (_frames(training, has_subject) for has_subject in (False, True))
         self._training, self._sources, self._grey = training, sources, {}
         # By digest, so that the order of the records, and how often one is listed, change nothing.
         self._frames = [frames[digest] for digest in sorted(frames) if digest not in sources]
         if not self._frames:
-            raise RuntimeError(
+            raise DatasetError(
                 "EmptyFrames needs training images without a subject, and there are none: give the class of empty "
                 'frames the superclass "" in the data set\'s setting superclasses, or take another painter'
             )

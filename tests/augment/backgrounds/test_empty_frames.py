@@ -8,7 +8,7 @@ import pytest
 from aga_lightning.augment.backgrounds.empty_frames import EmptyFrames
 from aga_lightning.augment.base import Caption, Prompt, Sample, Scene, SubjectSource
 from aga_lightning.augment.grey import is_grey
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.base import DatasetError, ImageRecord
 from aga_lightning.data.images import ImageReadError
 
 CAPTION = Caption("anywhere", Prompt("", "", ""))
@@ -158,7 +158,7 @@ def test_damaged_frames_are_passed_over():
 @pytest.mark.parametrize("frames", ["Ad1+ Ad2+", "", "Ad1 Ad1+"])
 def test_without_any_empty_frame_it_says_so_before_anything_is_made(frames):
     cameras = Cameras(frames)
-    with pytest.raises(RuntimeError, match=r"without a subject.*setting superclasses"):
+    with pytest.raises(DatasetError, match=r"without a subject.*setting superclasses"):
         EmptyFrames().borrow(cameras)
     assert cameras.read == []
 

@@ -9,7 +9,7 @@ from aga_lightning.augment.base import Detection, ImageRecord, Sample
 from aga_lightning.augment.boxes import bounding_box, mask_overlap
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut, clean, separability
 
-VOC = Path(__file__).parents[2] / ".." / "shared" / "data" / "voc12"
+VOC = Path(__file__).parents[3] / ".." / "shared" / "data" / "voc12"
 
 
 def sample(image, mask=None):
