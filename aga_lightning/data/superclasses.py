@@ -14,7 +14,8 @@ Superclasses = dict[str, str] | str | None
 (`.yaml` or `.yml`) with such a mapping, `wordnet:<depth>`, or null for what the data set knows. An empty superclass
 says that a class has no subject."""
 
-_WORDNET = re.compile(r"wordnet:(\d+)")
+_WORDNET = re.compile(r"wordnet(?::(.*))?", re.IGNORECASE)
+_FILE = re.compile(r"[/\\]|\.\w+$")
 
 
 def find_superclasses(
@@ -27,30 +28,35 @@ def find_superclasses(
     """The superclass of each class.
 
     Args:
-        setting: What the user has set.
+        setting: What the user has set. A word or WordNet gives no subject to a class that has none by `default`.
         classes: The classes, as the data set spells them.
         default: What the data set says of a class that the setting leaves out; the class itself by default.
         known: Further classes that a mapping may name without being wrong.
         wordnet_ids: The WordNet id of a class (n01592084), where the data set knows it.
 
     Raises:
-        DatasetError: If a mapping names an unknown class, or its file or WordNet cannot be read.
+        DatasetError: If a mapping names an unknown class, its file or WordNet cannot be read, or a word is none.
     """
+    defaults = {name: default(name) for name in classes}
     if setting is None:
-        return {name: default(name) for name in classes}
-    if isinstance(setting, str):
-        if match := _WORDNET.fullmatch(setting):
+        return defaults
+    if isinstance(setting, str) and not setting.lower().endswith((".yaml", ".yml")):
+        subjects = [name for name in classes if defaults[name]]
+        if match := _WORDNET.fullmatch(setting.strip()):
             from aga_lightning.data.wordnet import hypernyms  # an extra
 
-            return hypernyms(classes, int(match[1]), wordnet_ids or {}) | _subjectless(classes, default)
-        if not setting.lower().endswith((".yaml", ".yml")):
-            return dict.fromkeys(classes, setting) | _subjectless(classes, default)
+            return defaults | hypernyms(subjects, _depth(match), wordnet_ids or {})
+        if _FILE.search(setting):
+            raise DatasetError(
+                f"superclasses {setting} is no word: the name of a file with a mapping ends in .yaml or .yml"
+            )
+        return defaults | dict.fromkeys(subjects, setting)
     source, mapping = "in the setting `superclasses`", setting
     if isinstance(mapping, str):
         source, mapping = f"in {mapping}", _read_mapping(Path(mapping))
     for name in mapping:
         check_known(name, {*classes, *known}, source)
-    return {name: mapping.get(name, default(name)) for name in classes}
+    return {name: mapping.get(name, defaults[name]) for name in classes}
 
 
 def check_known(name: str, known: Collection[str], where: str) -> None:
@@ -66,9 +72,14 @@ def check_known(name: str, known: Collection[str], where: str) -> None:
         )
 
 
-def _subjectless(classes: Sequence[str], default: Callable[[str], str]) -> dict[str, str]:
-    """The classes that the data set knows to have no subject; a word for all classes does not give them one."""
-    return {name: "" for name in classes if not default(name)}
+def _depth(match: re.Match[str]) -> int:
+    """The depth of `wordnet:<depth>`."""
+    if not re.fullmatch("[0-9]+", match[1] or ""):
+        raise DatasetError(
+            f"superclasses {match[0]} lacks a depth: write wordnet:<depth>, counted from `entity` = 0; "
+            "wordnet:9 gives bird, mammal and reptile"
+        )
+    return int(match[1])
 
 
 def _read_mapping(path: Path) -> dict[str, str]:
@@ -76,7 +87,7 @@ def _read_mapping(path: Path) -> dict[str, str]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DatasetError(f"{path} cannot be read as YAML: {error}") from error
+        raise DatasetError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or not all(isinstance(word, str) for pair in content.items() for word in pair):
         raise DatasetError(f"{path} must map each class to its superclass, one `class: superclass` a line")
     return content

@@ -102,26 +102,12 @@ def test_a_class_of_one_image_keeps_it_for_training(tmp_path):
     assert [record.class_name for record in data.records("train")] == ["owl", "wren"]
 
 
-def test_superclasses_by_word_mapping_file_or_not_at_all(split_root, tmp_path):
+def test_superclasses_are_those_of_the_setting(split_root):
     assert ImageFolder(str(split_root)).superclass("owl") == "owl"
     data = ImageFolder(str(split_root), superclasses="bird")
     assert {record.superclass for record in data.records("train")} == {"bird"}
-    data = ImageFolder(str(split_root), superclasses={"owl": "raptor"})
-    assert (data.superclass("owl"), data.superclass("wren")) == ("raptor", "wren")
-    file = tmp_path / "kinds.yaml"
-    file.write_text("owl: no\nwren: songbird\n")
-    data = ImageFolder(str(split_root), superclasses=str(file))
-    assert (data.superclass("owl"), data.superclass("wren")) == ("no", "songbird")
-
-
-@pytest.mark.parametrize("content", ["- owl", "owl: [a]", "owl: {", "owl", ""])
-def test_a_superclass_file_of_another_shape_is_named(split_root, tmp_path, content):
-    file = tmp_path / "kinds.yml"
-    file.write_text(content)
-    with pytest.raises(DatasetError, match=r"kinds\.yml"):
-        ImageFolder(str(split_root), superclasses=str(file)).superclass("owl")
-    with pytest.raises(DatasetError, match=r"gone\.yaml cannot be read"):
-        ImageFolder(str(split_root), superclasses="gone.yaml").superclass("owl")
+    data = ImageFolder(str(split_root), superclasses={"owl": "raptor", "heron": ""}, classes=["owl", "wren"])
+    assert [record.superclass for record in data.records("val")] == ["raptor", "raptor", "wren"]
 
 
 def test_unknown_classes_are_named_with_the_nearest(split_root, tmp_path):
