@@ -149,7 +149,8 @@ def _open(database: Path) -> _Tree:
     from wn.morphy import Morphy
 
     missing = (
-        f"superclasses from WordNet need the lexicon {LEXICON}, which is not in {database}: run "
+        f"superclasses from WordNet need the lexicon {LEXICON}, which is not in {database} "
+        "(set WN_DATA_DIR if it lies elsewhere): run "
         f"python -m wn download {LEXICON}, or, without a network, fetch "
         "https://github.com/omwn/omw-data/releases/download/v1.4/omw-en-1.4.tar.xz elsewhere and run "
         "python -c \"import wn; wn.add('omw-en-1.4.tar.xz')\""

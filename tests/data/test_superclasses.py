@@ -1,7 +1,9 @@
 import pytest
+from jsonargparse import ArgumentParser
 from tiny.wordnet import wordnet_in
 
 from aga_lightning.data.base import DatasetError
+from aga_lightning.data.folder import ImageFolder
 from aga_lightning.data.superclasses import check_known, find_superclasses
 
 CLASSES = ("empty", "owl", "wren")
@@ -114,3 +116,28 @@ def test_wordnet_is_asked_by_name_or_by_the_ids_of_the_data_set(tmp_path):
         assert subjectless == {"crane": "", "chickadee": "bird", "nobody": "nobody"}
         with pytest.raises(DatasetError, match="at least 1"):
             find_superclasses("wordnet:0", classes)
+
+
+@pytest.mark.parametrize(
+    ("typed", "setting"),
+    [
+        ("wordnet:9", "wordnet:9"),
+        ("bird", "bird"),
+        ("no", "no"),
+        ('{"owl": "raptor", "wren": "no"}', {"owl": "raptor", "wren": "no"}),
+        ("null", None),
+    ],
+)
+def test_the_command_line_passes_the_setting_on_as_it_is_typed(typed, setting):
+    parser = ArgumentParser()
+    parser.add_class_arguments(ImageFolder, "dataset")
+    settings = parser.parse_args(["--dataset.root", "photos", "--dataset.superclasses", typed])
+    assert parser.instantiate_classes(settings).dataset.superclasses == setting
+
+
+def test_the_command_line_leaves_the_file_to_us(write):
+    parser = ArgumentParser()
+    parser.add_class_arguments(ImageFolder, "dataset")
+    file = write("owl: no\nwren: 007\n")
+    settings = parser.parse_args(["--dataset.root", "photos", "--dataset.superclasses", file])
+    assert find(parser.instantiate_classes(settings).dataset.superclasses)["wren"] == "007"
