@@ -3,6 +3,7 @@
 ResNets also come with a stem and a width for small images.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torchvision
@@ -24,7 +25,12 @@ def backbone_names() -> list[str]:
 
 
 def build_backbone(
-    name: str, num_classes: int, weights: str | None = None, stem: Stem = "imagenet", width: int = _RESNET_WIDTH
+    name: str,
+    num_classes: int,
+    weights: str | None = None,
+    stem: Stem = "imagenet",
+    width: int = _RESNET_WIDTH,
+    head_rows: Sequence[int] | None = None,
 ) -> nn.Module:
     """Build a classifier from images (N, 3, H, W) to logits (N, num_classes).
 
@@ -33,10 +39,12 @@ def build_backbone(
         num_classes: How many classes the head tells apart.
         weights: None starts from random weights. Otherwise torchvision's name for weights ("IMAGENET1K_V1",
             "DEFAULT"; downloaded once) or a local file, see `aga_lightning.models.weights`. A head with another
-            number of classes is left out of them and starts from random weights.
+            number of classes is left out of them and starts from random weights, unless there are `head_rows`.
         stem: "imagenet" halves the image twice before the first block; "small" (ResNets only; section 4.2 of He et
             al. 2016) keeps its size, with a 3x3 convolution of stride 1 and no pooling, for images of 32 to 64 px.
         width: Channels of a ResNet's first stage; all others scale with it.
+        head_rows: Which classes of weights for more classes the `num_classes` are, in order, such as the indices of
+            some of ImageNet's 1000: the head is cut down to them, and can be judged without training.
 
     Returns:
         The classifier, in training mode.
@@ -56,7 +64,7 @@ def build_backbone(
         if stem == "small":
             _use_small_stem(net)
     if weights is not None:
-        fit_weights(net, read_weights(name, weights), source=weights)
+        fit_weights(net, read_weights(name, weights), source=weights, head_rows=head_rows)
     return net
 
 

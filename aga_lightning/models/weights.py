@@ -5,7 +5,7 @@ Files are read as plain tensors only (safetensors, or `torch.load` with `weights
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -57,27 +57,41 @@ def read_weights(name: str, weights: str) -> StateDict:
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
 
 
-def fit_weights(net: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict into a net; a head with another number of classes is left as the net has it.
+def fit_weights(
+    net: nn.Module, state: Mapping[str, Tensor], source: str, head_rows: Sequence[int] | None = None
+) -> None:
+    """Load a state dict into a net; a head with another number of classes is left as the net has it, or cut down.
 
     Args:
         net: A classifier of torchvision; its head is the last layer that has weights.
         state: A state dict of the same classifier, with any number of classes.
         source: Where it comes from, for the message.
+        head_rows: Which outputs of a head with more classes the net's are, in order: the net's head takes those rows,
+            and its logits equal those of the whole head. Weights of as many classes as the net has are taken as they
+            are. None leaves a head with another number of classes out.
 
     Raises:
-        WeightsError: If a weight of the body is missing, unknown or of another shape; the message names it.
+        WeightsError: If a weight of the body is missing, unknown or of another shape, which the message names, or the
+            weights' head does not have the rows.
     """
     own = net.state_dict()
     head = tuple(f"{head_name(net)}.{kind}" for kind in ("weight", "bias"))
-    misfits = [key for key in own if key in state and own[key].shape != state[key].shape]
     # Only the number of classes, which is the first dimension, may differ.
-    other_head = {key for key in misfits if key in head and own[key].shape[1:] == state[key].shape[1:]}
+    other_head = {
+        key
+        for key in head
+        if key in own and key in state and own[key].shape != state[key].shape
+        if own[key].dim() == state[key].dim() and own[key].shape[1:] == state[key].shape[1:]
+    }
+    if head_rows is not None and other_head:
+        _check_rows(len(own[head[0]]), min(len(state[key]) for key in other_head), head_rows, source)
+        state = {**state, **{key: state[key][list(head_rows)] for key in other_head}}
+        other_head = set()
     problems = [
         *(
             f"{key} is {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
-            for key in misfits
-            if key not in other_head
+            for key in own
+            if key in state and own[key].shape != state[key].shape and key not in other_head
         ),
         # Files older than PyTorch 0.4.1 do not count the batches, and nothing here depends on the count.
         *(f"{key} is missing" for key in own if key not in state and not key.endswith("num_batches_tracked")),
@@ -97,6 +111,21 @@ def head_name(net: nn.Module) -> str:
     """The name of a classifier's last layer with weights, which gives the logits ("fc" in a ResNet)."""
     names: list[str] = [name.rpartition(".")[0] for name, _ in net.named_parameters()]
     return names[-1]
+
+
+def _check_rows(num_classes: int, available: int, rows: Sequence[int], source: str) -> None:
+    """Refuse rows of a head that are not one for each class of the net, or that the weights do not have."""
+    if len(rows) != num_classes:
+        raise WeightsError(
+            f"Of the head of the weights {source} {len(rows)} rows are asked for, but the net has {num_classes} "
+            "classes: give one row a class."
+        )
+    lacking = [row for row in rows if not 0 <= row < available]
+    if lacking:
+        raise WeightsError(
+            f"The weights {source} tell {available} classes apart, so that their head has no row {lacking[0]}: use "
+            "weights for ImageNet's 1000 classes, or set the head to new to start it from random weights."
+        )
 
 
 def _download(name: str, published: Any) -> StateDict:  # noqa: ANN401  torchvision has no types

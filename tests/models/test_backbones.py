@@ -75,3 +75,14 @@ def test_the_head_is_the_layer_with_the_classes():
     head = build_backbone("resnet18", 5).get_submodule(head_name(build_backbone("resnet18", 5)))
     assert isinstance(head, nn.Linear)
     assert head.out_features == 5
+
+
+def test_a_file_of_1000_classes_is_judged_on_ten_of_them_without_training(tmp_path):
+    torch.manual_seed(1)
+    indices = (19, 20, 33, 37, 57, 65, 72, 78, 81, 83)
+    whole = torchvision.models.resnet18(num_classes=1000)
+    torch.save(whole.state_dict(), tmp_path / "resnet18.pth")
+    ours = build_backbone("resnet18", len(indices), weights=str(tmp_path / "resnet18.pth"), head_rows=indices)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours.eval()(images), whole.eval()(images)[:, indices])

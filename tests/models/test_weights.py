@@ -66,6 +66,78 @@ def test_a_head_with_our_number_of_classes_is_kept():
     assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
 
 
+TEN = [19, 20, 33, 37, 57, 65, 72, 78, 81, 83]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "maxvit_t"])  # squeezenet's head is a convolution
+def test_a_head_cut_down_to_some_classes_gives_their_logits(name):
+    torch.manual_seed(0)
+    whole = torchvision.models.get_model(name, num_classes=1000)
+    net = build_backbone(name, num_classes=len(TEN))
+    fit_weights(net, whole.state_dict(), source="memory", head_rows=TEN)
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        ours, theirs = net.eval()(images), whole.eval()(images)
+    assert theirs[:, TEN].std() > 0
+    # The sums of another number of columns may run in another order, so these may differ in their last bits.
+    torch.testing.assert_close(ours, theirs[:, TEN])
+    head = head_name(net)
+    for key, value in net.state_dict().items():
+        expected = whole.state_dict()[key]
+        assert torch.equal(value, expected[TEN] if key.startswith(f"{head}.") else expected), key
+
+
+def test_the_rows_of_a_head_come_in_the_order_asked_for():
+    state, net = slim(6).state_dict(), slim(3)
+    fit_weights(net, state, source="memory", head_rows=[5, 0, 2])
+    assert torch.equal(net.state_dict()["fc.weight"], state["fc.weight"][[5, 0, 2]])
+    assert torch.equal(net.state_dict()["fc.bias"], state["fc.bias"][[5, 0, 2]])
+
+
+def test_weights_of_our_own_classes_are_kept_whole_whatever_rows_are_asked_for():
+    state, net = slim(3).state_dict(), slim(3)
+    fit_weights(net, state, source="memory", head_rows=[500, 0, 2])
+    assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+
+
+def test_rows_do_not_change_what_they_are_taken_from():
+    state = slim(6).state_dict()
+    before = state["fc.weight"].clone()
+    fit_weights(slim(2), state, source="memory", head_rows=[1, 3])
+    assert torch.equal(state["fc.weight"], before)
+
+
+@pytest.mark.parametrize("rows", [[0, 6, 7], [0, 1, -1]])
+def test_rows_that_the_weights_do_not_have_are_refused(rows):
+    with pytest.raises(
+        WeightsError, match=f"short.pth tell 6 classes apart.* no row {rows[2] if rows[2] < 0 else 6}:.* head to new"
+    ):
+        fit_weights(slim(3), slim(6).state_dict(), source="short.pth", head_rows=rows)
+
+
+def test_a_head_of_fewer_classes_is_not_left_at_random_where_rows_are_asked_for():
+    with pytest.raises(WeightsError, match=r"short\.pth tell 2 classes apart.*no row 2"):
+        fit_weights(slim(3), slim(2).state_dict(), source="short.pth", head_rows=[0, 1, 2])
+
+
+def test_one_row_a_class_is_needed():
+    with pytest.raises(WeightsError, match="2 rows are asked for, but the net has 3 classes: give one row a class"):
+        fit_weights(slim(3), slim(6).state_dict(), source="memory", head_rows=[0, 1])
+
+
+def test_a_head_that_is_no_row_a_class_is_named_with_rows_as_without():
+    state = slim(6).state_dict() | {"fc.bias": torch.tensor(0.0)}
+    with pytest.raises(WeightsError, match=r"fc\.bias is \(\), not \(3,\)"):
+        fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
+
+
+def test_a_body_that_does_not_fit_is_named_with_rows_as_without():
+    state = slim(6).state_dict()
+    state["conv1.weight"] = torch.zeros(4, 3, 3, 3)
+    with pytest.raises(WeightsError, match=r"do not fit this net: conv1\.weight is \(4, 3, 3, 3\), not .*7, 7\)\."):
+        fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
