@@ -139,8 +139,13 @@ class _Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         if urlsplit(newurl).scheme not in ("https", req.type):
             fp.close()
-            raise URLError(f"it leads on to {newurl}, which is not https")
+            raise URLError(f"it leads on to {_host(newurl)}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _host(url: str) -> str:
+    """Who answers: what follows in the address may be a key of hundreds of characters."""
+    return f"{urlsplit(url).scheme}://{urlsplit(url).hostname}"
 
 
 def _part(path: Path) -> Path:
@@ -173,8 +178,6 @@ def _receive_all(archive: Archive, path: Path) -> bool:
         Whether the file begins with bytes of an earlier connection.
     """
     part = _part(path)
-    if archive.size is not None and _size(part) > archive.size:
-        part.unlink()
     while (start := _size(part)) == 0 or start != archive.size:
         try:
             return _receive(archive, path, start)
@@ -200,17 +203,17 @@ def _receive(archive: Archive, path: Path, start: int) -> bool:
         response = build_opener(_Redirects).open(Request(archive.url, headers=headers), timeout=_TIMEOUT)
     except HTTPError as error:
         with error:
-            if start and error.code == 416:  # there is nothing from that byte on
-                return _extent(error)[1] == start or _receive(archive, path, 0)
-            raise _failure(archive, path, f"{error.url} answers {error.code} {error.reason}") from error
+            if start and error.code == 416:
+                return True  # there is nothing from that byte on; the checksum tells whether that is well
+            raise _failure(archive, path, f"{_host(error.url)} answers {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise _Interrupted(getattr(error, "reason", None) or str(error) or type(error).__name__) from error
     with response:
         offset, total = _extent(response) if response.status == 206 else (0, response.length)
         if offset not in (0, start):
-            raise _Interrupted(f"{response.url} sends another part than the one from byte {start:,} on")
+            raise _Interrupted(f"{_host(response.url)} sends another part than the one from byte {start:,} on")
         if archive.size is not None and total not in (None, archive.size):
-            complaint = f"{response.url} has {total:,} bytes, {archive.size:,} were published"
+            complaint = f"{_host(response.url)} has {total:,} bytes, {archive.size:,} were published"
             raise _failure(archive, path, complaint)
         total = total or archive.size
         bar = tqdm(desc=path.name, initial=offset, total=total, unit="B", unit_scale=True, disable=None, leave=False)
@@ -223,7 +226,7 @@ def _receive(archive: Archive, path: Path, start: int) -> bool:
     return offset > 0
 
 
-def _extent(answer: HTTPResponse | HTTPError) -> tuple[int | None, int | None]:
+def _extent(answer: HTTPResponse) -> tuple[int | None, int | None]:
     """The first byte of a part, and how many the whole file has; None where the server does not say."""
     match = _EXTENT.fullmatch(answer.headers.get("Content-Range") or "")
     first, total = match.groups() if match else (None, None)

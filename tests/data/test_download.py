@@ -40,6 +40,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.moved, self.failing = {}, {}, {}
         self.honours_ranges, self.tells_length = True, True
+        self.shift = 0  # how many bytes from where it was asked for it begins
         self.cuts = []  # after how many bytes of a body the next connections break off
         self.stalls = False  # whether they hang then, until the server is shut down
         self.over = threading.Event()
@@ -73,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         data, start = server.content[self.path], 0
         if asked and server.honours_ranges:
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) + server.shift
             if start >= len(data):
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(data)}")
@@ -91,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         server.served.append(len(body[:cut]))
         self.wfile.write(body[:cut])
         if cut is not None and server.stalls:
-            server.over.wait(30)
+            server.over.wait(8)
 
     def log_message(self, *words):
         pass
@@ -209,7 +210,9 @@ def test_a_connection_that_falls_silent_is_made_again(server, tmp_path, monkeypa
     monkeypatch.setattr(download, "_TIMEOUT", 0.3)
     server.stalls = True
     server.cuts = [200_000]
+    begun = time.monotonic()
     assert content_of(fetch_archive(server.publish("birds.tgz", tarred(FILES)), tmp_path, "birds")) == BIRDS
+    assert time.monotonic() - begun < 8
     first, second = server.asked
     assert first is None and 100_000 < int(second.removeprefix("bytes=").removesuffix("-")) <= 200_000
 
@@ -236,6 +239,14 @@ def test_a_server_without_ranges_starts_again(server, tmp_path, tells_length):
     assert server.served == [len(data)]
 
 
+def test_a_part_that_was_not_asked_for_is_not_taken(server, tmp_path):
+    data = tarred(FILES)
+    server.shift = 10
+    (tmp_path / "birds.tgz.part").write_bytes(data[:1000])
+    assert "another part" in refusal(server.publish("birds.tgz", data), tmp_path)
+    assert (tmp_path / "birds.tgz.part").read_bytes() == data[:1000]
+
+
 @pytest.mark.parametrize("size", [True, False])
 @pytest.mark.parametrize("old", [1000, 900_000])
 def test_a_file_that_changed_between_two_parts_is_fetched_once_more(server, tmp_path, size, old):
@@ -252,7 +263,7 @@ def test_a_part_that_is_complete_is_not_fetched_again(server, tmp_path, size):
     data = tarred(FILES)
     (tmp_path / "birds.tgz.part").write_bytes(data)
     assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
-    assert not server.served
+    assert not server.served and len(server.asked) == (not size)
 
 
 def test_another_file_is_removed_and_both_checksums_are_named(server, tmp_path):
@@ -275,12 +286,15 @@ def test_after_a_resumed_mismatch_one_fresh_try_is_made_and_no_more(server, tmp_
     assert names_in(tmp_path) == []
 
 
-def test_a_file_of_another_length_is_not_even_fetched(server, tmp_path):
+def test_a_file_of_another_length_is_not_even_fetched_and_harms_nothing(server, tmp_path):
     archive = server.publish("birds.tgz", tarred(FILES))
     server.content["/files/birds.tgz"] = b"<html>log in first</html>"
+    server.honours_ranges = False
+    (tmp_path / "birds.tgz.part").write_bytes(b"a good beginning")
     message = refusal(archive, tmp_path)
     assert "25 bytes" in message and f"{archive.size:,}" in message
-    assert not any(server.served[1:]) and names_in(tmp_path) == []
+    assert len(server.asked) == 1
+    assert (tmp_path / "birds.tgz.part").read_bytes() == b"a good beginning"
 
 
 def test_a_server_that_does_not_stop_is_left(server, tmp_path):
@@ -315,6 +329,7 @@ def test_a_wrong_archive_put_there_by_hand_is_refused_and_stays(server, tmp_path
     (tmp_path / "birds.tgz").write_bytes(b"something else")
     message = refusal(archive, tmp_path)
     assert str(tmp_path / "birds.tgz") in message and archive.url in message and "remove it" in message
+    assert ("it has 14 bytes" if size else archive.checksum) in message
     assert (tmp_path / "birds.tgz").read_bytes() == b"something else"
     assert not server.asked
 
@@ -365,6 +380,12 @@ def test_archives_may_lie_at_another_host(server, tmp_path):
     assert server.asked == ["bytes=1000-", "bytes=1000-"]
 
 
+def test_a_refusal_elsewhere_names_the_host_but_not_the_key(server, tmp_path):
+    server.moved["/files/birds.tgz"] = server.url("expired?key=secret").replace("127.0.0.1", "localhost")
+    message = refusal(Archive(server.url("birds.tgz"), f"md5:{'0' * 32}"), tmp_path)
+    assert "http://localhost answers 404" in message and "secret" not in message
+
+
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/birds.tgz", "file:///etc/passwd", "/files/birds.tgz"])
 def test_no_redirect_leads_out_of_the_web_or_round_and_round(server, tmp_path, target):
     server.moved["/files/birds.tgz"] = target
@@ -413,6 +434,7 @@ EVIL_TARS = {
     "above, beside the member": [tar_entry("../evil")],
     "above, by other slashes": [tar_entry("birds\\..\\..\\evil")],
     "absolute link": [tar_entry("birds/link", tarfile.SYMTYPE, "/etc/passwd")],
+    "link above its folder": [tar_entry("birds/images/link", tarfile.SYMTYPE, "../images.txt")],
     "link above": [tar_entry("birds/link", tarfile.SYMTYPE, "../../evil")],
     "through a link": [tar_entry("birds/link", tarfile.SYMTYPE, "../.."), tar_entry("birds/link/evil")],
     "hard link": [tar_entry("birds/link", tarfile.LNKTYPE, "../evil")],
@@ -435,6 +457,8 @@ def test_nothing_of_an_evil_tar_is_unpacked(server, tmp_path, evil, by_hand):
         (folder / "birds.tgz").write_bytes(data)
     message = refusal(archive, folder)
     assert str(folder / "birds.tgz") in message and "by hand" in message
+    if evil[0].linkname != "birds/nothing":
+        assert f"{evil[0].name!r}" in message and "nothing of it was unpacked" in message
     assert names_in(folder) == ["birds.tgz"] * by_hand
     assert names_in(tmp_path) == ["outer"] and names_in(tmp_path / "outer") == ["inner"]
     assert not os.path.exists("/tmp/evil-of-a-test")
@@ -448,6 +472,15 @@ def test_links_that_lead_down_are_unpacked(server, tmp_path):
     place = fetch_archive(server.publish("birds.tgz", tarred(FILES, entries=entries)), tmp_path, "birds")
     for number in (2, 3):
         assert (place / "images" / f"wren-{number}.jpg").read_bytes() == FILES["birds/images/wren.jpg"]
+
+
+def test_owners_and_special_rights_are_not_unpacked(server, tmp_path):
+    info = tar_entry("birds/tool")
+    info.mode, info.uid, info.gid = 0o6777, 4242, 4242
+    place = fetch_archive(server.publish("birds.tgz", tarred(FILES, entries=[info])), tmp_path, "birds")
+    found = (place / "tool").stat()
+    assert not found.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH)
+    assert found.st_uid == os.getuid()
 
 
 def zip_entry(name, kind=0):
@@ -495,8 +528,9 @@ def test_a_flood_of_empty_files_is_refused(server, tmp_path, monkeypatch, name, 
 def test_an_archive_without_the_member_names_what_it_has(server, tmp_path):
     message = refusal(server.publish("b.tgz", tarred(FILES)), tmp_path, "fish")
     assert "'fish'" in message and "'birds'" in message and "'notes.txt'" in message
-    link = [tar_entry("fish", tarfile.SYMTYPE, "birds")]
-    refusal(server.publish("b.tgz", tarred(FILES, entries=link)), tmp_path, "fish")
+    for target in ("birds", "."):
+        link = [tar_entry("fish", tarfile.SYMTYPE, target)]
+        refusal(server.publish("b.tgz", tarred(FILES, entries=link)), tmp_path, "fish")
     assert names_in(tmp_path) == []
 
 
