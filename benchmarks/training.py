@@ -16,8 +16,8 @@ the same step some epochs later, so that each epoch's end is in it once; *inside
 each, which waits for the loader to start. The row of stored augmentations (one of each photo, made beforehand) is
 compared with ImageFolder over as many files, the same ones.
 
-Photos are drawn; `--root` takes a folder with `train/<class>/` and `val/<class>/` instead, and shows of it as many images
-an epoch as of drawn ones. The row of stored augmentations then augments all of its training photos first.
+Photos are drawn; `--root` takes a folder with `train/<class>/` and `val/<class>/` instead, and shows of it as many
+images an epoch as of drawn ones. The row of stored augmentations then augments all of its training photos first.
 """
 
 import argparse
