@@ -72,7 +72,8 @@ class AgaCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Settings outside the three groups, and links between them."""
-        parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
+        for known in ("num_classes", "imagenet_indices"):
+            parser.link_arguments(f"data.{known}", f"model.{known}", apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {

@@ -3,6 +3,7 @@
 import aga_lightning.augment.aga
 import aga_lightning.augment.backgrounds.diffusion
 import aga_lightning.augment.backgrounds.donors
+import aga_lightning.augment.backgrounds.empty_frames
 import aga_lightning.augment.backgrounds.flat
 import aga_lightning.augment.captioners.language_model
 import aga_lightning.augment.detectors.closed_set
@@ -19,5 +20,7 @@ import aga_lightning.callbacks.augmentation_gallery
 import aga_lightning.callbacks.background_reliance
 import aga_lightning.callbacks.faithfulness
 import aga_lightning.callbacks.prediction_writer
+import aga_lightning.data.cub
 import aga_lightning.data.fieldguide
-import aga_lightning.data.folder  # noqa: F401 they are imported for their names
+import aga_lightning.data.folder
+import aga_lightning.data.iwildcam  # noqa: F401 they are imported for their names

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
@@ -52,6 +52,9 @@ class ImageClassifier(LightningModule):
         backbone: A classifier of torchvision: resnet18, resnet50, resnet101, resnet152, convnext_tiny, ...
         weights: None starts from random weights. Otherwise torchvision's name for weights (IMAGENET1K_V1, DEFAULT),
             or a local file of them.
+        head: "new" starts the last layer at random where the weights have another number of classes. "kept" takes the
+            data's classes out of the 1000 of ImageNet that the weights were trained for, so that they can be judged
+            without training.
         stem: For ResNets: "imagenet", or "small" for images of 32 to 64 px (about 12 times the work for one image).
         width: For ResNets: channels of the first stage; 64 is the published net.
         optimizer: The optimiser and its settings.
@@ -61,6 +64,7 @@ class ImageClassifier(LightningModule):
         class_weights: Whether rare classes weigh more in the loss: (1/n_c) / max(1/n), as in ALIA.
         mixing: Whether batches are mixed within themselves: "none", "mixup", "cutmix" or "both".
         channels_last: Whether to lay tensors out as convolutions on recent accelerators prefer.
+        imagenet_indices: Which of ImageNet's 1000 classes the data's are, in label order; the data set knows.
     """
 
     net: nn.Module
@@ -73,6 +77,7 @@ class ImageClassifier(LightningModule):
         num_classes: int,
         backbone: str = "resnet18",
         weights: str | None = None,
+        head: Literal["new", "kept"] = "new",
         stem: Stem = "imagenet",
         width: int = 64,
         optimizer: OptimizerCallable = lambda parameters: SGD(parameters, lr=0.1, momentum=0.9, weight_decay=1e-4),
@@ -82,8 +87,12 @@ class ImageClassifier(LightningModule):
         class_weights: bool = False,
         mixing: Mixing = "none",
         channels_last: bool = False,
+        imagenet_indices: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        if head == "kept" and (weights is None or imagenet_indices is None):
+            missing = "weights" if weights is None else "a data set that knows ImageNet's indices, such as ImageNet10"
+            raise ValueError(f"head is kept, but of what? It needs {missing}.")
         self.save_hyperparameters()
         if not isinstance(self.hparams.get("optimizer"), dict | str):
             # Made in Python, not from a configuration of plain values. Checkpoints have to load with `weights_only`,
@@ -93,6 +102,7 @@ class ImageClassifier(LightningModule):
         self.num_classes = num_classes
         self.backbone = backbone
         self.weights = weights
+        self.head_rows = imagenet_indices if head == "kept" else None
         self.stem = stem
         self.width = width
         self.optimizer = optimizer
@@ -113,7 +123,7 @@ class ImageClassifier(LightningModule):
         """Build the net, once; verbs that do not train or evaluate never do."""
         if hasattr(self, "net"):
             return
-        net = build_backbone(self.backbone, self.num_classes, self.weights, self.stem, self.width)
+        net = build_backbone(self.backbone, self.num_classes, self.weights, self.stem, self.width, self.head_rows)
         self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
 
     def setup(self, stage: str) -> None:
@@ -199,7 +209,7 @@ class ImageClassifier(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Forget where training started from: a checkpoint brings its own weights, wherever it is loaded."""
-        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]["weights"] = None
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] |= {"weights": None, "head": "new"}
 
     def _check_names(self, batches_per_loader: Sequence[float], attribute: str) -> None:
         if len(batches_per_loader) != len(self.evaluation_names):

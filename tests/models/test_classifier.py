@@ -430,6 +430,37 @@ def test_the_body_of_a_checkpoint_starts_another_classifier(tmp_path):
     assert other.net.fc.out_features == 7
 
 
+def test_a_kept_head_judges_the_classes_of_the_data_among_those_of_the_weights(tmp_path):
+    whole = classifier(num_classes=1000)
+    path = save(tmp_path, whole)
+    indices = (983, 19, 20)
+    kept = classifier(num_classes=3, weights=path, head="kept", imagenet_indices=indices)
+    kept.configure_model()
+    kept.eval()
+    images = torch.rand(4, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(kept(images), whole.eval()(images)[:, list(indices)], atol=1e-6)
+    again = ImageClassifier.load_from_checkpoint(save(tmp_path / "again", kept))
+    again.configure_model()
+    assert torch.equal(again.net.fc.weight, kept.net.fc.weight)
+
+
+def test_indices_alone_keep_no_head(tmp_path):
+    path = save(tmp_path, classifier(num_classes=1000))
+    fresh = classifier(num_classes=3, weights=path, imagenet_indices=(0, 1, 2))
+    fresh.configure_model()
+    assert not torch.equal(fresh.net.fc.weight, torch.load(path, weights_only=True)["state_dict"]["net.fc.weight"][:3])
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [({"imagenet_indices": (0, 1)}, "weights"), ({"weights": "DEFAULT"}, "a data set that knows ImageNet's indices")],
+)
+def test_a_kept_head_needs_weights_and_a_data_set_that_knows_them(settings, missing):
+    with pytest.raises(ValueError, match=f"needs {missing}"):
+        classifier(head="kept", **settings)
+
+
 def test_hyperparameters_reach_tensorboard(tmp_path):
     logger = TensorBoardLogger(tmp_path, name="", version="")
     trainer(tmp_path, logger=logger).fit(classifier(), datamodule=TinyData())
