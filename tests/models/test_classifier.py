@@ -440,7 +440,7 @@ def test_a_kept_head_judges_the_classes_of_the_data_among_those_of_the_weights(t
     images = torch.rand(4, 3, 32, 32)
     with torch.no_grad():
         assert torch.allclose(kept(images), whole.eval()(images)[:, list(indices)], atol=1e-6)
-    again = ImageClassifier.load_from_checkpoint(save(tmp_path / "again", kept))
+    again = ImageClassifier.load_from_checkpoint(save(tmp_path / "again", kept.train()))
     again.configure_model()
     assert torch.equal(again.net.fc.weight, kept.net.fc.weight)
 
