@@ -79,7 +79,8 @@ def _records(data: AGADataModule, problems: list[str]) -> dict[str, list[ImageRe
     dataset: ImageDataset = data.dataset
     records: dict[str, list[ImageRecord]] = {}
     try:
-        data.prepare_data()
+        if not dataset.download:  # a look must not fetch gigabytes
+            data.prepare_data()
     except DatasetError as error:
         problems.append(str(error))
         return records

@@ -214,3 +214,14 @@ def test_near_duplicates_are_looked_for_where_that_is_asked_for(disc_folder, com
     assert "resemble" not in capsys.readouterr().out
     command(*words, "--duplicates", "true")
     assert "of 6 images resemble a training image" in capsys.readouterr().out
+
+
+def test_a_look_fetches_nothing(disc_folder, tmp_path, monkeypatch):
+    class Remote(ImageFolder):
+        download = True
+
+        def prepare(self):
+            pytest.fail("fetched")
+
+    _, problems = looked_over(AGADataModule(Remote(str(disc_folder)), cache_dir=str(tmp_path / "cache")))
+    assert problems == []

@@ -47,7 +47,12 @@ class DatasetError(ValueError):
 
 
 class ImageDataset(ABC):
-    """A data set: named classes, and records for training and for in- and out-of-distribution evaluation."""
+    """A data set: named classes, and records for training and for in- and out-of-distribution evaluation.
+
+    `download` says that `prepare` may fetch files from elsewhere.
+    """
+
+    download: bool = False
 
     @property
     @abstractmethod

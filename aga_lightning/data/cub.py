@@ -128,6 +128,8 @@ class CUB(ImageDataset):
         if not self.download:
             return
         if not (self.folder / "images.txt").is_file():
+            if self.folder.is_dir():
+                raise DatasetError(f"{self.folder} is there without images.txt: move it away, and it will be fetched")
             fetch_archive(_IMAGE_ARCHIVE, self.folder.parent, _FOLDER)
         if self.masks and self._mask_folder is None:
             fetch_archive(_MASK_ARCHIVE, self.folder, _MASKS)

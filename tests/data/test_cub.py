@@ -367,6 +367,14 @@ def test_nothing_is_fetched_that_is_there_or_not_asked_for(tmp_path, fetched):
     assert fetched == [("segmentations.tgz", bare, "segmentations")]
 
 
+def test_a_folder_that_stands_in_the_way_of_a_download_is_named(tmp_path, fetched):
+    (tmp_path / "birds" / "CUB_200_2011" / "images").mkdir(parents=True)
+    for root in ("birds", "birds/CUB_200_2011"):
+        with pytest.raises(DatasetError, match=r"CUB_200_2011 is there without images\.txt: move it away"):
+            CUB(str(tmp_path / root), download=True).prepare()
+    assert fetched == []
+
+
 def test_an_archive_that_was_fetched_by_hand_is_unpacked(tmp_path, monkeypatch):
     root = write_cub(tmp_path / "made")
     (tmp_path / "birds").mkdir()
