@@ -8,17 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tiny.cub import write_cub
+from tiny.iwildcam import write_alia, write_wilds
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.backgrounds.donors import DonorPhotos
+from aga_lightning.augment.backgrounds.empty_frames import EmptyFrames
 from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import Gate
+from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes
 from aga_lightning.augment.gates.near_duplicate import CopiedBackground, NearDuplicate
-from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
 from aga_lightning.data import datamodule
+from aga_lightning.data.cub import CUB
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.fieldguide import FieldGuide
 from aga_lightning.data.folder import ImageFolder
+from aga_lightning.data.iwildcam import IWildCam
 from aga_lightning.trainer import AgaTrainer
 
 _opened = None
@@ -54,7 +60,19 @@ def field_guide(root):
     return FieldGuide(str(root), train_per_class=3, val_per_class=1, test_per_class=1, ood_per_class=1)
 
 
-DATASETS = {"folder": folder, "fieldguide": field_guide}
+def cub(root):
+    return CUB(str(write_cub(root, classes=2)))
+
+
+def alia(root):
+    return IWildCam(str(write_alia(root)))
+
+
+def wilds(root):
+    return IWildCam(str(write_wilds(root)), split="wilds", classes="all")
+
+
+DATASETS = {"folder": folder, "fieldguide": field_guide, "cub": cub, "iwildcam alia": alia, "iwildcam wilds": wilds}
 
 
 class Curious(Gate):
@@ -77,6 +95,7 @@ def augmenters():
         "bank": AGA(segmenter=grabcut, gates=[], bank=BackgroundBank(3)),
         "donors": AGA(segmenter=grabcut, gates=[], painter=DonorPhotos(max_hole=0.9)),
         "learning gate": AGA(segmenter=grabcut, gates=[Curious()]),
+        "own masks": AGA(DatasetBoxes(CentrePrior()), DatasetMasks(grabcut), gates=[]),
     }
 
 
@@ -85,6 +104,11 @@ def dataset(request, tmp_path):
     made = DATASETS[request.param](tmp_path / "data")
     made.prepare()
     return made
+
+
+@pytest.fixture(params=[alia, wilds])
+def cameras(request, tmp_path):
+    return request.param(tmp_path / "data")
 
 
 def files_of(records):
@@ -135,3 +159,13 @@ def test_gates_that_guard_get_hashes_of_evaluation_images_and_nothing_else(datas
     assert {path.resolve() for path in asked} <= evaluation_files(dataset)
     assert {record.path for record in dataset.records("val")} <= set(asked)
     assert not opened & evaluation_files(dataset)
+
+
+@pytest.mark.parametrize("whose", ["own", "other", "any"])
+def test_empty_frames_of_evaluation_sets_are_lent_to_nobody(whose, cameras, tmp_path):
+    augmenter = AGA(segmenter=GrabCut(size=48), gates=[], painter=EmptyFrames(whose))
+    _, opened = augment(cameras, augmenter, tmp_path)
+    empty = [record for record in cameras.records("train") if not record.has_subject]
+    assert {record.path.resolve() for record in empty} & opened, "no frame was lent"
+    assert any(not record.has_subject for record in cameras.records("val"))
+    assert not opened & evaluation_files(cameras)
