@@ -60,7 +60,7 @@ class IWildCam(ImageDataset):
 
     Args:
         root: The folder of the images: `train` in it if there is one, or else all that lies below it. For the split
-            wilds it also holds metadata.csv and categories.csv.
+            wilds it also holds metadata.csv and categories.csv. The folder that holds iwildcam_v2.0 will do too.
         split: Which images train and which evaluate: alia or wilds.
         csvs: The folder of ALIA's four lists; null for `root`.
         classes: alia: empty, cattle, elephants, impalas, zebras, giraffes and dik-diks (ALIA calls the empty frames
@@ -99,6 +99,12 @@ class IWildCam(ImageDataset):
         self._all_classes = classes == "all"
 
     @property
+    def folder(self) -> Path:
+        """`root`, or the folder iwildcam_v2.0 in it."""
+        inner = Path(self.root, "iwildcam_v2.0")
+        return inner if inner.is_dir() else Path(self.root)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes in the order of their numbers in WILDS; all 182 are read from categories.csv."""
         return tuple(self._class_of.values())
@@ -122,7 +128,7 @@ class IWildCam(ImageDataset):
         name = split if split == "train" else f"id_{split}"
         records = self._records([name])
         if not records:
-            raise DatasetError(f"{Path(self.root, 'metadata.csv')} lists no image of the split {name} and the classes "
+            raise DatasetError(f"{self.folder / 'metadata.csv'} lists no image of the split {name} and the classes "
                                "that are used: take it again from WILDS, or set split to alia")  # fmt: skip
         return records
 
@@ -157,7 +163,7 @@ class IWildCam(ImageDataset):
     @cached_property
     def _class_of(self) -> dict[int, str]:
         """The name of each class by its number in WILDS, in label order."""
-        return read_categories(Path(self.root)) if self._all_classes else {y: name for y, (name, _) in _ALIA.items()}
+        return read_categories(self.folder) if self._all_classes else {y: name for y, (name, _) in _ALIA.items()}
 
     @cached_property
     def _superclasses(self) -> dict[str, str]:
@@ -171,12 +177,12 @@ class IWildCam(ImageDataset):
         """What the lists say; of the split wilds also of the classes that are not used."""
         if self.split == "alia":
             splits = [split for split in ALIA_LISTS if split != "extra" or self.extra]
-            return read_alia(Path(self.csvs or self.root), splits, self._class_of)
-        return read_wilds(Path(self.root), self._class_of if self._all_classes else None)
+            return read_alia(Path(self.csvs) if self.csvs else self.folder, splits, self._class_of)
+        return read_wilds(self.folder, self._class_of if self._all_classes else None)
 
     @cached_property
     def _images(self) -> "_Images":
-        return _Images(Path(self.root))
+        return _Images(self.folder)
 
     def _locations(self, name: str) -> set[int]:
         return {frame.location for frame in self._frames.get(name, [])}

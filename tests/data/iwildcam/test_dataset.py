@@ -182,6 +182,14 @@ def test_an_image_that_lies_in_two_places_is_named_with_both(tmp_path):
     assert len(IWildCam(str(root)).records("train")) == 56  # of the others nothing is in doubt
 
 
+def test_the_folder_above_will_do(tmp_path):
+    inner = write_wilds(tmp_path)
+    for classes in ("alia", "all"):
+        above, within = (IWildCam(str(root), "wilds", classes=classes) for root in (inner.parent, inner))
+        assert above.classes == within.classes
+        assert above.records("train") == within.records("train")
+
+
 def test_a_link_that_leads_out_of_the_root_is_refused(tmp_path):
     root = write_alia(tmp_path / "photos")
     image = IWildCam(str(root)).records("test")[0].path
