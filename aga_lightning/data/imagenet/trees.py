@@ -162,6 +162,6 @@ def _images(home: Path, name: str, remedy: str) -> list[Path]:
 def _nothing(folder: Path, setting: str, expected: str) -> DatasetError:
     what = "holds no class folders" if folder.is_dir() else "is not a folder"
     return DatasetError(
-        f"{folder} {what}: set --data.dataset.{setting} to the unpacked {expected} or the folder above it, "
-        "or --data.dataset.download true"
+        f"{folder} {what}: set --data.dataset.{setting} to the unpacked {expected} or the folder above it, to null to "
+        "do without, or --data.dataset.download true"
     )
