@@ -17,6 +17,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_only
 
 import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
 from aga_lightning.augment.pretrained import PretrainedError
@@ -86,6 +87,7 @@ class AgaCLI(LightningCLI):
     def before_fit(self) -> None:
         """Fill the store, as `augment` does."""
         if self.datamodule.pregenerates:
+            rank_zero_only(self.datamodule.look_ahead)()
             self.trainer.augment(datamodule=self.datamodule)
 
     def after_fit(self) -> None:

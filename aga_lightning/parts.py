@@ -23,4 +23,5 @@ import aga_lightning.callbacks.prediction_writer
 import aga_lightning.data.cub
 import aga_lightning.data.fieldguide
 import aga_lightning.data.folder
+import aga_lightning.data.imagenet
 import aga_lightning.data.iwildcam  # noqa: F401 they are imported for their names

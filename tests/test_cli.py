@@ -132,3 +132,10 @@ def test_two_ranks_of_a_process_of_its_own_fill_one_store(tmp_path):
     assert done.returncode == 0, done.stderr
     (metadata,) = tmp_path.glob("cache/augmented/aga-*/metadata.jsonl")
     assert len(metadata.read_text().splitlines()) == 32
+
+
+def test_a_set_that_is_missing_is_found_before_anything_is_generated(folder, disc_folder, command):
+    gone = "{night: " + str(disc_folder / "night") + "}"
+    with pytest.raises(SystemExit, match="night is not a folder"):
+        command("fit", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder), "--data.dataset.ood", gone)
+    assert not (folder / "cache").exists()

@@ -1,9 +1,13 @@
-"""Every shipped configuration is one that the command line takes."""
+"""Every shipped configuration is one that the command line takes, and that trains."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from tiny.cub import write_cub
+from tiny.imagenet import write_imagenet, write_sketch, write_v2
+from tiny.iwildcam import write_alia
 
 from aga_lightning import cli
 from aga_lightning.augment.aga import AGA
@@ -11,27 +15,96 @@ from aga_lightning.data.datamodule import AGADataModule
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
+# A recipe says how to train, a part how to augment, explain.yaml what to look at; they are put behind a configuration
+# that says of what.
+WHOLE = ("cub.yaml", "imagenet10.yaml", "iwildcam.yaml", "photos.yaml", "quickstart.yaml")
+
+
+@pytest.fixture(scope="session")
+def trees(tmp_path_factory):
+    """A miniature of each data set in its authors' layout, and the words that point a configuration to it."""
+    folder = tmp_path_factory.mktemp("trees")
+    root = "--data.dataset.root"
+    imagenet = [root, str(write_imagenet(folder / "imagenet"))]
+    imagenet += ["--data.dataset.v2", str(write_v2(folder)), "--data.dataset.sketch", str(write_sketch(folder))]
+    return {
+        "cub.yaml": [root, str(write_cub(folder))],
+        "imagenet10.yaml": [*imagenet, "--data.dataset.val_per_class", "1"],
+        "iwildcam.yaml": [root, str(write_alia(folder))],
+        "quickstart.yaml": [],
+    }
+
+
+@pytest.fixture
+def words(trees, shared_disc_folder):
+    """What the command line is given for a configuration: behind photos.yaml if it is only a part of one."""
+
+    def words(path):
+        name = path.relative_to(CONFIGS).as_posix()
+        given = ["--config", name] if name in WHOLE else ["--config", "photos.yaml", "--config", str(path)]
+        return [*given, *trees.get(name, ["--data.dataset.root", str(shared_disc_folder)])]
+
+    return words
+
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_it_is_instantiated_whole(path, tmp_path, monkeypatch, disc_folder, command):
+def test_it_is_instantiated_whole(path, tmp_path, monkeypatch, words, command):
     monkeypatch.chdir(tmp_path)
     seen = []
     # The verb itself stays away: what is tested is that every part named in the file can be made.
     monkeypatch.setattr(
         cli.AgaTrainer, "augment", lambda self, model=None, datamodule=None, shard="": seen.append(datamodule)
     )
-    # A recipe says how to train, a part how to augment, explain.yaml what to look at; they are put behind a
-    # configuration that says of what.
-    behind = path.parent.name in ("recipes", "parts") or path.name == "explain.yaml"
-    before = ["--config", "photos.yaml"] if behind else []
-    words = ["augment", *before, "--config", str(path)]
-    if before or "root" in str(yaml.safe_load(path.read_text())):
-        words += ["--data.dataset.root", str(disc_folder)]
-    command(*words)
+    command("augment", *words(path))
     (datamodule,) = seen
     assert isinstance(datamodule, AGADataModule)
     assert isinstance(datamodule.augmenter, AGA)
     assert datamodule.num_classes > 1
+
+
+# What makes a fit of any of them one of two steps, without a weight from outside.
+SHRUNKEN = [
+    *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "1", "--trainer.check_val_every_n_epoch", "1"),
+    *("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "1"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
+    *("--trainer.log_every_n_steps", "1", "--trainer.callbacks", "[]"),
+    *("--data.batch_size", "4", "--data.num_workers", "0", "--data.image_size", "32", "--data.degree", "1"),
+    *("--data.augmenter.max_side", "48", "--data.augmenter.gates", "[]", "--data.steps_per_epoch", "2"),
+    *("--model.backbone", "resnet18", "--model.width", "8", "--model.weights", "null"),
+]
+TRAINED = [CONFIGS / name for name in WHOLE if name not in ("photos.yaml", "quickstart.yaml")]
+TRAINED += sorted((CONFIGS / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_it_fits_validates_and_tests(path, tmp_path, monkeypatch, words, command):
+    monkeypatch.chdir(tmp_path)
+    command("fit", *words(path), *SHRUNKEN, "--trainer.run_dir", "fit")
+    sets = set(json.loads(Path("fit/results.json").read_text()))
+    assert "test" in sets
+    steps = [row.split(",") for row in Path("fit/metrics.csv").read_text().splitlines()]
+    losses = [row for row in steps[1:] if row[steps[0].index("train/loss")]]
+    assert len(losses) == 2
+    recipe = yaml.safe_load(path.read_text())["model"]["optimizer"]["init_args"]
+    ran = yaml.safe_load(Path("fit/config.yaml").read_text())["model"]["optimizer"]["init_args"]
+    assert recipe.items() <= ran.items()
+    best = ["--ckpt_path", "fit/checkpoints/best.ckpt"]
+    command("validate", *words(path), *SHRUNKEN, *best, "--trainer.run_dir", "validate")
+    command("test", *words(path), *SHRUNKEN, *best, "--trainer.run_dir", "test")
+    validated, tested = (json.loads(Path(verb, "results.json").read_text()) for verb in ("validate", "test"))
+    assert set(validated) == {"val", *sets} - {"test"}
+    assert tested == json.loads(Path("fit/results.json").read_text())
+
+
+def test_out_of_distribution_sets_and_groups_are_judged(tmp_path, monkeypatch, words, command):
+    monkeypatch.chdir(tmp_path)
+    expected = {"imagenet10.yaml": {"test", "ood/v2", "ood/sketch"}, "iwildcam.yaml": {"test"}, "cub.yaml": {"test"}}
+    for name, sets in expected.items():
+        command("test", *words(CONFIGS / name), *SHRUNKEN, "--trainer.run_dir", name)
+        results = json.loads(Path(name, "results.json").read_text())
+        assert set(results) == sets
+        assert ("worst_group_acc" in results["test"]) == (name == "iwildcam.yaml")
 
 
 def test_the_quickstart_trains_by_the_recipe_of_its_name():

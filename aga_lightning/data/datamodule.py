@@ -28,7 +28,7 @@ from aga_lightning.data.loading import (
     StoredImages,
     TrainingImages,
 )
-from aga_lightning.data.record_sets import RecordSets, guided
+from aga_lightning.data.record_sets import RecordSets, groups_of, guided
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
 from aga_lightning.data.transforms import build_transforms, normalisation
 from aga_lightning.data.workers import default_workers, worker_settings
@@ -152,8 +152,10 @@ class AGADataModule(LightningDataModule):
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The groups that evaluation images belong to, such as cameras, sorted; none where the data set has none."""
-        return self.records.groups
+        """The groups of the images that the present verb judges, such as cameras, sorted; none where there are none."""
+        stage = None if self.trainer is None else self.trainer.state.fn
+        sets = {"fit": self._val_sets, "validate": self._val_sets, "test": self._test_sets}.get(stage or "")
+        return groups_of(self.records.evaluation if sets is None else sets())
 
     def class_counts(self) -> list[int]:
         """Training images of each class that an epoch shows, appended augmentations included."""
@@ -167,6 +169,11 @@ class AGADataModule(LightningDataModule):
         """Put the data set's files in place."""
         with guided(self.dataset):
             self.dataset.prepare()
+
+    def look_ahead(self) -> None:
+        """List all images, so that no set is found missing after hours of generation."""
+        self.prepare_data()
+        _ = self.train_records, self.records.evaluation
 
     @property
     def train_records(self) -> list[ImageRecord]:
@@ -229,13 +236,11 @@ class AGADataModule(LightningDataModule):
 
     def val_dataloader(self) -> list[Loader]:
         """The validation set, then the out-of-distribution sets."""
-        sets = [self.records.val, *(self.records.ood[name.removeprefix("ood/")] for name in self.val_names[1:])]
-        return [self._eval_loader(records, self.group_names) for records in sets]
+        return [self._eval_loader(records, self.group_names) for records in self._val_sets()]
 
     def test_dataloader(self) -> list[Loader]:
         """The test set, then the out-of-distribution sets."""
-        sets = [self.records.test, *self.records.ood.values()]
-        return [self._eval_loader(records, self.group_names) for records in sets]
+        return [self._eval_loader(records, self.group_names) for records in self._test_sets()]
 
     def predict_dataloader(self) -> Loader:
         """The images to predict."""
@@ -248,6 +253,12 @@ class AGADataModule(LightningDataModule):
             return self.records.test
         found = find_images(Path(self.predict_folder))
         return self.records.looked_over([ImageRecord(path, -1, "", "") for path in found])
+
+    def _val_sets(self) -> list[list[ImageRecord]]:
+        return [self.records.val, *(self.records.ood[name.removeprefix("ood/")] for name in self.val_names[1:])]
+
+    def _test_sets(self) -> list[list[ImageRecord]]:
+        return [self.records.test, *self.records.ood.values()]
 
     @property
     def _fitting(self) -> bool:

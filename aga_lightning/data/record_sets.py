@@ -1,6 +1,6 @@
 """The images that a run uses: each set is listed once, and looked over before anything is trained on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -51,12 +51,6 @@ class RecordSets:
         """All sets that nothing may be learned from."""
         return [self.val, self.test, *self.ood.values()]
 
-    @cached_property
-    def groups(self) -> tuple[str, ...]:
-        """The groups that evaluation images belong to, sorted; none where the data set has none."""
-        groups = {record.group for records in self.evaluation for record in records}
-        return tuple(sorted(groups)) if any(groups) else ()
-
     def looked_over(self, records: list[ImageRecord]) -> list[ImageRecord]:
         """The records that can be used.
 
@@ -72,6 +66,12 @@ class RecordSets:
         with guided(self.dataset):
             records = self.dataset.records(split)
         return self.looked_over(records)
+
+
+def groups_of(sets: Iterable[Sequence[ImageRecord]]) -> tuple[str, ...]:
+    """The groups that the images of some sets belong to, sorted; none where nobody names one."""
+    groups = {record.group for records in sets for record in records}
+    return tuple(sorted(groups)) if any(groups) else ()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 from torch.utils.data import SequentialSampler
 
 from aga_lightning.augment.aga import AGA
@@ -278,6 +279,17 @@ def test_evaluation_batches_tell_groups_and_training_batches_do_not(open_data):
         assert [data.group_names[group] for group in groups] == [record.group for record in records]
     assert [len(batch) for loader in data.test_dataloader() for batch in loader] == [3, 3]
     assert [len(batch) for batch in data.train_dataloader()] == [2]
+
+
+def test_the_verb_test_needs_no_validation_set(open_data, monkeypatch):
+    data = open_data(kind=Cameras)
+    data.trainer = Trainer(accelerator="cpu", logger=False)
+    data.trainer.state.fn = TrainerFn.TESTING
+    monkeypatch.setattr(type(data.records), "val", property(lambda self: pytest.fail("listed")))
+    assert data.group_names == ("", "a", "c/north")
+    data.trainer.state.fn = TrainerFn.VALIDATING
+    with pytest.raises(pytest.fail.Exception):
+        _ = data.group_names
 
 
 def test_a_bare_folder_to_predict_has_no_groups(open_data, disc_folder):

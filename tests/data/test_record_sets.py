@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
-from aga_lightning.data.record_sets import RecordSets, guided
+from aga_lightning.data.record_sets import RecordSets, groups_of, guided
 
 
 class Cameras(ImageDataset):
@@ -88,7 +88,9 @@ def test_a_data_set_without_a_guide_adds_nothing(folder):
 
 
 def test_groups_are_those_of_the_evaluation_sets(folder):
-    assert RecordSets(WithTest(folder, ("north", "south"))).groups == ("north", "south", "west")
+    sets = RecordSets(WithTest(folder, ("north", "south")))
+    assert groups_of(sets.evaluation) == ("north", "south", "west")
+    assert groups_of([sets.val]) == ("north", "south")
 
 
 def test_there_are_no_groups_where_nobody_names_them(folder):
@@ -96,7 +98,7 @@ def test_there_are_no_groups_where_nobody_names_them(folder):
         def ood_records(self):
             return {}
 
-    assert RecordSets(Ungrouped(folder)).groups == ()
+    assert groups_of(RecordSets(Ungrouped(folder)).evaluation) == ()
 
 
 def test_a_record_has_a_subject_if_it_has_a_superclass():
