@@ -107,6 +107,17 @@ def test_out_of_distribution_sets_and_groups_are_judged(tmp_path, monkeypatch, w
         assert ("worst_group_acc" in results["test"]) == (name == "iwildcam.yaml")
 
 
+def test_imagenet10_trains_by_the_reference_of_torchvision():
+    imagenet10, recipe = (
+        yaml.safe_load((CONFIGS / name).read_text()) for name in ("imagenet10.yaml", "recipes/torchvision.yaml")
+    )
+    defaults = {"check_val_every_n_epoch": 1, "steps_per_epoch": None, "image_size": 224}  # those of the command line
+    model = {"width": 64, "label_smoothing": 0.0, "mixing": "none"}
+    assert recipe["model"].items() <= (model | imagenet10["model"]).items()
+    for group in ("trainer", "data"):
+        assert recipe[group].items() <= (defaults | imagenet10[group]).items()
+
+
 def test_the_quickstart_trains_by_the_recipe_of_its_name():
     quickstart, recipe = (
         yaml.safe_load((CONFIGS / name).read_text()) for name in ("quickstart.yaml", "recipes/fieldguide.yaml")

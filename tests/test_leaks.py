@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tiny.cub import write_cub
+from tiny.imagenet import write_imagenet, write_sketch, write_v2
 from tiny.iwildcam import write_alia, write_wilds
 
 from aga_lightning.augment.aga import AGA
@@ -24,6 +25,7 @@ from aga_lightning.data.cub import CUB
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.fieldguide import FieldGuide
 from aga_lightning.data.folder import ImageFolder
+from aga_lightning.data.imagenet import ImageNet10
 from aga_lightning.data.iwildcam import IWildCam
 from aga_lightning.trainer import AgaTrainer
 
@@ -72,7 +74,19 @@ def wilds(root):
     return IWildCam(str(write_wilds(root)), split="wilds", classes="all")
 
 
-DATASETS = {"folder": folder, "fieldguide": field_guide, "cub": cub, "iwildcam alia": alia, "iwildcam wilds": wilds}
+def imagenet(root):
+    v2, sketch = write_v2(root), write_sketch(root)
+    return ImageNet10(str(write_imagenet(root)), val_per_class=1, v2=str(v2), sketch=str(sketch))
+
+
+DATASETS = {
+    "folder": folder,
+    "fieldguide": field_guide,
+    "cub": cub,
+    "iwildcam alia": alia,
+    "iwildcam wilds": wilds,
+    "imagenet": imagenet,
+}
 
 
 class Curious(Gate):
