@@ -37,11 +37,12 @@ from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.base import Image, Mask
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.compositing import Edge, Merging
-from aga_lightning.augment.generation import StoreFiller
+from aga_lightning.augment.generation import PendingRequests
 from aga_lightning.augment.store import Shelf
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder
 from aga_lightning.data.images import find_images, read_image
+from aga_lightning.data.workers import worker_settings
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 AREAS = (0.07, 0.16, 0.27, 0.40)
@@ -112,9 +113,8 @@ def data_module(photos: Path, cache: Path, workers: int, degree: int) -> AGAData
 
 def generate(data: AGADataModule, workers: int) -> None:
     """What the verb augment does on one device."""
-    filler = StoreFiller(data.prepare_data, lambda: data.collection, workers)
-    filler.setup("predict")
-    for _ in filler.predict_dataloader():
+    pending = PendingRequests(data.collection, data.collection.pending())
+    for _ in DataLoader(pending, batch_size=None, **worker_settings(workers)):
         pass
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar, RichProgressBar, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from aga_lightning.augment.aga import AGA
@@ -171,6 +171,16 @@ def test_the_folder_of_a_run_can_be_chosen(open_data, tmp_path):
     assert {"metrics.csv", "hparams.yaml", "checkpoints/best.ckpt"} <= found
     assert any(name.startswith("events.out.tfevents") for name in found)
     assert not Path("runs").exists()
+
+
+def test_the_bar_is_drawn_a_few_times_a_second_unless_the_user_has_one():
+    (bar,) = [one for one in AgaTrainer(accelerator="cpu", logger=False).callbacks if isinstance(one, ProgressBar)]
+    assert isinstance(bar, RichProgressBar) and bar.refresh_rate == 5
+    for given in (TQDMProgressBar(), [Diary(), TQDMProgressBar()]):
+        callbacks = AgaTrainer(accelerator="cpu", logger=False, callbacks=given).callbacks
+        assert [type(one) for one in callbacks if isinstance(one, ProgressBar)] == [TQDMProgressBar]
+    silent = AgaTrainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    assert not any(isinstance(one, ProgressBar) for one in silent.callbacks)
 
 
 def test_without_a_logger_or_in_a_trial_nothing_is_left_behind(open_data):

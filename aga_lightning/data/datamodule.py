@@ -231,6 +231,7 @@ class AGADataModule(LightningDataModule):
             sampler=self._sampler(),
             drop_last=self.steps_per_epoch is not None,
             persistent_workers=workers > 0,
+            pin_memory=self._on_gpu,
             **worker_settings(workers),
         )
 
@@ -259,6 +260,11 @@ class AGADataModule(LightningDataModule):
 
     def _test_sets(self) -> list[list[ImageRecord]]:
         return [self.records.test, *self.records.ood.values()]
+
+    @property
+    def _on_gpu(self) -> bool:
+        """Whether batches go to a GPU: from pinned memory they do while it works."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     @property
     def _fitting(self) -> bool:
@@ -325,6 +331,7 @@ class AGADataModule(LightningDataModule):
             EvaluationImages(records, self.eval_transform, groups),
             batch_size=self.batch_size,
             persistent_workers=self.num_workers > 0,
+            pin_memory=self._on_gpu,
             **worker_settings(self.num_workers),
         )
 

@@ -112,7 +112,7 @@ class ImageClassifier(LightningModule):
         self.class_weights = class_weights
         self.channels_last = channels_last
         self.mix = build_mixing(mixing, num_classes)
-        self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.train_accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
         self.evaluation_names: list[str] = []
         self.evaluations = nn.ModuleList()
         self.group_names: tuple[str, ...] = ()
@@ -172,10 +172,14 @@ class ImageClassifier(LightningModule):
             labels = targets.argmax(dim=1)
         logits = self(images)
         loss = cross_entropy(logits, targets, weight=self.loss_weights, label_smoothing=self.label_smoothing)
-        self.train_accuracy(logits, labels)
+        self.train_accuracy.update(logits, labels)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(images))
-        self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the accuracy over the epoch; to log it at each step would take longer than to count it."""
+        self.log("train/acc", self.train_accuracy.compute(), sync_dist=True)
+        self.train_accuracy.reset()
 
     def validation_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Count a batch of one evaluation set."""

@@ -292,6 +292,16 @@ def test_the_verb_test_needs_no_validation_set(open_data, monkeypatch):
         _ = data.group_names
 
 
+def test_batches_are_pinned_for_a_gpu_only(open_data, monkeypatch):
+    data = open_data()
+    data.trainer = Trainer(accelerator="cpu", logger=False)
+    assert not data.train_dataloader().pin_memory
+    monkeypatch.setattr(data.trainer.strategy, "_root_device", torch.device("cuda", 0), raising=False)
+    monkeypatch.setattr(type(data.trainer.strategy), "root_device", property(lambda self: self._root_device))
+    loaders = [data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader()]
+    assert [loader.pin_memory for loader in loaders] == [True] * 5
+
+
 def test_a_bare_folder_to_predict_has_no_groups(open_data, disc_folder):
     data = open_data(kind=Cameras, batch_size=8, predict_folder=str(disc_folder / "val"))
     ((images, labels),) = data.predict_dataloader()

@@ -131,3 +131,9 @@ def test_a_mask_goes_the_way_of_its_image(recipe):
     assert type(moved) is torch.Tensor
     agree = moved == (evaluate(image)[0] > 0.5)
     assert agree.float().mean() > 0.96  # they may differ along the border, where the image is a blend
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_tensor_lies_in_memory_a_channel_after_the_other(recipe, photo):
+    for transform in build_transforms(recipe):
+        assert transform(photo).is_contiguous()
