@@ -113,16 +113,16 @@ def augmenters():
     }
 
 
-@pytest.fixture(params=DATASETS)
-def dataset(request, tmp_path):
-    made = DATASETS[request.param](tmp_path / "data")
+@pytest.fixture(params=DATASETS, scope="module")
+def dataset(request, tmp_path_factory):
+    made = DATASETS[request.param](tmp_path_factory.mktemp("leaks") / "data")
     made.prepare()
     return made
 
 
-@pytest.fixture(params=[alia, wilds])
-def cameras(request, tmp_path):
-    return request.param(tmp_path / "data")
+@pytest.fixture(params=[alia, wilds], scope="module")
+def cameras(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("cameras") / "data")
 
 
 def files_of(records):
