@@ -68,8 +68,9 @@ class IWildCam(ImageDataset):
         extra: Also train on the 2,224 images from 13 further locations that are ALIA's measure of what as many real
             images are worth. Only for the split alia.
         superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, or the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping; null for cow, elephant, antelope, zebra,
-            giraffe and antelope, and animal for all others. Empty frames have none and are not augmented.
+            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for cow,
+            elephant, antelope, zebra, giraffe and antelope, and animal for all others. Empty frames have none and are
+            not augmented.
     """
 
     def __init__(
@@ -100,9 +101,9 @@ class IWildCam(ImageDataset):
 
     @property
     def folder(self) -> Path:
-        """`root`, or the folder iwildcam_v2.0 in it."""
-        inner = Path(self.root, "iwildcam_v2.0")
-        return inner if inner.is_dir() else Path(self.root)
+        """`root`, or where that has no lists the folder iwildcam_v2.0 in it."""
+        root, inner = Path(self.root), Path(self.root, "iwildcam_v2.0")
+        return inner if inner.is_dir() and not any(root.glob("*.csv*")) else root
 
     @property
     def classes(self) -> tuple[str, ...]:

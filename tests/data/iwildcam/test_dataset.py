@@ -190,6 +190,14 @@ def test_the_folder_above_will_do(tmp_path):
         assert above.records("train") == within.records("train")
 
 
+def test_alias_lists_may_lie_above_the_folder_of_the_images(tmp_path):
+    root = write_alia(tmp_path)
+    (root / "iwildcam_v2.0").mkdir()
+    (root / "train").rename(root / "iwildcam_v2.0" / "train")
+    records = IWildCam(str(root)).records("test")
+    assert len(records) == 28 and all(record.path.is_file() for record in records)
+
+
 def test_a_link_that_leads_out_of_the_root_is_refused(tmp_path):
     root = write_alia(tmp_path / "photos")
     image = IWildCam(str(root)).records("test")[0].path
