@@ -428,7 +428,7 @@ def tar_entry(name, kind=tarfile.REGTYPE, target=""):
 
 
 EVIL_TARS = {
-    "absolute": [tar_entry("/tmp/evil-of-a-test")],
+    "absolute": [tar_entry("/evil-of-a-test")],
     "a drive": [tar_entry("c:\\evil")],
     "above": [tar_entry("birds/../../evil")],
     "above, beside the member": [tar_entry("../evil")],
@@ -461,7 +461,7 @@ def test_nothing_of_an_evil_tar_is_unpacked(server, tmp_path, evil, by_hand):
         assert f"{evil[0].name!r}" in message and "nothing of it was unpacked" in message
     assert names_in(folder) == ["birds.tgz"] * by_hand
     assert names_in(tmp_path) == ["outer"] and names_in(tmp_path / "outer") == ["inner"]
-    assert not os.path.exists("/tmp/evil-of-a-test")
+    assert not os.path.exists("/evil-of-a-test")
 
 
 def test_links_that_lead_down_are_unpacked(server, tmp_path):
@@ -491,7 +491,7 @@ def zip_entry(name, kind=0):
 
 
 EVIL_ZIPS = {
-    "absolute": zip_entry("/tmp/evil-of-a-test"),
+    "absolute": zip_entry("/evil-of-a-test"),
     "above": zip_entry("birds/../../evil"),
     "above, by other slashes": zip_entry("birds\\..\\..\\evil"),
     "a drive": zip_entry("c:/evil"),
