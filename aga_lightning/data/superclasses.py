@@ -82,12 +82,20 @@ def _depth(match: re.Match[str]) -> int:
     return int(match[1])
 
 
-def _read_mapping(path: Path) -> dict[str, str]:
-    """A YAML mapping of words to words, each as it is written (`no` and `007` stay text)."""
+def read_words(path: Path) -> object:
+    """What a YAML file holds, every word as it is written: `no` and `007` stay text.
+
+    Raises:
+        DatasetError: If it cannot be read.
+    """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # makes nothing but text
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DatasetError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+
+
+def _read_mapping(path: Path) -> dict[str, str]:
+    content = read_words(path)
     if not isinstance(content, dict) or not all(isinstance(word, str) for pair in content.items() for word in pair):
         raise DatasetError(f"{path} must map each class to its superclass, one `class: superclass` a line")
     return content

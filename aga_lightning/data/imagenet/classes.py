@@ -5,9 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from aga_lightning.data.base import DatasetError
+from aga_lightning.data.superclasses import read_words
 
 WORDNET_ID = re.compile("n[0-9]{8}")
 _INDEX = re.compile("[0-9]{1,3}")
@@ -61,11 +60,7 @@ def read_classes(path: Path) -> tuple[ImageNetClass, ...]:
     Raises:
         DatasetError: If it cannot be read, or a line is of another form or has the name or the index of another.
     """
-    try:
-        # Every word as it is written: `no` and `007` stay text.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DatasetError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    content = read_words(path)
     if not isinstance(content, dict) or not content:
         raise DatasetError(f"{path} lists no classes: for each of them {_FORM}")
     classes = tuple(_class(path, wordnet_id, content[wordnet_id]) for wordnet_id in sorted(content, key=str))
