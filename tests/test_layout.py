@@ -25,9 +25,9 @@ FLOORS = {
     5: "__main__ cli parsing parts",
     4: "callbacks checking duplicate_report estimating report results study trainer",
     3: """augment.generation augment.probe augment.workload callbacks.drawing callbacks.reject_sheet data.datamodule
-          data.loading models""",
-    2: """augment.aga augment.collection augment.isolation augment.jury augment.recipe augment.rivals augment.scenery
-          augment.stages augment.store""",
+          data.loading data.usable models""",
+    2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury augment.recipe
+          augment.rivals augment.scenery augment.stages augment.store augment.subject_stages""",
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.codec augment.compositing augment.detectors augment.fingerprint augment.gates augment.grey
           augment.licences augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -20,17 +19,11 @@ from aga_lightning.augment.store import Store
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
 from aga_lightning.data.duplicates import hashes_of
 from aga_lightning.data.images import find_images
-from aga_lightning.data.loading import (
-    AugmentedImages,
-    EvaluationImages,
-    LazyImages,
-    RecombinedImages,
-    StoredImages,
-    TrainingImages,
-)
+from aga_lightning.data.loading import EvaluationImages, TrainingImages
 from aga_lightning.data.record_sets import RecordSets, groups_of, guided
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
 from aga_lightning.data.transforms import build_transforms, normalisation
+from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, pairs_of, stored_files
 from aga_lightning.data.workers import default_workers, worker_settings
 
 Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
@@ -71,13 +64,13 @@ class AGADataModule(LightningDataModule):
         self,
         dataset: ImageDataset,
         augmenter: Augmenter | None = None,
-        mode: Literal["pregenerate", "lazy", "online", "off"] = "pregenerate",
+        mode: Mode = "pregenerate",
         degree: int = 1,
         replace_probability: float = 0.0,
         replace_schedule: ReplaceSchedule = "constant",
         real_only_epochs: int = 0,
         steps_per_epoch: int | None = None,
-        rejected: Literal["skip", "original"] = "skip",
+        rejected: Rejected = "skip",
         cache_dir: str = "cache",
         augmentation_seed: int = 0,
         recipe: str = "torchvision",
@@ -192,7 +185,7 @@ class AGADataModule(LightningDataModule):
         return Collection(self.augmenter, self.store, self.train_records, self.degree, self.augmentation_seed)
 
     @cached_property
-    def augmented(self) -> dict[tuple[int, int], Path | None]:
+    def augmented(self) -> Files:
         """The file of each (record, variant) that may enter training; None where the original stands in.
 
         Raises:
@@ -200,28 +193,14 @@ class AGADataModule(LightningDataModule):
         """
         if self.augmenter is None:
             return {}
-        pairs = [(index, variant) for index in range(len(self.train_records)) for variant in range(self.degree)]
         if self.mode == "lazy":
-            return dict.fromkeys(pairs)
-        requests = self.collection.requests
-        finished = self.collection.find_all()
-        missing = len(requests) - len(finished)
-        if missing:
-            raise DatasetError(
-                f"{self.collection.folder} lacks {missing} of {len(requests)} augmentations: "
-                "run the verb augment first, or set --data.mode lazy"
-            )
-        asked = [pair for pair in pairs if self.train_records[pair[0]].has_subject]
-        made = {pair: finished[request].path for pair, request in zip(asked, requests, strict=True)}
-        self._report_rejects(made)
-        files = {pair: made.get(pair) for pair in pairs}
-        if self.rejected == "original":
-            return files
-        return {pair: path for pair, path in files.items() if path is not None}
+            return dict.fromkeys(pairs_of(self.train_records, self.degree))
+        return stored_files(self.collection, self.rejected)
 
     def train_dataloader(self) -> Loader:
         """Originals and augmentations."""
-        dataset = TrainingImages(self.train_records, self.train_transform, self._augmented_images())
+        images = None if self.augmenter is None else augmented_images(self.collection, self.mode, self.augmented)
+        dataset = TrainingImages(self.train_records, self.train_transform, images)
         # A method that needs a device, but has no stages, makes a lazy image in the process that holds the device.
         in_main = self.augmenter is not None and self.augmenter.accelerated and not self._has_stages
         workers = 0 if in_main and self.mode in ("lazy", "online") else self.num_workers
@@ -278,19 +257,6 @@ class AGADataModule(LightningDataModule):
         """Perceptual hashes of all evaluation images: the only thing of them that an augmenter ever gets."""
         return hashes_of(list(dict.fromkeys(record.path for found in self.records.evaluation for record in found)))
 
-    def _augmented_images(self) -> AugmentedImages | None:
-        if self.augmenter is None:
-            return None
-        if self.mode == "lazy":
-            return LazyImages(self.collection)
-        usable = {pair: path for pair, path in self.augmented.items() if path is not None}
-        if self.mode == "online":
-            finished = self.collection.find_all()
-            return RecombinedImages(
-                self.collection, [request for request, outcome in finished.items() if outcome.path is not None]
-            )
-        return StoredImages(usable)
-
     def _sampler(self) -> MixingSampler:
         trainer = self.trainer
         max_epochs = None if trainer is None or trainer.max_epochs in (None, -1) else trainer.max_epochs
@@ -334,14 +300,3 @@ class AGADataModule(LightningDataModule):
             pin_memory=self._on_gpu,
             **worker_settings(self.num_workers),
         )
-
-    def _report_rejects(self, files: dict[tuple[int, int], Path | None]) -> None:
-        rejected = sum(path is None for path in files.values())
-        if not rejected:
-            return
-        reasons = "; ".join(f"{count} x {reason}" for reason, count in self.collection.rejections().most_common(3))
-        message = f"{rejected} of {len(files)} augmentations were rejected ({reasons})"
-        if rejected == len(files):
-            raise DatasetError(f"{message}. See {self.collection.folder / 'rejected.jsonl'}; loosen the gates, or give "
-                               "the augmenter another detector")  # fmt: skip
-        rank_zero_warn(f"{message}; listed in {self.collection.folder / 'rejected.jsonl'}")
