@@ -1,9 +1,8 @@
 """AGA, the recipe of the paper (its Figure 2): isolate the subject, caption a background, paint it, merge the two."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 
-from aga_lightning.augment.augmenter import Augmenter, ModelStage, StageCache
+from aga_lightning.augment.augmenter import ModelStage, StageCache
 from aga_lightning.augment.backgrounds.procedural import ProceduralScenes
 from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import (
@@ -15,17 +14,14 @@ from aga_lightning.augment.base import (
     Gate,
     Rejected,
     Request,
-    Sample,
     Segmenter,
-    Subject,
-    SubjectSource,
 )
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates.embedded import AvoidedWords, MaskSanity
-from aga_lightning.augment.isolation import Isolation, mask_digest
+from aga_lightning.augment.isolation import Isolation
+from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
 from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine, avoid_words
 from aga_lightning.augment.recipe import Recipe
@@ -33,10 +29,9 @@ from aga_lightning.augment.scenery import Scenery
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.stages import model_stages
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import ImageReadError
 
 
-class AGA(Augmenter):
+class AGA(JudgedAugmenter):
     """Automated Generative Data Augmentation: the same subject before a new background.
 
     Step 1 asks the detector for a box around the superclass and the segmenter for the mask in it. Step 2 draws
@@ -90,30 +85,21 @@ class AGA(Augmenter):
         self.max_side = max_side
         isolation = Isolation(detector, segmenter, max_side)
         self._scenery = Scenery(prompts, captioner, painter, captions_per_combination, bank, max_side)
-        self._jury = Jury(self.gates, remembers=self.accelerated)
-        self._recipe = Recipe(isolation, self._scenery, self._jury, merging, attempts)
-        self._guarded = ""
+        jury = Jury(self.gates, remembers=self.accelerated)
+        self._recipe: Recipe = Recipe(isolation, self._scenery, jury, merging, attempts)
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Learn which words a background must avoid, and lend the training photos to the parts that want them."""
         subjects = [record for record in records if record.has_subject]
         names = sorted({record.class_name for record in subjects})
         self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
-        training = _TrainingSubjects(self, self._recipe, records, cache)
+        training = TrainingSubjects(self._recipe, records, cache)
         if self.painter.borrows:
             self._scenery.borrowed = training.digest()
             self.painter.borrow(training)
         if self.bank is not None:
             self.bank.open([(record.class_name, cache.digest(record.path)) for record in subjects])
-        studied = training.digest() if any(gate.learns for gate in self.gates) else ""
-        self._jury.instruct(training, fingerprint(studied, self._guarded))
-
-    def guard(self, hashes: Sequence[int]) -> None:
-        """Let the gates compare what is made with the evaluation images; call it before `prepare`."""
-        self._guarded = fingerprint(sorted(hashes))
-        for gate in self.gates:
-            if gate.guards:
-                gate.guard(hashes)
+        self._instruct(training)
 
     def learned(self) -> object:
         """What else decides the output: words to avoid, photos lent, what gates know, for which images the bank is."""
@@ -128,40 +114,15 @@ class AGA(Augmenter):
         """The stages that load a model, and those that look through what such a stage has made."""
         return model_stages(self._recipe, cache)
 
-    def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
-        """Make what is asked; the subject of a record is isolated once for all its variants."""
-        for record, variants in groupby(requests, key=lambda request: request.record):
-            try:
-                sample, subject = self.subject(record, cache)
-            except ImageReadError as error:
-                yield from (Rejected(request, str(error)) for request in variants)
-                continue
-            for request in variants:
-                yield self._judged(request, self._recipe.compose(request, sample, subject, cache), cache)
-
-    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
-        """A record's image at the working size, and its subject."""
-        return self._recipe.subject(record, cache)
-
-    def kept(self, request: Request, cache: StageCache) -> Draft | None:
-        """A request's image, subject, caption and background, as far as it got; nothing is made."""
-        return self._recipe.kept(request, cache)
-
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request before the background of another, with a fresh placement."""
         made = self._recipe.remix(request, background, seed, cache)
         return Rejected(request, made) if isinstance(made, str) else self._finished(request, made)
 
-    def _judged(self, request: Request, made: Draft | str, cache: StageCache) -> Augmented | Rejected:
-        if isinstance(made, str):
-            return Rejected(request, made)
-        objection = self._recipe.objection_to_image(request, made, cache)
-        return self._finished(request, made) if objection is None else Rejected(request, objection)
-
-    def _finished(self, request: Request, draft: Draft) -> Augmented:
+    def _facts(self, request: Request, draft: Draft) -> dict[str, object]:
         subject, caption = draft.subject, draft.caption
-        assert subject is not None and caption is not None and draft.image is not None  # `_merge` has made it
-        facts = {
+        assert subject is not None and caption is not None  # the steps before have passed
+        return {
             "caption": caption.text,
             "caption_tries": caption.tries,
             "caption_fallback": caption.fallback,
@@ -170,41 +131,3 @@ class AGA(Augmenter):
             "box": [round(edge, 2) for edge in subject.detection.box],
             "score": round(subject.score, 4),
         }
-        return Augmented(request, draft.image, facts)
-
-
-class _TrainingSubjects(SubjectSource):
-    """The training images, isolated when they are looked at."""
-
-    def __init__(self, aga: AGA, recipe: Recipe, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        self._aga, self._recipe, self._records, self._cache = aga, recipe, records, cache
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def digest(self) -> str:
-        sources = [
-            (digest, record.label, record.superclass, record.box, mask_digest(record, self._cache),
-             # Only where there are groups, so that the keys of other data sets stay what they were.
-             *([record.group] if record.group else []))
-            for digest, record in zip(self.digests, self._records, strict=True)
-        ]  # fmt: skip
-        gates = [gate for gate in self._aga.gates if gate.stage == "subject"]
-        return fingerprint(sources, self._aga.max_side, self._aga.detector, self._aga.segmenter, gates)
-
-    def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
-        sample, subject = self._recipe.subject(self._records[index], self._cache)
-        # What a rejected mask leaves behind is the subject itself, and so a wrong label in the background.
-        accepted = self._recipe.accepted_subject(Request(self._records[index], 0), sample, subject, self._cache)
-        return sample, None if isinstance(accepted, str) else subject
-
-    @property
-    def records(self) -> Sequence[ImageRecord]:
-        return self._records
-
-    @property
-    def digests(self) -> Sequence[str]:
-        return [self._cache.digest(record.path) for record in self._records]
-
-    def sample(self, index: int) -> Sample:
-        return self._recipe.isolation.sample(self._records[index], self._cache)

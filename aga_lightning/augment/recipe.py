@@ -8,13 +8,13 @@ from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import Draft, Request, Sample, Scene, Subject, seed_from
 from aga_lightning.augment.compositing import Merging, cover
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.scenery import Scenery
-from aga_lightning.data.base import ImageRecord
 
 
-class Recipe:
+class Recipe(IsolatingRecipe):
     """Isolation, scenery and merging, with the gates between them.
 
     Args:
@@ -26,19 +26,11 @@ class Recipe:
     """
 
     def __init__(self, isolation: Isolation, scenery: Scenery, jury: Jury, merging: Merging, attempts: int) -> None:
-        self.isolation = isolation
+        super().__init__(isolation, jury)
         self.scenery = scenery
-        self.jury = jury
         self.merging = merging
         self.attempts = attempts
         self._merging_key = fingerprint(merging)
-
-    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
-        """Step 1: a record's image at the working size, and its subject; none is looked for where there is none."""
-        sample = self.isolation.sample(record, cache)
-        if not record.has_subject:
-            return sample, None
-        return sample, self.isolation.isolate([sample], cache)[0]
 
     def kept(self, request: Request, cache: StageCache) -> Draft:
         """A request's image, subject, caption and background as far as they are kept; nothing is made."""
@@ -74,30 +66,6 @@ class Recipe:
     def objection_to_caption(self, draft: Draft, cache: StageCache) -> str | None:
         """What the gates say of a caption."""
         return self.jury.objections("caption", [draft], [""], cache)[0]
-
-    def objection_to_image(self, request: Request, made: Draft, cache: StageCache) -> str | None:
-        """What the gates say of the merged image."""
-        if not self.jury.of("image"):
-            return None
-        return self.jury.objections("image", [made], [self.image_draft(request, cache)], cache)[0]
-
-    def accepted_subject(
-        self, request: Request, sample: Sample, whole: Subject | None, cache: StageCache
-    ) -> Subject | str:
-        """The instance that a request pastes, or the objection to it."""
-        if whole is None:
-            record = sample.record
-            return f"no {record.superclass} could be isolated" if record.has_subject else "the class has no subject"
-        subject = whole.for_variant(request.variant)
-        key = self.subject_draft(request, cache)
-        return self.jury.objections("subject", [Draft(sample, subject)], [key], cache)[0] or subject
-
-    def subject_draft(self, request: Request, cache: StageCache) -> str:
-        """A key of the instance that a request pastes."""
-        if not self.jury.remembers:
-            return ""
-        instances = self.isolation.instances(request.record, cache) or 1
-        return fingerprint(self.isolation.subject_key(request.record, cache), request.variant % instances)
 
     def background_draft(self, request: Request, scene: Scene) -> str:
         """A key of a background before which a kind of thing is to stand."""

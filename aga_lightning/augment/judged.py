@@ -1,0 +1,131 @@
+"""Augmenters that follow a recipe, image by image, and whose gates may look at the training images first."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from aga_lightning.augment.augmenter import Augmenter, StageCache
+from aga_lightning.augment.base import Augmented, Draft, Gate, Rejected, Request, Sample, Subject, SubjectSource
+from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.isolating import IsolatingRecipe
+from aga_lightning.augment.isolation import mask_digest
+from aga_lightning.augment.jury import Jury
+from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.images import ImageReadError
+
+
+class JudgedAugmenter(Augmenter):
+    """Makes what its recipe says, and hands on what its gates accept.
+
+    A subclass sets `_recipe` in its constructor, and calls `_instruct` in `prepare`.
+    """
+
+    _recipe: IsolatingRecipe
+    _guarded = ""
+
+    @property
+    def _jury(self) -> Jury:
+        return self._recipe.jury
+
+    def guard(self, hashes: Sequence[int]) -> None:
+        """Let the gates compare what is made with the evaluation images; call it before `prepare`."""
+        self._guarded = fingerprint(sorted(hashes))
+        for gate in self._jury.gates:
+            if gate.guards:
+                gate.guard(hashes)
+
+    def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
+        """Make what is asked; the subject of a record is isolated once for all its variants."""
+        for record, variants in groupby(requests, key=lambda request: request.record):
+            try:
+                sample, subject = self.subject(record, cache)
+            except ImageReadError as error:
+                yield from (Rejected(request, str(error)) for request in variants)
+                continue
+            for request in variants:
+                yield self._judged(request, self._recipe.compose(request, sample, subject, cache), cache)
+
+    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
+        """A record's image at the working size, and its subject."""
+        return self._recipe.subject(record, cache)
+
+    def kept(self, request: Request, cache: StageCache) -> Draft | None:
+        """A request's image and, as far as it got, its subject, caption and background; nothing is made."""
+        return self._recipe.kept(request, cache)
+
+    @abstractmethod
+    def _facts(self, request: Request, draft: Draft) -> Mapping[str, object]:
+        """What a reader of the store may want to know of a finished image."""
+
+    def _finished(self, request: Request, draft: Draft) -> Augmented:
+        assert draft.image is not None  # the recipe's last step has made it
+        return Augmented(request, draft.image, self._facts(request, draft))
+
+    def _judged(self, request: Request, made: Draft | str, cache: StageCache) -> Augmented | Rejected:
+        if isinstance(made, str):
+            return Rejected(request, made)
+        objection = self._recipe.objection_to_image(request, made, cache)
+        return self._finished(request, made) if objection is None else Rejected(request, objection)
+
+    def _instruct(self, training: SubjectSource) -> None:
+        """Give the gates what they may learn from."""
+        studied = training.digest() if any(gate.learns for gate in self._jury.gates) else ""
+        self._jury.instruct(training, fingerprint(studied, self._guarded))
+
+
+class TrainingSubjects(SubjectSource):
+    """The training images, isolated when they are looked at.
+
+    Args:
+        recipe: How they are isolated and which subjects are accepted.
+        records: The training images, and no others.
+        cache: Where subjects are kept.
+    """
+
+    def __init__(self, recipe: IsolatingRecipe, records: Sequence[ImageRecord], cache: StageCache) -> None:
+        self._recipe, self._records, self._cache = recipe, records, cache
+
+    def __len__(self) -> int:
+        """How many training images there are."""
+        return len(self._records)
+
+    def digest(self) -> str:
+        """One digest over all the images, and over how their subjects are found."""
+        sources = [
+            (digest, record.label, record.superclass, record.box, mask_digest(record, self._cache),
+             # Only where there are groups, so that the keys of other data sets stay what they were.
+             *([record.group] if record.group else []))
+            for digest, record in zip(self.digests, self._records, strict=True)
+        ]  # fmt: skip
+        isolation = self._recipe.isolation
+        if not self._recipe.isolates:
+            return fingerprint(sources, isolation.max_side)
+        gates = [gate for gate in self._gates if gate.stage == "subject"]
+        return fingerprint(sources, isolation.max_side, isolation.detector, isolation.segmenter, gates)
+
+    def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
+        """A training image and its subject, None where it could not be isolated, or where the record has none."""
+        sample, subject = self._recipe.subject(self._records[index], self._cache)
+        if subject is None:
+            return sample, None
+        # What a rejected mask leaves behind is the subject itself, and so a wrong label in the background.
+        accepted = self._recipe.accepted_subject(Request(self._records[index], 0), sample, subject, self._cache)
+        return sample, None if isinstance(accepted, str) else subject
+
+    @property
+    def records(self) -> Sequence[ImageRecord]:
+        """What is known of each training image without looking at it."""
+        return self._records
+
+    @property
+    def digests(self) -> Sequence[str]:
+        """The SHA-256 of each training image's file."""
+        return [self._cache.digest(record.path) for record in self._records]
+
+    def sample(self, index: int) -> Sample:
+        """A training image alone, in which no subject is looked for."""
+        return self._recipe.isolation.sample(self._records[index], self._cache)
+
+    @property
+    def _gates(self) -> Sequence[Gate]:
+        return self._recipe.jury.gates
