@@ -20,10 +20,11 @@ from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
 from aga_lightning.data.duplicates import hashes_of
 from aga_lightning.data.images import find_images
 from aga_lightning.data.loading import EvaluationImages, TrainingImages
+from aga_lightning.data.quota import quotas
 from aga_lightning.data.record_sets import RecordSets, groups_of, guided
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
 from aga_lightning.data.transforms import build_transforms, normalisation
-from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, pairs_of, stored_files
+from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, usable_files
 from aga_lightning.data.workers import default_workers, worker_settings
 
 Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
@@ -39,6 +40,11 @@ class AGADataModule(LightningDataModule):
             for; what needs a device is made in batches before each epoch. online: like pregenerate, then subjects and
             backgrounds are paired and placed afresh at each epoch. off: never.
         degree: Augmentations of each training image (the paper's k).
+        augmented_per_class: At most so many augmentations of a class enter training, one number for all classes or
+            {class: number}, chosen by `augmentation_seed` among those that were not rejected: many images once before
+            one twice. All are made, then some chosen, as in ALIA (Dunlap et al. 2023). In the mode lazy nothing is
+            known of rejects, so the choice is among all; in the mode online, what is chosen is paired afresh. Null
+            for all of them.
         replace_probability: 0 appends the augmentations to the originals; p > 0 swaps an original for one of its
             augmentations with probability p, at the cost of an epoch without augmentation.
         replace_schedule: How that probability falls from the first mixed epoch to the last.
@@ -66,6 +72,7 @@ class AGADataModule(LightningDataModule):
         augmenter: Augmenter | None = None,
         mode: Mode = "pregenerate",
         degree: int = 1,
+        augmented_per_class: int | dict[str, int] | None = None,
         replace_probability: float = 0.0,
         replace_schedule: ReplaceSchedule = "constant",
         real_only_epochs: int = 0,
@@ -89,6 +96,7 @@ class AGADataModule(LightningDataModule):
         self.augmenter = augmenter if mode != "off" and degree > 0 else None
         self.mode = mode
         self.degree = degree
+        self.augmented_per_class = augmented_per_class
         self.replace_probability = replace_probability
         self.replace_schedule: ReplaceSchedule = replace_schedule
         self.real_only_epochs = real_only_epochs
@@ -164,7 +172,8 @@ class AGADataModule(LightningDataModule):
             self.dataset.prepare()
 
     def look_ahead(self) -> None:
-        """List all images, so that no set is found missing after hours of generation."""
+        """List all images and check the quotas, so that nothing is found wrong after hours of generation."""
+        quotas(self.augmented_per_class, self.class_names)
         self.prepare_data()
         _ = self.train_records, self.records.evaluation
 
@@ -189,13 +198,12 @@ class AGADataModule(LightningDataModule):
         """The file of each (record, variant) that may enter training; None where the original stands in.
 
         Raises:
-            DatasetError: If the store is not complete, or holds nothing but rejects.
+            DatasetError: If the store is not complete, or holds nothing but rejects, or there is no class of a quota.
         """
         if self.augmenter is None:
             return {}
-        if self.mode == "lazy":
-            return dict.fromkeys(pairs_of(self.train_records, self.degree))
-        return stored_files(self.collection, self.rejected)
+        limits = quotas(self.augmented_per_class, self.class_names)
+        return usable_files(self.collection, self.mode, self.rejected, limits)
 
     def train_dataloader(self) -> Loader:
         """Originals and augmentations."""

@@ -1,53 +1,49 @@
 """Which augmentations may enter training, and where their images come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
-from aga_lightning.data.base import DatasetError, ImageRecord
+from aga_lightning.data.base import DatasetError
 from aga_lightning.data.loading import AugmentedImages, LazyImages, RecombinedImages, StoredImages
+from aga_lightning.data.quota import Pair, choose, report_shortfall
 
 Mode = Literal["pregenerate", "lazy", "online", "off"]
 Rejected = Literal["skip", "original"]
 
-Files = dict[tuple[int, int], Path | None]
+Files = dict[Pair, Path | None]
 """The file of each (record, variant); None where the original stands in, or where nothing is made yet."""
 
 
-def pairs_of(records: Sequence[ImageRecord], degree: int) -> list[tuple[int, int]]:
-    """Each (record, variant), the variants of a record side by side."""
-    return [(index, variant) for index in range(len(records)) for variant in range(degree)]
-
-
-def stored_files(collection: Collection, rejected: Rejected) -> Files:
-    """The file of each (record, variant) of a complete collection that may enter training.
+def usable_files(collection: Collection, mode: Mode, rejected: Rejected, limits: Mapping[str, int]) -> Files:
+    """The augmentations that may enter training, the variants of an image side by side.
 
     Args:
-        collection: The augmentations, all of them made or rejected.
-        rejected: Whether a reject, or an image without a subject, is left out (skip) or is the original once more.
+        collection: All augmentations; made or rejected, but in the mode lazy.
+        mode: As in the data module.
+        rejected: Whether a reject, or an image without a subject, is left out (skip) or is the original once more; in
+            the mode lazy it is always the original.
+        limits: How many augmentations of a class there may be; no limit where it is not named.
 
     Raises:
         DatasetError: If the collection is not complete, or holds nothing but rejects.
     """
-    requests = collection.requests
-    finished = collection.find_all()
-    missing = len(requests) - len(finished)
-    if missing:
-        raise DatasetError(
-            f"{collection.folder} lacks {missing} of {len(requests)} augmentations: "
-            "run the verb augment first, or set --data.mode lazy"
-        )
-    pairs = pairs_of(collection.records, collection.degree)
-    asked = [pair for pair in pairs if collection.records[pair[0]].has_subject]
-    made = {pair: finished[request].path for pair, request in zip(asked, requests, strict=True)}
-    _report_rejects(collection, made)
-    files = {pair: made.get(pair) for pair in pairs}
-    if rejected == "original":
-        return files
-    return {pair: path for pair, path in files.items() if path is not None}
+    records = collection.records
+    pairs = [(index, variant) for index in range(len(records)) for variant in range(collection.degree)]
+    files: Files = dict.fromkeys(pairs)
+    if mode == "lazy":  # nothing is made yet: whatever is asked for counts as accepted
+        accepted = {pair: records[pair[0]].has_subject for pair in pairs}
+    else:
+        files |= _made(collection)
+        accepted = {pair: path is not None for pair, path in files.items() if path or rejected == "original"}
+    if limits:
+        report_shortfall(accepted, records, limits)
+    kept = choose(accepted, records, limits, collection.seed) if limits else accepted
+    return {pair: path for pair, path in files.items() if pair in kept}
 
 
 def augmented_images(collection: Collection, mode: Mode, files: Files) -> AugmentedImages:
@@ -56,16 +52,34 @@ def augmented_images(collection: Collection, mode: Mode, files: Files) -> Augmen
     Args:
         collection: The augmentations.
         mode: As in the data module.
-        files: What may enter training; in the mode lazy they are not looked at.
+        files: What enters training. In the mode online, subjects and backgrounds are theirs alone; in the mode lazy
+            they are not looked at.
     """
     if mode == "lazy":
         return LazyImages(collection)
+    made = {pair: path for pair, path in files.items() if path is not None}
     if mode == "online":
-        finished = collection.find_all()
         return RecombinedImages(
-            collection, [request for request, outcome in finished.items() if outcome.path is not None]
+            collection, [Request(collection.records[index], variant, collection.seed) for index, variant in made]
         )
-    return StoredImages({pair: path for pair, path in files.items() if path is not None})
+    return StoredImages(made)
+
+
+def _made(collection: Collection) -> Files:
+    """The file of each pair that was asked for; None where it was rejected."""
+    requests = collection.requests
+    finished = collection.find_all()
+    missing = len(requests) - len(finished)
+    if missing:
+        raise DatasetError(
+            f"{collection.folder} lacks {missing} of {len(requests)} augmentations: "
+            "run the verb augment first, or set --data.mode lazy"
+        )
+    asked = [index for index, record in enumerate(collection.records) if record.has_subject]
+    pairs = [(index, variant) for index in asked for variant in range(collection.degree)]
+    made = {pair: finished[request].path for pair, request in zip(pairs, requests, strict=True)}
+    _report_rejects(collection, made)
+    return made
 
 
 def _report_rejects(collection: Collection, made: Files) -> None:

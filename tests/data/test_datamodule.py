@@ -421,6 +421,41 @@ def test_online_treats_rejects_as_it_is_told(open_data, rejected, shown):
     assert unchanged == (8 if rejected == "skip" else 12)
 
 
+@pytest.mark.parametrize("mode", ["pregenerate", "lazy", "online"])
+@pytest.mark.parametrize(("quota", "counts"), [(3, [7, 7]), ({"plum": 1}, [12, 5]), ({"lime": 0, "plum": 8}, [4, 12])])
+def test_a_class_shows_as_many_augmentations_as_its_quota(open_data, mode, quota, counts):
+    data = open_data(Witness(), degree=2, mode=mode, augmented_per_class=quota)
+    if data.pregenerates:
+        filled(data)
+    assert data.class_counts() == counts
+    shown = Counter(torch.cat([labels for _, labels in data.train_dataloader()]).tolist())
+    assert [shown[label] for label in range(2)] == counts
+    assert kinds(data.train_dataloader())["original"] == 8
+
+
+def test_a_lazy_quota_makes_no_more_than_it_shows(open_data):
+    data = open_data(Witness(), degree=2, mode="lazy", augmented_per_class=1)
+    images_of(data.train_dataloader())
+    assert len(data.collection.find_all()) == 2
+
+
+def test_a_quota_is_chosen_by_the_augmentation_seed(open_data):
+    def chosen(seed):
+        return list(
+            open_data(Witness(), degree=2, mode="lazy", augmented_per_class=2, augmentation_seed=seed).augmented
+        )
+
+    assert chosen(1) == chosen(1)
+    assert len({tuple(chosen(seed)) for seed in range(4)}) > 1
+
+
+def test_a_quota_of_an_unknown_class_is_found_before_anything_is_made(open_data, tmp_path):
+    data = open_data(Witness(), augmented_per_class={"lemon": 2})
+    with pytest.raises(DatasetError, match="augmented_per_class names 'lemon', but the classes are lime, plum"):
+        data.look_ahead()
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_store_of_rejects_alone_is_an_error_with_the_reason(open_data):
     data = filled(open_data(Witness(rejects=[0])))
     with pytest.raises(DatasetError, match=r"8 of 8 augmentations were rejected \(8 x variant # is blurred\)\. See "):
