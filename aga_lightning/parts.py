@@ -9,10 +9,14 @@ import aga_lightning.augment.captioners.language_model
 import aga_lightning.augment.detectors.closed_set
 import aga_lightning.augment.detectors.groundingdino_checkpoint
 import aga_lightning.augment.detectors.zero_shot
+import aga_lightning.augment.editors.diffusion
 import aga_lightning.augment.gates.clip
 import aga_lightning.augment.gates.confidence
 import aga_lightning.augment.gates.near_duplicate
 import aga_lightning.augment.gates.subject_leak
+import aga_lightning.augment.rivals.controls
+import aga_lightning.augment.rivals.image_to_image
+import aga_lightning.augment.rivals.text_to_image
 import aga_lightning.augment.segmenters.sam
 import aga_lightning.augment.segmenters.segment_anything_checkpoint
 import aga_lightning.callbacks.attribution_panels

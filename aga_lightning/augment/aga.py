@@ -117,9 +117,9 @@ class AGA(JudgedAugmenter):
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request before the background of another, with a fresh placement."""
         made = self._recipe.remix(request, background, seed, cache)
-        return Rejected(request, made) if isinstance(made, str) else self._finished(request, made)
+        return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
 
-    def _facts(self, request: Request, draft: Draft) -> dict[str, object]:
+    def _facts(self, request: Request, draft: Draft, cache: StageCache) -> dict[str, object]:
         subject, caption = draft.subject, draft.caption
         assert subject is not None and caption is not None  # the steps before have passed
         return {

@@ -24,7 +24,9 @@ from aga_lightning.augment.base import (
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.data.base import ImageRecord
 
-Stage = Literal["boxes", "subjects", "captions", "backgrounds", "verdicts"]
+Stage = Literal[
+    "boxes", "subjects", "captions", "backgrounds", "verdicts", "descriptions", "domains", "embeddings", "pictures"
+]
 Finished = tuple[Mapping[str, object], bytes | None]
 """What a stage keeps of one item: facts (plain JSON values), and the content of a file where there is one."""
 
@@ -139,6 +141,11 @@ class ModelStage(ABC):
         """The parts with weights among its parts."""
         return [part for part in parts_in(list(self.parts)) if isinstance(part, Pretrained)]
 
+    @property
+    def denoiser_calls_per_unit(self) -> int:
+        """Evaluations of a diffusion model's denoiser for one unit; 0 where there is none."""
+        return denoiser_calls(self.parts)
+
     def place(self, device: torch.device) -> None:
         """Let the models run on a device."""
         for model in self.models:
@@ -148,6 +155,12 @@ class ModelStage(ABC):
         """Drop the models."""
         for model in self.models:
             model.release()
+
+
+def denoiser_calls(parts: Sequence[Part]) -> int:
+    """Evaluations of denoisers for one image; 0 for parts that have none."""
+    asked = (getattr(part, "denoiser_calls_per_image", None) for part in parts_in(list(parts)))
+    return sum(int(ask()) for ask in asked if callable(ask))
 
 
 @contextmanager

@@ -122,6 +122,25 @@ class Scene:
     source: str = ""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Edit:
+    """One picture to make of another one.
+
+    Args:
+        image: What to start from.
+        text: What the result should show; for an editor that follows instructions, what to change.
+        seed: All that is random about it.
+        strength: How much of the start is given up, above 0 (nothing) to 1 (all of it).
+        mask: (height, width); True where the picture may change. None everywhere.
+    """
+
+    image: Image
+    text: str
+    seed: int
+    strength: float = 1.0
+    mask: Mask | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Variant number `variant` of the augmentations of one record, for one run seed."""
@@ -279,6 +298,22 @@ class BackgroundGenerator(Part):
     @abstractmethod
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
         """One image of the asked size a scene; it depends on that scene alone."""
+
+
+class ImageEditor(Part):
+    """Make a picture of another one, as words ask: image-to-image, inpainting, instructions."""
+
+    @abstractmethod
+    def edit(self, edits: Sequence[Edit]) -> list[Image]:
+        """One image an edit, of the size of the one it starts from; it depends on that edit alone."""
+
+
+class ImageCaptioner(Part):
+    """What a photo shows, in words."""
+
+    @abstractmethod
+    def describe(self, images: Sequence[Image]) -> list[str]:
+        """One line an image; it depends on that image alone."""
 
 
 class Gate(Part):

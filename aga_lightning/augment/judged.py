@@ -54,18 +54,18 @@ class JudgedAugmenter(Augmenter):
         return self._recipe.kept(request, cache)
 
     @abstractmethod
-    def _facts(self, request: Request, draft: Draft) -> Mapping[str, object]:
+    def _facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
         """What a reader of the store may want to know of a finished image."""
 
-    def _finished(self, request: Request, draft: Draft) -> Augmented:
+    def _finished(self, request: Request, draft: Draft, cache: StageCache) -> Augmented:
         assert draft.image is not None  # the recipe's last step has made it
-        return Augmented(request, draft.image, self._facts(request, draft))
+        return Augmented(request, draft.image, self._facts(request, draft, cache))
 
     def _judged(self, request: Request, made: Draft | str, cache: StageCache) -> Augmented | Rejected:
         if isinstance(made, str):
             return Rejected(request, made)
         objection = self._recipe.objection_to_image(request, made, cache)
-        return self._finished(request, made) if objection is None else Rejected(request, objection)
+        return self._finished(request, made, cache) if objection is None else Rejected(request, objection)
 
     def _instruct(self, training: SubjectSource) -> None:
         """Give the gates what they may learn from."""

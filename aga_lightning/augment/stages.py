@@ -1,4 +1,4 @@
-"""AGA in stages: each goes through all requests before the next one starts, so that one model is in memory at a time."""
+"""AGA in stages: each goes through all requests before the next one starts, so that one model is in memory."""
 
 from collections.abc import Sequence
 from typing import ClassVar

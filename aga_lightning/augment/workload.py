@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
-from aga_lightning.augment.augmenter import Finished, Stage, StageCache
-from aga_lightning.augment.base import Part, parts_in
+from aga_lightning.augment.augmenter import Finished, Stage, StageCache, denoiser_calls
 from aga_lightning.augment.collection import Collection
 
 
@@ -90,15 +89,9 @@ def workload(collection: Collection) -> list[Task]:
         calls = {type(model).__name__: ceil(units / model.batch_size) for model in stage.models}
         attempt = getattr(stage, "attempt", 0)
         name = type(stage).__name__ + (f" {attempt + 1}" if attempt else "")
-        tasks.append(Task(name, units, exact, calls, units * denoiser_calls(stage.parts), attempt))
+        tasks.append(Task(name, units, exact, calls, units * stage.denoiser_calls_per_unit, attempt))
         exact = exact and units == 0
     images = sum(len(group) for group in collection.pending())
     # Without stages, a painter with a model works where the images are finished.
     painting = 0 if tasks else images * denoiser_calls([collection.augmenter])
     return [*tasks, Task("Merging" if tasks else "Images", images, True, {}, painting)]
-
-
-def denoiser_calls(parts: Sequence[Part]) -> int:
-    """Evaluations of denoisers for one image; 0 for parts that have none."""
-    asked = (getattr(part, "denoiser_calls_per_image", None) for part in parts_in(list(parts)))
-    return sum(int(ask()) for ask in asked if callable(ask))

@@ -14,12 +14,13 @@ from tiny.costly import (
 )
 
 from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.augmenter import denoiser_calls
 from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.gates.embedded import BlankBackground
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
-from aga_lightning.augment.workload import denoiser_calls, workload
+from aga_lightning.augment.workload import workload
 
 VERBS = {"Boxes": "detect", "Subjects": "segment", "Captions": "caption", "Backgrounds": "paint"}
 

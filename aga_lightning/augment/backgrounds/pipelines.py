@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -14,8 +14,18 @@ from safetensors.torch import load_file
 
 from aga_lightning.augment.pretrained import PretrainedError, explained
 
+Task = Literal["text-to-image", "image-to-image", "inpainting", "instruction"]
+"""What a pipeline is for. The same weights of most families serve the first three; instructions need their own."""
+
 SIDE = 1024
 """Pixels of a side where no file tells: the size of SDXL, FLUX, Stable Diffusion 3 and their like."""
+
+_NEEDED: Mapping[Task, tuple[str, ...]] = {
+    "text-to-image": ("prompt",),
+    "image-to-image": ("prompt", "image", "strength"),
+    "inpainting": ("prompt", "image", "mask_image"),
+    "instruction": ("prompt", "image", "image_guidance_scale"),
+}
 
 DENOISERS = ("unet", "transformer")
 """What a pipeline calls the model that it runs at each step."""
@@ -32,6 +42,7 @@ def load_pipeline(
     weights: str,
     dtype: torch.dtype,
     *,
+    task: Task = "text-to-image",
     revision: str | None = None,
     variant: str | None = None,
     denoiser: str | None = None,
@@ -39,11 +50,12 @@ def load_pipeline(
     scheduler: str | None = None,
     scheduler_settings: Mapping[str, object] | None = None,
 ) -> Any:  # noqa: ANN401 each family has a class of its own
-    """A text-to-image pipeline on the CPU, without progress bars, safety checker and watermark.
+    """A pipeline on the CPU, without progress bars, safety checker and watermark.
 
     Args:
         weights: A hub's name or a local folder; only safetensors are read.
         dtype: Of all its models.
+        task: What it is for.
         revision: A commit, tag or branch of the hub's repository.
         variant: The files to take where there are several.
         denoiser: Other weights for the UNet or transformer, for `weights_file`.
@@ -59,8 +71,9 @@ def load_pipeline(
 
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
+    what = f"{'a' if task == 'text-to-image' else 'an'} {task} pipeline"
     source = str(Path(weights).expanduser()) if Path(weights).expanduser().exists() else weights
-    with explained("a text-to-image pipeline of diffusers", weights), _whole_files(), warnings.catch_warnings():
+    with explained(f"{what} of diffusers", weights), _whole_files(), warnings.catch_warnings():
         # diffusers passes it on to every hub library, which newer ones answer with a warning.
         warnings.filterwarnings("ignore", message="The `local_dir_use_symlinks` argument")
         index = diffusers.DiffusionPipeline.load_config(source, revision=revision)
@@ -72,14 +85,18 @@ def load_pipeline(
             raise ValueError(f"diffusers {diffusers.__version__} has no {name}; a newer one may have it")
         known = inspect.signature(getattr(diffusers, name)).parameters
         options |= {switch: off for switch, off in _SWITCHES.items() if switch in known}
+        auto = {
+            "text-to-image": diffusers.AutoPipelineForText2Image,
+            "image-to-image": diffusers.AutoPipelineForImage2Image,
+            "inpainting": diffusers.AutoPipelineForInpainting,
+        }
         try:
-            pipeline = diffusers.AutoPipelineForText2Image.from_pretrained(source, **options)
-        except ValueError:  # it knows no text-to-image pipeline of this family: then the one that was saved
+            pipeline = auto.get(task, diffusers.DiffusionPipeline).from_pretrained(source, **options)
+        except ValueError:  # diffusers knows none for this task in this family: then the one that was saved
             pipeline = diffusers.DiffusionPipeline.from_pretrained(source, **options)
-    if "prompt" not in call_arguments(type(pipeline)):
-        raise PretrainedError(
-            f"{weights} is a {type(pipeline).__name__}, which paints no words: give a text-to-image pipeline"
-        )
+    lacking = [name for name in _NEEDED[task] if name not in call_arguments(type(pipeline))]
+    if lacking:
+        raise PretrainedError(f"{weights} is a {type(pipeline).__name__}, which takes no {lacking[0]}: give {what}")
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
         pipeline.vae.enable_slicing()  # decode one by one: a batch of SDXL in float32 takes more memory than its UNet

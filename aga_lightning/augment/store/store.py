@@ -17,6 +17,10 @@ _SUFFIX: dict[Stage, str] = {
     "captions": ".txt",
     "backgrounds": ".jpg",
     "verdicts": ".txt",
+    "descriptions": ".txt",
+    "domains": ".txt",
+    "embeddings": ".safetensors",
+    "pictures": ".jpg",
 }
 
 
@@ -25,7 +29,8 @@ class Store(StageCache):
 
     What is expensive is kept per stage, so that a new painter never redoes a mask:
 
-        boxes  subjects/<key>.png  captions  backgrounds/<key>.jpg  verdicts     the stages
+        boxes  subjects/<key>.png  captions  backgrounds/<key>.jpg  verdicts     the stages of AGA
+        descriptions  domains  embeddings/<key>.safetensors  pictures/<key>.jpg  those of its rivals
         augmented/<method>-<fingerprint>/<class>/...jpg         an ImageFolder of finished images
         index/...                                               the journals: what is finished
 

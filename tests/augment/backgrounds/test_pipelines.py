@@ -108,7 +108,7 @@ def test_a_pipeline_that_is_too_new_or_paints_no_words_is_refused(sdxl, tmp_path
         up_block_types=("UpBlock2D",),
     )
     diffusers.DDPMPipeline(unet, diffusers.DDPMScheduler()).save_pretrained(tmp_path / "ddpm")
-    with pytest.raises(PretrainedError, match="DDPMPipeline, which paints no words"):
+    with pytest.raises(PretrainedError, match="DDPMPipeline, which takes no prompt: give a text-to-image"):
         load(tmp_path / "ddpm")
 
 

@@ -1,0 +1,224 @@
+"""What painters and editors by a diffusion model share: settings, loading, batches of one kind, blank images again."""
+
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+
+from aga_lightning.augment.backgrounds import pipelines
+from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
+from aga_lightning.augment.backgrounds.pipelines import Task
+from aga_lightning.augment.base import Image
+from aga_lightning.augment.pretrained import DType, Item, Pretrained, weights_identity
+
+Offload = Literal["none", "model", "sequential"]
+
+
+class Diffuser(Pretrained):
+    """A part that runs a pipeline of diffusers; its settings are those of `DiffusionPainter`.
+
+    Raises:
+        ValueError: If a number is out of range, or a file of weights is not .safetensors.
+    """
+
+    not_in_key = Pretrained.not_in_key | {"compile", "offload"}
+    half = torch.float16
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        variant: str | None,
+        steps: int,
+        guidance: float,
+        width: int | None,
+        height: int | None,
+        scheduler: str | None,
+        scheduler_settings: dict[str, Any] | None,
+        negative_prompt: str | None,
+        unet: str | None,
+        lora: str | None,
+        redraws: int,
+        compile: bool,
+        offload: Offload,
+        dtype: DType,
+        batch_size: int,
+        revision: str | None,
+        device: str | None,
+    ) -> None:
+        least_of = {
+            "steps": (steps, 1),
+            "guidance": (guidance, 0),
+            "redraws": (redraws, 0),
+            "batch_size": (batch_size, 1),
+        }
+        for name, (number, least) in least_of.items():
+            if not number >= least:
+                raise ValueError(f"{name} is {number}: give at least {least}")
+        for name, side in (("width", width), ("height", height)):
+            if side is not None and (side < 8 or side % 8):
+                raise ValueError(f"{name} is {side}: give a multiple of 8, or null for the pipeline's own size")
+        for name, file in (("unet", unet), ("lora", lora)):
+            if file is not None and not file.endswith(".safetensors"):
+                raise ValueError(f"{name} is {file}: give a .safetensors file, or org/repo/file.safetensors on a hub")
+        self.weights = weights
+        self.variant = variant
+        self.steps = steps
+        self.guidance = guidance
+        self.width = width
+        self.height = height
+        self.scheduler = scheduler
+        self.scheduler_settings = scheduler_settings
+        self.negative_prompt = negative_prompt
+        self.unet = unet
+        self.lora = lora
+        self.redraws = redraws
+        self.compile = compile
+        self.offload = offload
+        self.dtype = dtype
+        self.batch_size = batch_size
+        self.revision = revision
+        self.device = device
+
+    def setting(self, argument: str) -> object:
+        """Weights of all three kinds enter a key by their identity."""
+        return self._added[argument] if argument in ("unet", "lora") else super().setting(argument)
+
+    @cached_property
+    def _added(self) -> dict[str, str | None]:
+        """The identities of the weights that are added to the pipeline's."""
+        return {name: file and weights_identity(file) for name, file in (("unet", self.unet), ("lora", self.lora))}
+
+    @cached_property
+    def _side(self) -> int:
+        return pipelines.own_side(self.weights)
+
+    def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the settings, or the pipeline's own; nothing is loaded for it."""
+        return self.width or self._side, self.height or self._side
+
+    def load_for(self, task: Task) -> Any:  # noqa: ANN401 each family has a class of its own
+        """Load the pipeline, put it on its device, and compile its denoiser if asked to."""
+        pipeline = pipelines.load_pipeline(
+            self.weights,
+            self.torch_dtype,
+            task=task,
+            revision=self.revision,
+            variant=self.variant,
+            denoiser=self.unet,
+            lora=self.lora,
+            scheduler=self.scheduler,
+            scheduler_settings=self.scheduler_settings,
+        )
+        if self.negative_prompt and not pipelines.guided(type(pipeline)):
+            rank_zero_warn(f"{self.weights} takes no negative prompt: {self.negative_prompt!r} has no effect")
+        if self.offload == "none" or self.torch_device.type == "cpu":
+            pipeline.to(self.torch_device)
+        elif self.offload == "model":
+            pipeline.enable_model_cpu_offload(device=self.torch_device)
+        else:
+            pipeline.enable_sequential_cpu_offload(device=self.torch_device)
+        if self.compile:
+            for name in pipelines.DENOISERS:
+                if getattr(pipeline, name, None) is not None:
+                    getattr(pipeline, name).compile()
+        return pipeline
+
+    def until_not_blank(
+        self,
+        items: Sequence[Item],
+        run: Callable[[Sequence[Item]], list[Image]],
+        again: Callable[[Item, int], Item],
+    ) -> list[Image]:
+        """One image an item; blank ones (NaN in float16, say) are made again, with other seeds, some times.
+
+        Args:
+            items: What to make.
+            run: Makes it.
+            again: An item with the seed of the redraw of some number.
+        """
+        images = run(items)
+        for number in range(1, self.redraws + 1):
+            blank = [index for index, image in enumerate(images) if contrast(image) < BLANK]
+            redrawn = [again(items[index], number) for index in blank]
+            for index, image in zip(blank, run(redrawn), strict=True):
+                images[index] = image
+        return images
+
+    def by_kind(
+        self,
+        items: Sequence[Item],
+        kind: Callable[[Item], Hashable],
+        call: Callable[[Sequence[Item]], list[Image]],
+    ) -> list[Image]:
+        """Run a call over batches of items of one kind, such as one size; the images are in the items' order."""
+        images: dict[int, Image] = {}
+        kinds = [kind(item) for item in items]
+        for one in dict.fromkeys(kinds):
+            chosen = [index for index, other in enumerate(kinds) if other == one]
+            images.update(zip(chosen, self.batched([items[index] for index in chosen], call), strict=True))
+        return [images[index] for index in range(len(items))]
+
+    def run(self, arguments: dict[str, object], seeds: Sequence[int], count: int) -> npt.NDArray[np.float32]:
+        """Call the pipeline with those of the arguments that it takes.
+
+        Args:
+            arguments: What differs from call to call.
+            seeds: One an image.
+            count: Images.
+
+        Returns:
+            (count, height, width, 3) in 0..1; NaN where the model failed.
+        """
+        pipeline = self.model
+        common: dict[str, object] = {
+            "num_inference_steps": self.steps,
+            "guidance_scale": self.guidance,
+            # On the CPU, whose noise is the same everywhere; one an image, so that companions do not matter.
+            "generator": [torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+            "output_type": "np",
+        }
+        if self.negative_prompt:
+            common["negative_prompt"] = [self.negative_prompt] * count
+        known = pipelines.call_arguments(type(pipeline))
+        self._undo_upcast(getattr(pipeline, "vae", None))
+        with torch.inference_mode(), _quiet():
+            output = pipeline(**{name: value for name, value in (common | arguments).items() if name in known})
+        return np.asarray(output.images, np.float32)
+
+    def _undo_upcast(self, vae: Any) -> None:  # noqa: ANN401 any model
+        """Turn a VAE back to float16 that a call left in float32, because it ran out of memory while decoding."""
+        if self.torch_dtype == torch.float16 and getattr(vae, "dtype", None) == torch.float32:
+            vae.to(torch.float16)
+
+
+def levels(image: npt.NDArray[np.float32], size: tuple[int, int]) -> Image:
+    """An image of 0..1 in levels of 0..255, NaN as black, at a size (width, height) where it has another."""
+    shares = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+    rounded = np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    if rounded.shape[1::-1] == size:
+        return rounded
+    shrinks = size[0] < rounded.shape[1]
+    return np.asarray(cv2.resize(rounded, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to themselves what diffusers says of its own code at each call, which no user can change."""
+    from diffusers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`upcast_vae` is deprecated", category=FutureWarning)
+            yield
+    finally:
+        logging.set_verbosity(level)

@@ -1,0 +1,1 @@
+"""Pictures made of other pictures, as words ask."""
