@@ -1,7 +1,9 @@
-"""The parser of the command line: configurations found by name, and errors of one line."""
+"""The parser of the command line: configurations found by name, errors of one line, and help that tells the whole."""
 
+import inspect
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,11 +39,33 @@ def find_config(name: str) -> str:
     return next((str(path) for path in candidates if path.is_file()), name)
 
 
+class _Paragraphs(jsonargparse.DefaultHelpFormatter):
+    """Leaves the paragraphs of a description apart."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        filled = (textwrap.fill(" ".join(part.split()), width, initial_indent=indent, subsequent_indent=indent)
+                  for part in text.split("\n\n"))  # fmt: skip
+        return "\n\n".join(filled)
+
+
 class OneLineErrorParser(LightningArgumentParser):
-    """Lightning's parser, which tells a mistake in one line and takes no abbreviated settings."""
+    """Lightning's parser, which tells a mistake in one line and takes no abbreviated settings.
+
+    The help of a class (`--data.augmenter.help ALIA`) starts with all that its docstring says before its settings.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are the parser's
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, **{"formatter_class": _Paragraphs} | kwargs)
+
+    def add_class_arguments(self, class_type: type, nested_key: str | None = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 they are the parser's
+        """Add a class's settings; a parser that is there for their help describes the class too."""
+        added = super().add_class_arguments(class_type, nested_key, *args, **kwargs)
+        group = (self.groups or {}).get(nested_key or "")
+        if group is not None and (self.description or "").startswith("Help for "):
+            about = re.split(r"\n\s*(?:Args|Raises|Returns):", inspect.getdoc(class_type) or "")[0]
+            self.description = f"{self.description}\n\n{about.strip().replace('`', '')}"
+            group.title = "Settings"
+        return added
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Say what is wrong in a line, and end with exit status 2."""

@@ -1,6 +1,7 @@
 import pytest
 
-from aga_lightning.parsing import CONFIGS, condense, find_config
+from aga_lightning.augment.rivals.image_to_image import ImageToImage
+from aga_lightning.parsing import CONFIGS, OneLineErrorParser, condense, find_config
 
 
 def test_a_configuration_is_found_here_first_then_in_the_package(tmp_path, monkeypatch):
@@ -42,3 +43,21 @@ def test_a_name_that_is_nowhere_stays_for_the_parser_to_report(tmp_path, monkeyp
 )  # fmt: skip
 def test_a_message_becomes_the_one_line_that_matters(message, line):
     assert condense(message) == line
+
+
+def test_the_help_of_a_class_tells_all_that_its_docstring_says_before_its_settings():
+    parser = OneLineErrorParser(description="Help for ImageToImage")
+    parser.add_class_arguments(ImageToImage, "data.augmenter")
+    words = parser.format_help()
+    about, _, settings = words.partition("Settings:")
+    told = " ".join(about.split())
+    paragraphs = ImageToImage.__doc__.partition("Args:")[0].split("\n\n")
+    assert len(paragraphs) > 2 and all(" ".join(part.split()) in told for part in paragraphs)
+    assert "under words.\n\nThe second row" in about  # the paragraphs stay apart
+    assert "Args" not in about and "--data.augmenter.strength" in settings
+
+
+def test_no_other_parser_repeats_docstrings():
+    parser = OneLineErrorParser()
+    parser.add_class_arguments(ImageToImage, "data.augmenter")
+    assert "Cost an image" not in parser.format_help()
