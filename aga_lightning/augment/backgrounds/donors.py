@@ -10,6 +10,10 @@ from aga_lightning.augment.base import BackgroundGenerator, Image, Mask, Scene, 
 from aga_lightning.data.images import ImageReadError
 
 
+class NoDonorError(RuntimeError):
+    """No training photo can lend its background."""
+
+
 class DonorPhotos(BackgroundGenerator):
     """Borrows the background of another training photo, with the subject painted over and a random crop and flip.
 
@@ -59,28 +63,39 @@ class DonorPhotos(BackgroundGenerator):
         return _crop(fill_hole(image, hole, rng), scene.size, self.min_crop, rng)
 
     def _donor(self, scene: Scene, rng: np.random.Generator) -> tuple[Image, Mask]:
+        """A photo that lends its background, and what to paint over in it."""
         if self._training is None:
-            raise RuntimeError("DonorPhotos has no training photos yet: call borrow() first")
-        order = rng.permutation(len(self._training))[: self.attempts]
-        for index in order:
-            try:
-                sample, subject = self._training[int(index)]
-            except ImageReadError:
-                continue  # named where the photo's own augmentations are asked for
-            if sample.digest == scene.source:
-                continue
-            if not sample.record.has_subject:
-                return sample.image, np.zeros(sample.image.shape[:2], np.bool_)
-            # A photo whose subject was not found still shows it somewhere.
-            if subject is None or not subject.mask.any():
-                continue
-            hole = widen(subject.mask, self.margin)
-            if hole.mean() <= self.max_hole:
-                return sample.image, hole
-        raise RuntimeError(
+            raise RuntimeError(f"{type(self).__name__} has no training photos yet: call borrow() first")
+        candidates = self._candidates(scene, self._training)
+        order = rng.permutation(len(candidates))[: self.attempts]
+        for place in order:
+            lent = self._lent(candidates[int(place)], scene, self._training)
+            if lent is not None:
+                return lent
+        raise NoDonorError(
             f"none of {len(order)} training photos can lend its background: no subject was found in them, or it fills "
             f"more than {self.max_hole:.0%}; try more attempts, a larger max_hole, or another painter"
         )
+
+    def _candidates(self, scene: Scene, training: SubjectSource) -> Sequence[int]:
+        """Which training photos may be asked."""
+        return range(len(training))
+
+    def _lent(self, index: int, scene: Scene, training: SubjectSource) -> tuple[Image, Mask] | None:
+        """A photo and its hole; None where it cannot lend its background."""
+        try:
+            sample, subject = training[index]
+        except ImageReadError:
+            return None  # named where the photo's own augmentations are asked for
+        if sample.digest == scene.source:
+            return None
+        if not sample.record.has_subject:
+            return sample.image, np.zeros(sample.image.shape[:2], np.bool_)
+        # A photo whose subject was not found still shows it somewhere.
+        if subject is None or not subject.mask.any():
+            return None
+        hole = widen(subject.mask, self.margin)
+        return (sample.image, hole) if hole.mean() <= self.max_hole else None
 
 
 def widen(mask: Mask, margin: float) -> Mask:
@@ -97,6 +112,12 @@ def widen(mask: Mask, margin: float) -> Mask:
     reach = max(2.0, margin * float(np.hypot(width, height)))
     # The distance transform grows a disc of any radius in linear time.
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= reach)
+
+
+def hole_around(mask: Mask, margin: float) -> Mask:
+    """What to paint over so that no subject is left: `widen`, or the bare mask where that would leave nothing."""
+    wide = widen(mask, margin)
+    return mask if wide.all() else wide
 
 
 def fill_hole(image: Image, hole: Mask, rng: np.random.Generator, size: int = 96) -> Image:

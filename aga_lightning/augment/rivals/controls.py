@@ -1,0 +1,310 @@
+"""Controls without weights: what is left of AGA's effect when its background is plain, blurred, real, or not changed.
+
+All of them isolate, move and paste the subject as AGA does, by the same settings, and differ in the background alone.
+"""
+
+from collections.abc import Sequence
+
+from aga_lightning.augment.augmenter import ModelStage, StageCache
+from aga_lightning.augment.backgrounds.class_donors import ClassDonors, Classes
+from aga_lightning.augment.backgrounds.mean_colour import MeanColour, Of
+from aga_lightning.augment.backgrounds.own_photo import OwnPhoto
+from aga_lightning.augment.base import (
+    Augmented,
+    BackgroundGenerator,
+    Caption,
+    Captioner,
+    Detector,
+    Draft,
+    Gate,
+    Prompt,
+    Rejected,
+    Request,
+    Sample,
+    Segmenter,
+    Subject,
+)
+from aga_lightning.augment.compositing import Merging
+from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.fingerprint import describe
+from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
+from aga_lightning.augment.isolation import Isolation
+from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
+from aga_lightning.augment.jury import Jury
+from aga_lightning.augment.prompts import PromptEngine
+from aga_lightning.augment.recipe import Recipe
+from aga_lightning.augment.scenery import Scenery
+from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.stages import model_stages
+from aga_lightning.data.base import ImageRecord
+
+
+class BackgroundControl(JudgedAugmenter):
+    """AGA's steps 1 and 3b with another painter between them; nobody is asked for a caption.
+
+    Args:
+        painter: What stands behind the subject; it borrows the training images.
+        remark: The same in words, in place of a caption.
+        detector: As in AGA.
+        segmenter: As in AGA.
+        merging: As in AGA.
+        gates: As in AGA; by default a sane mask.
+        max_side: As in AGA.
+    """
+
+    def __init__(
+        self,
+        painter: BackgroundGenerator,
+        remark: str,
+        detector: Detector,
+        segmenter: Segmenter,
+        merging: Merging,
+        gates: list[Gate] | None,
+        max_side: int | None,
+    ) -> None:
+        self.painter = painter
+        self.detector = detector
+        self.segmenter = segmenter
+        self.merging = merging
+        self.gates = [MaskSanity()] if gates is None else gates
+        self.max_side = max_side
+        # One remark for all: it is kept once, as the single caption of a single combination.
+        self._scenery = Scenery(_NoPrompts(), _Remark(remark), painter, 1, None, max_side)
+        jury = Jury(self.gates, remembers=self.accelerated)
+        isolation = Isolation(detector, segmenter, max_side)
+        self._recipe: Recipe = Recipe(isolation, self._scenery, jury, merging, attempts=1)
+
+    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
+        """Lend the training photos to the painter, and to the gates that want them."""
+        training = TrainingSubjects(self._recipe, records, cache)
+        self._scenery.borrowed = training.digest()
+        self.painter.borrow(self._lent(records, cache))
+        self._instruct(training)
+
+    def learned(self) -> object:
+        """What else decides the output: the painter that the settings stand for, photos lent, what gates know."""
+        return {
+            "painter": describe(self.painter),
+            "borrowed": self._scenery.borrowed,
+            "gates": self._jury.known,
+        }
+
+    def stages(self, cache: StageCache) -> list[ModelStage]:
+        """The stages that load a model, and those that look through what such a stage has made."""
+        return model_stages(self._recipe, cache)
+
+    def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
+        """Place the subject afresh, before a background that is the control's for this subject."""
+        made = self._recipe.remix(request, self._behind(request, background), seed, cache)
+        return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
+
+    def _behind(self, request: Request, background: Request) -> Request:
+        """Whose background a subject may have where another one's is offered: only one that was made for itself."""
+        return Request(request.record, background.variant, background.seed)
+
+    def _lent(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
+        return _AllSubjects(self._recipe, records, cache)
+
+    def _facts(self, request: Request, draft: Draft, cache: StageCache) -> dict[str, object]:
+        subject, caption = draft.subject, draft.caption
+        assert subject is not None and caption is not None  # the steps before have passed
+        return {
+            "caption": caption.text,
+            "box": [round(edge, 2) for edge in subject.detection.box],
+            "score": round(subject.score, 4),
+        }
+
+
+class MeanColourBackground(BackgroundControl):
+    """A control: the subject before one mean colour; after the background challenge of Xiao et al. (2020).
+
+    Their "Noise or Signal" (arXiv 2006.09994) shows foregrounds on black; here the one colour is the mean of the
+    training images' backgrounds, the same for all images and classes, so that the background tells nothing. With `of:
+    image` it is the mean of the photo's own background, which keeps its colour and loses its texture and layout: green
+    may still tell a bird of the woods from one of the sea. Subjects are isolated, moved and pasted as in AGA. Gates
+    against blank backgrounds are left out. In the mode `online` an image keeps its background, and the subject is
+    placed afresh.
+
+    Cost an image: milliseconds on a CPU beyond isolating the subject, no model.
+
+    Args:
+        of: Of which backgrounds the colour is the mean: training (one colour for all) or image (the photo's own).
+        photos: Of how many training photos the one colour is the mean at most; null takes all of them.
+        detector: Where the subject is, as in AGA.
+        segmenter: Which pixels are the subject's, as in AGA.
+        merging: How the subject is moved and pasted, as in AGA.
+        gates: What the subject and the image must pass; by default a sane mask.
+        max_side: As in AGA.
+    """
+
+    def __init__(
+        self,
+        of: Of = "training",
+        photos: int | None = 256,
+        detector: Detector = CentrePrior(),
+        segmenter: Segmenter = GrabCut(),
+        merging: Merging = Merging(),
+        gates: list[Gate] | None = None,
+        max_side: int | None = 512,
+    ) -> None:
+        self.of = of
+        self.photos = photos
+        remark = "the mean colour of its own background"
+        if of == "training":
+            remark = "the mean colour of the training images' backgrounds"
+        wanted = None if gates is None else [gate for gate in gates if not isinstance(gate, BlankBackground)]
+        super().__init__(MeanColour(of, photos), remark, detector, segmenter, merging, wanted, max_side)
+
+
+class BlurredBackground(BackgroundControl):
+    """A control of ours: the subject, sharp, before its own background, blurred.
+
+    The subject is painted over first, so that its colours do not bleed into the blur; then a Gaussian takes texture and
+    detail out of the background, and leaves its colours and their layout. Xiao et al. (2020) ask the same question,
+    what a background alone tells, without a blur; the strength of ours is no published setting. Subjects are isolated,
+    moved and pasted as in AGA. In the mode `online` an image keeps its background, and the subject is placed afresh.
+
+    Cost an image: some ten milliseconds on a CPU beyond isolating the subject, no model.
+
+    Args:
+        sigma: Standard deviation of the Gaussian, as a share of the image's longer side.
+        margin: By how much what is painted over reaches beyond the subject's mask, in diagonals of the subject's box.
+        detector: Where the subject is, as in AGA.
+        segmenter: Which pixels are the subject's, as in AGA.
+        merging: How the subject is moved and pasted, as in AGA.
+        gates: What the subject and the image must pass; by default a sane mask.
+        max_side: As in AGA.
+    """
+
+    def __init__(
+        self,
+        sigma: float = 0.05,
+        margin: float = 0.12,
+        detector: Detector = CentrePrior(),
+        segmenter: Segmenter = GrabCut(),
+        merging: Merging = Merging(),
+        gates: list[Gate] | None = None,
+        max_side: int | None = 512,
+    ) -> None:
+        if sigma <= 0:
+            raise ValueError(f"sigma is {sigma}; give a share of the image's side above 0, or take OwnBackground")
+        self.sigma = sigma
+        self.margin = margin
+        painter = OwnPhoto(margin, sigma)
+        remark = "its own background, blurred"
+        super().__init__(painter, remark, detector, segmenter, merging, gates, max_side)
+
+
+class OwnBackground(BackgroundControl):
+    """A control of ours: the subject before its own background, from which it was taken and to which it is returned.
+
+    The subject is painted over, then moved, turned and pasted as AGA does it. Seams, resampling and the edge of
+    sharpness are those of AGA; the background's scene is the original's. What AGA gains over this arm comes from new
+    backgrounds; what this arm gains over the originals comes from moving the subject. ForAug (Nauen et al. 2025) has
+    the same setting as `original`. In the mode `online` the subject is placed afresh.
+
+    Cost an image: some ten milliseconds on a CPU beyond isolating the subject, no model.
+
+    Args:
+        margin: By how much what is painted over reaches beyond the subject's mask, in diagonals of the subject's box.
+        detector: Where the subject is, as in AGA.
+        segmenter: Which pixels are the subject's, as in AGA.
+        merging: How the subject is moved and pasted, as in AGA.
+        gates: What the subject and the image must pass; by default a sane mask.
+        max_side: As in AGA.
+    """
+
+    def __init__(
+        self,
+        margin: float = 0.04,
+        detector: Detector = CentrePrior(),
+        segmenter: Segmenter = GrabCut(),
+        merging: Merging = Merging(),
+        gates: list[Gate] | None = None,
+        max_side: int | None = 512,
+    ) -> None:
+        self.margin = margin
+        super().__init__(OwnPhoto(margin), "its own background", detector, segmenter, merging, gates, max_side)
+
+
+class BackgroundSwap(BackgroundControl):
+    """ForAug (Nauen et al. 2025) without its models: the subject before another training photo's real background.
+
+    ForAug (arXiv 2503.09399) isolates with Grounding DINO and SAM, fills the donor's hole with LaMa or an eraser on
+    SDXL, and recombines during training. Its released code has as defaults: donors of all classes (`all`; the
+    alternatives are `same` and the own background), none of which had a subject that filled 0.8 of it or more, the
+    whole donor as background, the subject's place uniform, and the mask's edge blurred with sigma 4 (it suggests 2 or
+    4). Here: `all`, 0.8 for what is painted over, as much of the donor as has the photo's shape, mirrored half of the
+    time, inpainting without a model, and the subject isolated, moved and pasted as in AGA by the same settings, so that
+    the background is all that differs; for ForAug's edge set `merging` to {edge: feathered, feather: 4}.
+
+    `all` and `same` are also the question of Mixed-Rand and Mixed-Same (Xiao et al. 2020, "Noise or Signal"): `same`
+    keeps the link of background and label, and is the paired control; `other` breaks it wholly. Where no other photo of
+    a class will do, `same` falls back on the photo's own background. In the mode `online`, subjects and backgrounds of
+    all images are paired afresh with `all`; with `same` and `other` those that were made for an image are.
+
+    Cost an image: some ten milliseconds on a CPU beyond isolating the subject and the donors, no model.
+
+    Args:
+        backgrounds: Whose: all, same (of the subject's class) or other (of any other class).
+        max_hole: Largest share of a donor that may be painted over; donors with larger subjects are passed over.
+        min_crop: Smallest side of a donor's crop, in sides of the largest crop of the photo's shape.
+        margin: By how much what is painted over reaches beyond the donor's mask, in diagonals of its subject's box.
+        detector: Where the subject is, as in AGA.
+        segmenter: Which pixels are the subject's, as in AGA.
+        merging: How the subject is moved and pasted, as in AGA.
+        gates: What subjects and images must pass, those of donors too; by default a sane mask.
+        max_side: As in AGA.
+    """
+
+    def __init__(
+        self,
+        backgrounds: Classes = "all",
+        max_hole: float = 0.8,
+        min_crop: float = 1.0,
+        margin: float = 0.12,
+        detector: Detector = CentrePrior(),
+        segmenter: Segmenter = GrabCut(),
+        merging: Merging = Merging(),
+        gates: list[Gate] | None = None,
+        max_side: int | None = 512,
+    ) -> None:
+        self.backgrounds = backgrounds
+        self.max_hole = max_hole
+        self.min_crop = min_crop
+        self.margin = margin
+        painter = ClassDonors(backgrounds, margin, max_hole, min_crop)
+        whose = {"all": "", "same": " of its class", "other": " of another class"}[backgrounds]
+        remark = f"the background of another training image{whose}"
+        super().__init__(painter, remark, detector, segmenter, merging, gates, max_side)
+
+    def _behind(self, request: Request, background: Request) -> Request:
+        return background if self.backgrounds == "all" else super()._behind(request, background)
+
+    def _lent(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
+        # What a rejected mask leaves in a lent background would be a subject of another class.
+        return TrainingSubjects(self._recipe, records, cache)
+
+
+class _AllSubjects(TrainingSubjects):
+    """The training images with all that was isolated in them, accepted or not: nobody else will be before it."""
+
+    def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
+        return self._recipe.subject(self._records[index], self._cache)
+
+
+class _NoPrompts(PromptEngine):
+    """Asks for nothing, and so for no words to avoid."""
+
+    def prompt(self, seed: int, avoid: Sequence[str] = ()) -> Prompt:
+        return Prompt("", "", "")
+
+
+class _Remark(Captioner):
+    """Says the same of every background."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def caption(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Caption]:
+        return [Caption(self.text, prompt) for prompt in prompts]
