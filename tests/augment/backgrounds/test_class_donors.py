@@ -118,6 +118,14 @@ def test_a_scene_depends_on_itself_alone(classes):
         assert alone.paint([scene])[0].tobytes() == image.tobytes()
 
 
+def test_other_photos_may_be_lent_later():
+    painter = ClassDonors("same")
+    for photos in (Photos(("a", 0), ("b", 0), ("c", 1)), Photos(("c", 1), ("a", 0), ("b", 0))):
+        painter.borrow(photos)
+        (image,) = painter.paint([Scene(CAPTION, (40, 30), 1, "a")])
+        assert np.abs(image.reshape(-1, 3).mean(0) - (np.array(TONES[0]) + 4)).max() < 1
+
+
 def test_what_cannot_be_done_is_named():
     with pytest.raises(ValueError, match="classes must be one of"):
         ClassDonors("similar")

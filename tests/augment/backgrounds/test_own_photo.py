@@ -57,6 +57,15 @@ def test_all_but_the_subject_and_what_is_near_it_is_the_photo_itself():
         assert not ((inside[..., 0] > 230) & (inside[..., 1:].max(-1) < 40)).any(), "some of the subject is left"
 
 
+def test_the_margin_is_painted_over_too():
+    source, _ = Photos()[0]
+    changed = [
+        (painter(margin=margin).paint([scene(0)])[0] != source.image).any(-1)[:, 55].sum() for margin in (0.0, 0.1, 0.3)
+    ]
+    # A column through the box is 30 pixels of subject, and margin and seam on both sides of it.
+    assert 30 <= changed[0] < 42 and changed[0] + 2 < changed[1] < changed[2] - 10
+
+
 def test_a_scene_depends_on_itself_alone():
     own = painter()
     asked = [scene(0, 7), scene(2, 8), scene(0, 9)]
