@@ -84,6 +84,25 @@ def test_the_plugin_can_be_turned_off(folder, run):
     assert not (folder / "runs" / "version_0" / "augmentations.png").exists()
 
 
+def test_the_help_tells_the_classical_rivals_their_papers_and_their_cost(capsys, command):
+    with pytest.raises(SystemExit):
+        command("fit", "--help")
+    told = " ".join(capsys.readouterr().out.split()).replace("- ", "-")
+    mixing = told.partition("--model.mixing {none,mixup,cutmix,both} How")[2].partition("--model.")[0]
+    policy = told.partition("{none,randaugment,trivialaugment,augmix,autoaugment} Random")[2].partition("--data.")[0]
+    for name, paper in (("mixup", "Zhang et al. 2018"), ("cutmix", "Yun et al. 2019")):
+        assert f'"{name}" ({paper})' in mixing
+    assert "cost an image is nothing beside the network's" in mixing
+    for name, paper in (
+        ("randaugment", "Cubuk et al. 2020; 1 to 1.5 ms an image"),
+        ("trivialaugment", "Mueller and Hutter 2021; 0.5 ms"),
+        ("augmix", "Hendrycks et al. 2020, without its Jensen-Shannon loss; 5 to 6 ms"),
+        ("autoaugment", "Cubuk et al. 2019; 0.5 ms"),
+    ):
+        assert f"({paper})" in policy.partition(f"{name}, ")[2]
+    assert "none needs a model" in policy
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -16,10 +16,12 @@ from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.store import Store
+from aga_lightning.data.background_sets import BackgroundSets
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
 from aga_lightning.data.duplicates import hashes_of
 from aga_lightning.data.images import find_images
 from aga_lightning.data.loading import EvaluationImages, TrainingImages
+from aga_lightning.data.policies import Policy
 from aga_lightning.data.quota import quotas
 from aga_lightning.data.record_sets import RecordSets, groups_of, guided
 from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
@@ -42,9 +44,9 @@ class AGADataModule(LightningDataModule):
         degree: Augmentations of each training image (the paper's k).
         augmented_per_class: At most so many augmentations of a class enter training, one number for all classes or
             {class: number}, chosen by `augmentation_seed` among those that were not rejected: many images once before
-            one twice. All are made, then some chosen, as in ALIA (Dunlap et al. 2023). In the mode lazy nothing is
-            known of rejects, so the choice is among all; in the mode online, what is chosen is paired afresh. Null
-            for all of them.
+            one twice; null for all. All are made, then some chosen, as in ALIA (Dunlap et al. 2023). In the mode lazy
+            nothing is known of rejects, so the choice is among all; in the mode online, only subjects and backgrounds
+            of those chosen are paired. Originals that stand in for rejects fill what is left of the number.
         replace_probability: 0 appends the augmentations to the originals; p > 0 swaps an original for one of its
             augmentations with probability p, at the cost of an epoch without augmentation.
         replace_schedule: How that probability falls from the first mixed epoch to the last.
@@ -58,11 +60,19 @@ class AGADataModule(LightningDataModule):
             differ in it can share them.
         recipe: The transforms' name: torchvision, fieldguide, alia_cub or alia_iwildcam.
         image_size: Side in pixels of what the network sees; null for the recipe's own.
-        randaugment: Apply RandAugment to training images: its magnitude, or true for 9.
+        policy: Random operations on each training image after its flip: randaugment, two of one strength (Cubuk et al.
+            2020; 1 to 1.5 ms an image); trivialaugment, one of any strength (Mueller and Hutter 2021; 0.5 ms); augmix,
+            three chains of them mixed with the image (Hendrycks et al. 2020, without its Jensen-Shannon loss; 5 to 6
+            ms); autoaugment, pairs that were found on ImageNet (Cubuk et al. 2019; 0.5 ms). The costs are those of one
+            core at 224 px; none needs a model.
+        policy_magnitude: The strength of randaugment, 0 to 30, or of augmix, 1 to 10; null for 9 and 3.
         batch_size: Images a step and device.
         num_workers: Loader processes; null for one fewer than the cores, 8 at most. The result does not depend on it.
         bad_images: What an unreadable image does: error stops with its name; skip leaves it out, counts and lists it.
         ood_during_fit: Judge the out-of-distribution sets at each validation too, not only at the end.
+        background_sets: Out-of-distribution sets made of the test images that have a mask, to tell how much the model
+            goes by backgrounds (Xiao et al. 2020): any of only_fg, no_fg, only_bg_b, only_bg_t, mixed_same, mixed_rand
+            and mixed_next, or all. Where mixed_same and mixed_rand are there, their BG-gap is told too.
         predict_folder: Images for the verb predict; null for the test set.
     """
 
@@ -82,11 +92,13 @@ class AGADataModule(LightningDataModule):
         augmentation_seed: int = 0,
         recipe: str = "torchvision",
         image_size: int | None = None,
-        randaugment: bool | int = False,
+        policy: Policy = "none",
+        policy_magnitude: int | None = None,
         batch_size: int = 32,
         num_workers: int | None = None,
         bad_images: Literal["error", "skip"] = "error",
         ood_during_fit: bool = True,
+        background_sets: list[str] | str | None = None,
         predict_folder: str | None = None,
     ) -> None:
         super().__init__()
@@ -109,11 +121,16 @@ class AGADataModule(LightningDataModule):
         # The main process only counts while the store is filled, so no core is kept free for it.
         self.generation_workers = default_workers(spare=0) if num_workers is None else num_workers
         self.bad_images = bad_images
-        self.records = RecordSets(dataset, self.store.cache_dir / "unreadable.txt" if bad_images == "skip" else None)
+        self.background_sets = background_sets
+        self.records = RecordSets(
+            dataset,
+            self.store.cache_dir / "unreadable.txt" if bad_images == "skip" else None,
+            BackgroundSets(background_sets, self.store, bad_images == "skip") if background_sets else None,
+        )
         self.ood_during_fit = ood_during_fit
         self.predict_folder = predict_folder
         self.recipe = recipe
-        self.train_transform, self.eval_transform = build_transforms(recipe, image_size, randaugment)
+        self.train_transform, self.eval_transform = build_transforms(recipe, image_size, policy, policy_magnitude)
 
     @property
     def num_classes(self) -> int:
@@ -175,7 +192,7 @@ class AGADataModule(LightningDataModule):
         """List all images and check the quotas, so that nothing is found wrong after hours of generation."""
         quotas(self.augmented_per_class, self.class_names)
         self.prepare_data()
-        _ = self.train_records, self.records.evaluation
+        _ = self.train_records, self.records.evaluation, self.records.ood
 
     @property
     def train_records(self) -> list[ImageRecord]:

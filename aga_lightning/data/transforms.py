@@ -12,6 +12,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
+from aga_lightning.data.policies import Policy, build_policy
+
 Transform = Callable[[Image.Image], Tensor]
 """A PIL RGB image to a float32 tensor, (3, height, width)."""
 
@@ -118,7 +120,8 @@ def evaluation_mask(transform: Transform, image: Image.Image, mask: np.ndarray) 
 def build_transforms(
     recipe: str = "torchvision",
     image_size: int | None = None,
-    randaugment: bool | int = False,
+    policy: Policy = "none",
+    policy_magnitude: int | None = None,
     normalise: bool | None = None,
 ) -> tuple[Transform, Transform]:
     """The train and eval transforms of a named recipe.
@@ -129,7 +132,8 @@ def build_transforms(
         recipe: One of `RECIPES`.
         image_size: Height and width of the tensors in pixels; by default the recipe's own. All other sizes of the
             recipe scale with it.
-        randaugment: RandAugment in training (Cubuk et al. 2020): its magnitude, 1..30, or true for 9.
+        policy: What happens to a training image between its flip and the normalisation: see `build_policy`.
+        policy_magnitude: How strongly, as there.
         normalise: Whether ImageNet's mean and standard deviation are taken out (otherwise values lie in 0..1); by
             default as the recipe does.
 
@@ -137,7 +141,7 @@ def build_transforms(
         The transform for training and the one for evaluation.
 
     Raises:
-        ValueError: If there is no such recipe.
+        ValueError: If there is no such recipe or policy, or the policy does not take the magnitude.
     """
     if recipe not in _RECIPES:
         raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(_RECIPES)}")
@@ -148,10 +152,6 @@ def build_transforms(
         to_tensor.append(v2.Normalize(IMAGENET_MEAN, IMAGENET_STD))
     # Plain tensors, because torchvision's own image class slows every operation on a batch.
     to_tensor.append(v2.ToPureTensor())
-    policy: list[Any] = []
-    if randaugment:
-        magnitude = 9 if randaugment is True else randaugment
-        policy.append(v2.RandAugment(magnitude=magnitude, interpolation=v2.InterpolationMode.BILINEAR))
-    train: Transform = v2.Compose([*chosen.train(size), *policy, *to_tensor])
+    train: Transform = v2.Compose([*chosen.train(size), *build_policy(policy, policy_magnitude), *to_tensor])
     evaluate: Transform = v2.Compose([*chosen.evaluate(size), *to_tensor])
     return train, evaluate

@@ -27,7 +27,7 @@ from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, P
 from aga_lightning.data.transforms import build_transforms
 from aga_lightning.data.workers import worker_settings
 
-TRAIN, EVALUATE = build_transforms("torchvision", image_size=32, randaugment=True)
+TRAIN, EVALUATE = build_transforms("torchvision", image_size=32, policy="randaugment")
 _, EXACT = build_transforms("alia_cub", image_size=48, normalise=False)
 
 

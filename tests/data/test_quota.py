@@ -22,11 +22,11 @@ def stores(draw):
     """Records, and which of their three variants may enter: as augmentations, or with the original in their place."""
     records = [record(number, draw(st.sampled_from(CLASSES))) for number in range(draw(st.integers(0, 8)))]
     pairs = [(index, variant) for index in range(len(records)) for variant in range(3)]
-    entering = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
-    return records, {pair: draw(st.booleans()) for pair in entering}
+    fates = draw(st.lists(st.sampled_from(["made", "made", "original", "left out"]), min_size=24, max_size=24))
+    return records, {pair: fate == "made" for pair, fate in zip(pairs, fates, strict=False) if fate != "left out"}
 
 
-limits = st.dictionaries(st.sampled_from(CLASSES), st.integers(0, 12))
+limits = st.dictionaries(st.sampled_from(CLASSES), st.integers(0, 6))
 seeds = st.integers(0, 5)
 
 
@@ -81,6 +81,21 @@ def test_a_larger_quota_keeps_what_a_smaller_one_chose(store, seed, few):
     records, accepted = store
     smaller, larger = (choose(accepted, records, dict.fromkeys(CLASSES, few + more), seed) for more in (0, 2))
     assert smaller <= larger
+
+
+def test_each_image_comes_once_before_one_comes_twice():
+    records = [record(number, "lime") for number in range(5)]
+    accepted = {(index, variant): True for index in range(5) for variant in range(3)}
+    for quota, times in ((4, [1, 1, 1, 1]), (5, [1] * 5), (7, [1, 1, 1, 2, 2]), (13, [2, 2, 3, 3, 3])):
+        kept = choose(accepted, records, {"lime": quota}, seed=0)
+        assert sorted(Counter(index for index, _ in kept).values()) == times
+
+
+def test_a_data_set_that_moved_gives_the_same_choice():
+    homes = [[record(number, "lime", root) for number in range(6)] for root in ("/data", "/elsewhere")]
+    accepted = {(index, variant): True for index in range(6) for variant in range(2)}
+    first, second = ([choose(accepted, home, {"lime": 3}, seed) for seed in range(5)] for home in homes)
+    assert first == second
 
 
 def test_the_seed_draws_images_and_variants_evenly():

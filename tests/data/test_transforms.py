@@ -1,10 +1,13 @@
 import pickle
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
+from aga_lightning.data.policies import Policy
 from aga_lightning.data.transforms import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -24,10 +27,10 @@ def photo():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("size", [None, 96])
-@pytest.mark.parametrize("randaugment", [False, True, 5])
-def test_every_recipe_gives_a_float_tensor_of_its_size(photo, recipe, size, randaugment):
+@pytest.mark.parametrize("policy", get_args(Policy))
+def test_every_recipe_gives_a_float_tensor_of_its_size(photo, recipe, size, policy):
     expected = size or (64 if recipe == "fieldguide" else 224)
-    for transform in build_transforms(recipe, size, randaugment):
+    for transform in build_transforms(recipe, size, policy):
         tensor = transform(photo)
         assert type(tensor) is torch.Tensor
         assert tensor.dtype == torch.float32
@@ -93,17 +96,33 @@ def test_normalisation_can_be_switched_either_way(photo):
     assert switched_on(photo).min() < 0
 
 
-def test_randaugment_changes_training_alone(photo):
-    train, evaluate = build_transforms("alia_cub", randaugment=9)
+@pytest.mark.parametrize("policy", [name for name in get_args(Policy) if name != "none"])
+def test_a_policy_changes_training_alone(photo, policy):
+    train, evaluate = build_transforms("alia_cub", policy=policy)
     _, plain = build_transforms("alia_cub")
     torch.manual_seed(0)
     assert any(not torch.equal(train(photo), plain(photo)) for _ in range(5))
     torch.testing.assert_close(evaluate(photo), plain(photo))
 
 
+@pytest.mark.parametrize(("magnitude", "expected"), [(None, 9), (5, 5)])
+def test_randaugment_stands_where_torchvisions_reference_has_it(photo, magnitude, expected):
+    train, _ = build_transforms("torchvision", policy="randaugment", policy_magnitude=magnitude)
+    before = [v2.RandomResizedCrop(224), v2.RandomHorizontalFlip()]
+    policy = v2.RandAugment(magnitude=expected, interpolation=v2.InterpolationMode.BILINEAR)
+    after = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)]
+    reference = v2.Compose([*before, policy, *after])
+    for seed in range(10):
+        torch.manual_seed(seed)
+        tensor = train(photo)
+        torch.manual_seed(seed)
+        torch.testing.assert_close(tensor, torch.Tensor(reference(photo)), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_training_repeats_with_the_seed_and_travels_to_workers(photo, recipe):
-    train, _ = build_transforms(recipe, randaugment=True)
+@pytest.mark.parametrize("policy", get_args(Policy))
+def test_training_repeats_with_the_seed_and_travels_to_workers(photo, recipe, policy):
+    train, _ = build_transforms(recipe, policy=policy)
     torch.manual_seed(3)
     first = train(photo)
     torch.manual_seed(3)

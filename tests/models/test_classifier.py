@@ -324,7 +324,7 @@ def test_max_steps_is_the_end_of_the_schedule(tmp_path):
 @pytest.mark.parametrize("mixing", ["mixup", "cutmix", "both"])
 def test_mixed_batches_train_and_evaluation_is_not_mixed(tmp_path, mixing):
     run = trainer(tmp_path, max_epochs=2)
-    model = classifier(mixing=mixing, label_smoothing=0.1, class_weights=True)
+    model = classifier(mixing=mixing, mixing_probability=0.6, label_smoothing=0.1, class_weights=True)
     run.fit(model, datamodule=TinyData())
     assert run.callback_metrics["train/loss"].isfinite()
     assert run.validate(model, datamodule=TinyData(), verbose=False) == run.validate(
@@ -332,7 +332,30 @@ def test_mixed_batches_train_and_evaluation_is_not_mixed(tmp_path, mixing):
     )
 
 
-@pytest.mark.parametrize("settings", [{"channels_last": True}, {"mixing": "both"}, {}])
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.2}])
+def test_a_weighted_batch_counts_the_same_mixed_or_not(tmp_path, settings):
+    def loss(mix):
+        seed_everything(0, verbose=False)
+        model = classifier(class_weights=True, optimizer=partial(SGD, lr=0.0), **settings)
+        model.mix = mix
+        run = trainer(tmp_path, limit_val_batches=0)
+        run.fit(model, datamodule=TinyData(batch_size=8))
+        return run.callback_metrics["train/loss"].item()
+
+    whole = loss(lambda images, labels: (images, torch.nn.functional.one_hot(labels, CLASSES).float()))
+    assert whole == pytest.approx(loss(None), rel=1e-5)
+
+
+def test_the_settings_of_mixing_reach_the_batches():
+    images, labels = torch.rand(6, 3, 64, 64), torch.tensor([0, 1, 2, 0, 1, 2])
+    never = classifier(mixing="mixup", mixing_probability=0.0)
+    assert never.mix(images, labels)[0] is images
+    # At a large alpha all shares are near one half, of a rectangle before it is clipped.
+    halved = classifier(mixing="mixup", mixup_alpha=10_000.0), classifier(mixing="cutmix", cutmix_alpha=10_000.0)
+    assert all(model.mix(images, labels)[1].max() < 0.9 for model in halved for _ in range(30))
+
+
+@pytest.mark.parametrize("settings", [{"channels_last": True}, {"mixing": "both", "mixing_probability": 0.5}, {}])
 def test_two_runs_with_one_seed_are_the_same(tmp_path, settings):
     states = []
     for _ in range(2):
@@ -518,3 +541,29 @@ def test_a_run_of_the_command_line_keeps_optimizer_and_schedule_in_its_checkpoin
     again = ImageClassifier.load_from_checkpoint(tmp_path / "last.ckpt", weights_only=True)
     assert again.schedule == Schedule("onecycle")
     assert again.optimizer([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.002
+
+
+class BackgroundData(TinyData):
+    """Of eight images the first set calls three by another name, the last set one."""
+
+    val_names = test_names = ("ood/mixed_rand", "test", "ood/mixed_same")
+
+    def test_dataloader(self):
+        sets = [self.labels.clone() for _ in self.test_names]
+        sets[0][:3] = (sets[0][:3] + 1) % 3
+        sets[2][0] = (sets[2][0] + 1) % 3
+        return [DataLoader(TensorDataset(self.images, labels), batch_size=3) for labels in sets]
+
+    val_dataloader = test_dataloader
+
+
+def test_the_background_gap_is_logged_where_both_sets_are(tmp_path):
+    model, run = classifier(), trainer(tmp_path)
+    model.net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())  # right about all images
+    for verb in (run.validate, run.test):
+        verb(model, datamodule=BackgroundData(), verbose=False)
+        assert run.callback_metrics["ood/mixed_same/acc"] == pytest.approx(7 / 8)
+        assert run.callback_metrics["ood/mixed_rand/acc"] == pytest.approx(5 / 8)
+        assert run.callback_metrics["ood/bg_gap"] == pytest.approx(2 / 8)
+    run.test(model, datamodule=TinyData(), verbose=False)
+    assert "ood/bg_gap" not in run.callback_metrics
