@@ -96,6 +96,18 @@ def test_where_there_are_groups_the_worst_is_told_and_all_are_listed(tmp_path, c
     ]
 
 
+def test_the_background_gap_stands_in_the_line_of_the_random_backgrounds(tmp_path, capsys):
+    metrics = scores("test", 0.75) | scores("ood/mixed_same", 0.625) | scores("ood/mixed_rand", 0.25)
+    report_results(finished(metrics | {"ood/bg_gap": torch.tensor(0.375)}, tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert any("BG-gap" in line for line in lines)
+    assert [line.split()[1] for line in lines if "37.5 %" in line] == ["ood/mixed_rand"]
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {name: found.get("bg_gap") for name, found in results.items()} == {
+        "test": None, "ood/mixed_same": None, "ood/mixed_rand": 0.375
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["acc", "recall", "val/recall"])
 def test_a_class_may_be_called_anything(tmp_path, capsys, name):
     report_results(finished(scores("test", 0.75, **{f"acc_per_class/{name}": 0.5}), tmp_path))

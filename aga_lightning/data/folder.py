@@ -25,6 +25,9 @@ class ImageFolder(ImageDataset):
         ood: Out-of-distribution sets: a name (lower case, digits and underscores) and a folder of class folders.
             Classes may be missing there, but none may be new.
         classes: The classes to use, in label order; by default all of them, sorted by name.
+        masks: A folder of the subjects' masks, PNG files in the same tree as the images below `root`
+            (`<masks>/train/owl/1.png` for `<root>/train/owl/1.jpg`) and of their sizes; pixels above 0 are subject.
+            Images without such a file have no mask.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class ImageFolder(ImageDataset):
         superclasses: Superclasses = None,
         ood: dict[str, str] | None = None,
         classes: list[str] | None = None,
+        masks: str | None = None,
     ) -> None:
         if not 0 < val_fraction < 1:
             raise DatasetError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
@@ -51,6 +55,7 @@ class ImageFolder(ImageDataset):
         self.split_seed = split_seed
         self.superclasses = superclasses
         self.ood = ood
+        self.masks = masks
         self._chosen = classes
 
     @cached_property
@@ -103,7 +108,15 @@ class ImageFolder(ImageDataset):
         return records
 
     def _record(self, path: Path, name: str) -> ImageRecord:
-        return ImageRecord(path, self.classes.index(name), name, self.superclass(name))
+        return ImageRecord(path, self.classes.index(name), name, self.superclass(name), mask_path=self._mask_of(path))
+
+    def _mask_of(self, path: Path) -> Path | None:
+        if self.masks is None or not path.is_relative_to(self.root):
+            return None
+        if not Path(self.masks).is_dir():
+            raise DatasetError(f"{self.masks} is not a folder: set `masks` to the folder of the masks, or leave it out")
+        mask = Path(self.masks) / path.relative_to(self.root).with_suffix(".png")
+        return mask if mask.is_file() else None
 
     @cached_property
     def _ready_split(self) -> bool:

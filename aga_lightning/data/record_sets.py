@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from aga_lightning.data.background_sets import BackgroundSets
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
 from aga_lightning.data.screening import require_files, screen
 
@@ -18,11 +19,15 @@ class RecordSets:
         dataset: The data set.
         listing: Where unreadable images are listed; they are left out. None stops at them when they are read, and now
             at missing ones.
+        background_sets: Made of the test images, as further out-of-distribution sets; None for none.
     """
 
-    def __init__(self, dataset: ImageDataset, listing: Path | None = None) -> None:
+    def __init__(
+        self, dataset: ImageDataset, listing: Path | None = None, background_sets: BackgroundSets | None = None
+    ) -> None:
         self.dataset = dataset
         self.listing = listing
+        self.background_sets = background_sets
 
     @cached_property
     def train(self) -> list[ImageRecord]:
@@ -41,15 +46,32 @@ class RecordSets:
 
     @cached_property
     def ood(self) -> dict[str, list[ImageRecord]]:
-        """The out-of-distribution sets by name."""
+        """The out-of-distribution sets by name: the data set's own, then those made of the test images.
+
+        Raises:
+            DatasetError: If two have the same name, or those of the test images cannot be made.
+        """
+        if self.background_sets is None:
+            return self._own_ood
+        if both := sorted(self._own_ood.keys() & set(self.background_sets.names)):
+            raise DatasetError(f"the data set has out-of-distribution sets of its own named {', '.join(both)}: "
+                               "rename them, or name other sets in --data.background_sets")  # fmt: skip
         with guided(self.dataset):
-            found = self.dataset.ood_records()
-        return {name: self.looked_over(records) for name, records in found.items()}
+            return self._own_ood | self.background_sets.records(self.test)
 
     @property
     def evaluation(self) -> list[list[ImageRecord]]:
-        """All sets that nothing may be learned from."""
-        return [self.val, self.test, *self.ood.values()]
+        """All sets of the data set that nothing may be learned from.
+
+        What is made of the test images shows nothing that is not in them, and changes no decision that knows of them.
+        """
+        return [self.val, self.test, *self._own_ood.values()]
+
+    @cached_property
+    def _own_ood(self) -> dict[str, list[ImageRecord]]:
+        with guided(self.dataset):
+            found = self.dataset.ood_records()
+        return {name: self.looked_over(records) for name, records in found.items()}
 
     def looked_over(self, records: list[ImageRecord]) -> list[ImageRecord]:
         """The records that can be used.

@@ -7,6 +7,7 @@ A group is a part of the population that a model may do worse on, such as the ph
 tells what the mean hides.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -163,3 +164,20 @@ def worst_group_accuracy(accuracies: Tensor, images: Tensor) -> Tensor:
     if not measured.any():
         measured = images > 0
     return accuracies[measured].min() if measured.any() else accuracies.new_tensor(torch.nan)
+
+
+def background_gap(accuracies: Mapping[str, Tensor]) -> Tensor | None:
+    """The BG-gap of Xiao et al. (2020): accuracy on `ood/mixed_same` less that on `ood/mixed_rand`.
+
+    In both sets subjects stand before foreign backgrounds, those of their own class in the first, of any class in the
+    second. So the gap, -1..1, is what a model loses when backgrounds stop to tell the class, and not what cutting and
+    pasting costs it; 0 for a model that goes by the subject alone.
+
+    Args:
+        accuracies: Accuracy of each evaluation set by its name.
+
+    Returns:
+        A scalar; None where one of the two sets is missing.
+    """
+    same, random = accuracies.get("ood/mixed_same"), accuracies.get("ood/mixed_rand")
+    return None if same is None or random is None else same - random

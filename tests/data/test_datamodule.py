@@ -2,12 +2,15 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from conftest import COLOURS
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from PIL import Image
 from torch.utils.data import SequentialSampler
 
 from aga_lightning.augment.aga import AGA
@@ -498,7 +501,55 @@ def test_the_test_set_is_predicted_unless_a_folder_is_named(open_data, disc_fold
     assert torch.cat(labels).tolist() == [-1] * 4
 
 
+@pytest.fixture
+def masked_data(open_data, disc_folder):
+    """The same with masks of its validation photos, which are its test photos too."""
+    for photo in sorted((disc_folder / "val").rglob("*.png")):
+        disc = np.abs(np.asarray(Image.open(photo)).astype(int) - COLOURS[photo.parent.name]).sum(axis=2) == 0
+        mask = disc_folder.with_name("masks") / photo.relative_to(disc_folder)
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(disc).save(mask)
+    masked = partial(ImageFolder, masks=str(disc_folder.with_name("masks")))
+    return lambda *arguments, **settings: open_data(*arguments, kind=masked, **settings)
+
+
+def test_background_sets_are_judged_beside_the_data_sets_own(masked_data, tmp_path):
+    data, model = masked_data(background_sets=["mixed_rand", "only_bg_t"], ood_during_fit=False), Tally()
+    assert data.test_names == ["test", "ood/dusk", "ood/mixed_rand", "ood/only_bg_t"]
+    trainer(tmp_path).test(model, datamodule=data, verbose=False)
+    assert model.judged == {"test": 6, "ood/dusk": 4, "ood/mixed_rand": 6, "ood/only_bg_t": 6}
+
+
+def test_a_fit_makes_background_sets_before_it_generates(masked_data, tmp_path):
+    data = masked_data(Witness(), background_sets="all")
+    data.look_ahead()
+    assert len(list((tmp_path / "cache" / "background_sets").rglob("*.png"))) == 8 * 6
+
+
+class Guard(Gate):
+    """Keeps the hashes it is given."""
+
+    stage = "image"
+    guards = True
+
+    def guard(self, hashes):
+        self.hashes = sorted(hashes)
+
+    def objection(self, draft):
+        return None
+
+
+def test_background_sets_change_nothing_for_an_augmenter(masked_data, tmp_path):
+    plain, other = Guard(), Guard()
+    name = masked_data(AGA(segmenter=GrabCut(size=48), gates=[plain])).collection.name
+    assert masked_data(AGA(segmenter=GrabCut(size=48), gates=[other]), background_sets="all").collection.name == name
+    assert other.hashes == plain.hashes and len(plain.hashes) == 10
+    assert not (tmp_path / "cache" / "background_sets").exists()
+
+
 def test_wrong_settings_are_refused(open_data):
+    with pytest.raises(DatasetError, match="no background set 'mixed': the sets are only_fg, "):
+        open_data(background_sets=["mixed"])
     with pytest.raises(ValueError, match="not -1"):
         open_data(degree=-1)
     with pytest.raises(ValueError, match="unknown recipe"):

@@ -183,6 +183,29 @@ def test_links_within_the_root_and_a_linked_root_are_fine(tmp_path):
     assert len(ImageFolder(str(tmp_path / "alias")).records("val")) == 2
 
 
+def test_masks_lie_in_a_tree_like_that_of_the_images(split_root, tmp_path):
+    masks = tmp_path / "masks"
+    fill(masks / "val", {"owl": 1, "wren": 1})
+    data = ImageFolder(str(split_root), masks=str(masks), ood={"fog": str(split_root / "val")})
+    expected = [masks / "val" / "owl" / "000.png", None, masks / "val" / "wren" / "000.png"]
+    assert [record.mask_path for record in data.records("val")] == expected
+    assert [record.mask_path for record in data.ood_records()["fog"]] == expected
+    assert {record.mask_path for record in data.records("train")} == {None}
+    assert {record.mask_path for record in ImageFolder(str(split_root)).records("val")} == {None}
+
+
+def test_images_that_lie_elsewhere_have_no_masks(split_root, tmp_path):
+    fill(tmp_path / "fog", {"owl": 1})
+    fill(tmp_path / "masks" / "owl", {"": 1})
+    data = ImageFolder(str(split_root), masks=str(tmp_path / "masks"), ood={"fog": str(tmp_path / "fog")})
+    assert [record.mask_path for record in data.ood_records()["fog"]] == [None]
+
+
+def test_a_folder_of_masks_that_is_missing_is_named(split_root):
+    with pytest.raises(DatasetError, match="nowhere is not a folder: set `masks`"):
+        ImageFolder(str(split_root), masks="nowhere").records("val")
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0])
 def test_a_fraction_that_leaves_a_split_empty_is_refused(fraction):
     with pytest.raises(DatasetError, match="val_fraction"):

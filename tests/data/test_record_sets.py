@@ -1,9 +1,14 @@
 """The sets of a run: listed once, missing files named, guides given along."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from aga_lightning.augment.store import Store
+from aga_lightning.data.background_sets import BackgroundSets
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
 from aga_lightning.data.record_sets import RecordSets, groups_of, guided
 
@@ -99,6 +104,44 @@ def test_there_are_no_groups_where_nobody_names_them(folder):
             return {}
 
     assert groups_of(RecordSets(Ungrouped(folder)).evaluation) == ()
+
+
+class Masked(WithTest):
+    """One photo of two cats is all there is to test."""
+
+    classes = ("cat",)
+
+    def records(self, split):
+        return [replace(one, mask_path=self.folder / "mask.png") for one in super().records(split)[:1]]
+
+
+@pytest.fixture
+def masked(folder):
+    Image.fromarray(np.arange(48 * 48).reshape(48, 48) % 48 < 20).save(folder / "mask.png")
+    return Masked(folder)
+
+
+def test_background_sets_come_after_the_data_sets_own(masked, tmp_path):
+    sets = RecordSets(masked, background_sets=BackgroundSets(["only_fg", "no_fg"], Store(tmp_path / "cache")))
+    # They are made of photos that are guarded already: what they show must not change what is guarded.
+    assert sets.evaluation == [sets.val, sets.test, masked.ood_records()["night"]]
+    assert not (tmp_path / "cache").exists()
+    assert list(sets.ood) == ["night", "only_fg", "no_fg"]
+    assert [record.label for record in sets.ood["only_fg"]] == [0]
+    assert sets.ood is sets.ood
+
+
+def test_two_sets_of_one_name_are_refused(masked, tmp_path):
+    masked.ood_records = lambda: {"no_fg": masked.records("val")}
+    with pytest.raises(DatasetError, match=r"sets of its own named no_fg: rename them"):
+        _ = RecordSets(masked, background_sets=BackgroundSets("all", Store(tmp_path))).ood
+
+
+def test_where_masks_are_missing_the_guide_says_where_to_get_them(folder, tmp_path):
+    sets = RecordSets(WithTest(folder), background_sets=BackgroundSets("all", Store(tmp_path)))
+    with pytest.raises(DatasetError, match="no test image has one") as caught:
+        _ = sets.ood
+    assert caught.value.__notes__ == ["Get it from a shelf."]
 
 
 def test_a_record_has_a_subject_if_it_has_a_superclass():

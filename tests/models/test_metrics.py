@@ -11,6 +11,7 @@ from aga_lightning.models.metrics import (
     MIN_GROUP_IMAGES,
     CrossEntropy,
     GroupAccuracy,
+    background_gap,
     evaluation_metrics,
     worst_group_accuracy,
 )
@@ -179,3 +180,11 @@ def test_ranks_add_up():
         first.merge_state(other)
     torch.testing.assert_close(first.compute(), whole.compute(), equal_nan=True, rtol=0, atol=0)
     assert whole.compute()[:, 1].tolist() == [3, 0, 3, 1]
+
+
+def test_the_background_gap_is_that_of_two_sets_or_none():
+    accuracies = {"test": 1.0, "ood/mixed_same": 0.75, "ood/mixed_rand": 0.5, "ood/mixed_next": 0.25}
+    found = {name: torch.tensor(value) for name, value in accuracies.items()}
+    assert background_gap(found) == 0.25
+    for name in ("ood/mixed_same", "ood/mixed_rand"):
+        assert background_gap({other: value for other, value in found.items() if other != name}) is None
