@@ -8,7 +8,8 @@
 Each cell is one `python -m aga_lightning fit` in a process of its own, on one thread; finished cells are kept, so that
 the script can be stopped and started again. Seeds change the training images (FieldGuide), the network's start, the
 order and the augmentations; the images judged on are always the same. The checkpoint that is judged is the one with
-the best accuracy on the validation set.
+the best accuracy on the validation set. All arms take the same number of optimiser steps, so `none` is the control of
+originals only at equal steps.
 
 `--explain` tests the finished cells once more with the callback Faithfulness, each arm beside `none` of the same seed:
 Grad-CAM for the true class, on the same images for both, and for AIC and SIC on those that both can use.
@@ -30,39 +31,50 @@ ALIKE = "[dunes, brick, skyline, flower, beach, canyon, fence, dusk, sunset]"
 
 ARMS = {
     "none": NO_AUGMENTER,
-    "randaugment": [*NO_AUGMENTER, "--data.randaugment", "true"],
+    "randaugment": [*NO_AUGMENTER, "--data.policy", "randaugment"],
+    "trivialaugment": [*NO_AUGMENTER, "--data.policy", "trivialaugment"],
+    "augmix": [*NO_AUGMENTER, "--data.policy", "augmix"],
     "mixup": [*NO_AUGMENTER, "--model.mixing", "mixup"],
     "cutmix": [*NO_AUGMENTER, "--model.mixing", "cutmix"],
     "aga-1x": ["--data.degree", "1"],
     "aga-2x": ["--data.degree", "2"],
     "aga-4x": ["--data.degree", "4"],
-    "flat colour 4x": ["--data.degree", "4", "--data.augmenter.painter", "FlatColour"],
-    "donor 4x": ["--data.degree", "4", "--data.augmenter.painter", "DonorPhotos"],
     "no look-alikes 4x": ["--data.degree", "4", "--data.augmenter.prompts.exclude", ALIKE],
-    "flat colour 2x": ["--data.degree", "2", "--data.augmenter.painter", "FlatColour"],
+    "random colour 4x": ["--data.degree", "4", "--data.augmenter.painter", "FlatColour"],
+    "mean colour 4x": ["--data.degree", "4", "--data.augmenter", "MeanColourBackground"],
+    "blurred background 4x": ["--data.degree", "4", "--data.augmenter", "BlurredBackground"],
+    "own background 4x": ["--data.degree", "4", "--data.augmenter", "OwnBackground"],
+    "background swap 4x": ["--data.degree", "4", "--data.augmenter", "BackgroundSwap"],
+    "swap within class 4x": [
+        *("--data.degree", "4", "--data.augmenter", "BackgroundSwap", "--data.augmenter.backgrounds", "same"),
+    ],
+    "random colour 2x": ["--data.degree", "2", "--data.augmenter.painter", "FlatColour"],
     "donor 2x": ["--data.degree", "2", "--data.augmenter.painter", "DonorPhotos"],
     "aga swapped in at 0.3": ["--data.degree", "2", "--data.replace_probability", "0.3"],
     "donor swapped in at 0.3": [
         *("--data.degree", "2", "--data.replace_probability", "0.3", "--data.augmenter.painter", "DonorPhotos"),
     ],
 }
-ON_BIRDS = ("none", "randaugment", "mixup", "cutmix", "aga-1x", "aga-2x", "aga-4x", "flat colour 4x", "donor 4x",
-            "no look-alikes 4x")  # fmt: skip
-ON_PHOTOS = ("none", "randaugment", "aga-2x", "flat colour 2x", "donor 2x", "aga swapped in at 0.3",
+ON_BIRDS = ("none", "randaugment", "trivialaugment", "augmix", "mixup", "cutmix", "aga-1x", "aga-2x", "aga-4x",
+            "no look-alikes 4x", "random colour 4x", "mean colour 4x", "blurred background 4x", "own background 4x",
+            "background swap 4x", "swap within class 4x")  # fmt: skip
+ON_PHOTOS = ("none", "randaugment", "aga-2x", "random colour 2x", "donor 2x", "aga swapped in at 0.3",
              "donor swapped in at 0.3")  # fmt: skip
+RELIANCE = ("only_fg", "only_bg_t", "mixed_same", "mixed_rand")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration, the arms that make sense for it, and how a seed enters its data."""
+    """A configuration, the arms that make sense for it, its sets made by masks, and how a seed enters its data."""
 
     config: str
     arms: tuple[str, ...]
+    background_sets: tuple[str, ...] = ()
     seeded_data: str | None = None
 
 
 EXPERIMENTS = {
-    "fieldguide": Experiment("quickstart.yaml", ON_BIRDS, "--data.dataset.seed"),
+    "fieldguide": Experiment("quickstart.yaml", ON_BIRDS, RELIANCE, "--data.dataset.seed"),
     "photos": Experiment("photos.yaml", ON_PHOTOS),
 }
 
@@ -128,6 +140,8 @@ def start(
     command += ["--seed_everything", str(seed), "--data.augmentation_seed", str(seed)]
     command += [experiment.seeded_data, str(seed)] if experiment.seeded_data else []
     command += ["--data.dataset.root", options.root] if options.root else []
+    sets = ",".join(experiment.background_sets if verb == "fit" else ())
+    command += ["--data.background_sets", f"[{sets}]"] if sets else []
     command += ["--data.num_workers", "0", "--trainer.enable_progress_bar", "false", "--trainer.run_dir", str(folder)]
     command += [*settings, *ARMS[arm], *options.settings]
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,24 +180,40 @@ def checkpoint(cell: Path) -> Path:
 def accuracies(folder: Path) -> dict[str, float]:
     """Accuracy of a finished cell on each set, in per cent."""
     results = json.loads((folder / "results.json").read_text())
-    return {name: round(100 * metrics["acc"], 2) for name, metrics in results.items()}
+    return {name: round(100 * metrics["acc"], 2) for name, metrics in results.items() if "acc" in metrics}
 
 
 def print_table(folders: dict[tuple[str, int], Path], arms: tuple[str, ...], seeds: list[int]) -> None:
     """Mean and standard deviation over the seeds, and the gain over `none` of the same seed."""
     cells = {cell: accuracies(folder) for cell, folder in folders.items()}
-    sets = list(next(iter(cells.values())))
     steps = {cell: optimiser_steps(folder) for cell, folder in folders.items()}
+    names = {arm: f"{arm} | {'/'.join(sorted({str(steps[arm, seed]) for seed in seeds}))}" for arm in arms}
+    made = [f"ood/{name}" for name in RELIANCE]
+    sets = list(next(iter(cells.values())))
     print(f"Accuracy in %, mean +- standard deviation over the seeds {seeds}; in brackets the mean gain over `none`,")
     print("paired by seed, and its lowest and highest value.\n")
+    print_columns(names, cells, [name for name in sets if name not in made], seeds)
+    if set(made) <= set(sets):
+        for cell in cells.values():
+            cell["gap"] = round(cell["ood/mixed_same"] - cell["ood/mixed_rand"], 2)
+        print("\nHow much the arms go by backgrounds: the test images' subjects on black, their backgrounds alone, and")
+        print("their subjects before other test images' backgrounds, of the same class or of any. The gap is the")
+        print("difference of the last two, in points.\n")
+        print_columns(names, cells, [*made, "gap"], seeds)
+
+
+def print_columns(
+    names: dict[str, str], cells: dict[tuple[str, int], dict[str, float]], sets: list[str], seeds: list[int]
+) -> None:
+    """A table: a row an arm, a column a set."""
     print("| arm | steps | " + " | ".join(sets) + " |")
     print("|---" * (len(sets) + 2) + "|")
-    for arm in arms:
-        row = [f"{arm} | {'/'.join(sorted({str(steps[arm, seed]) for seed in seeds}))}"]
+    for arm, title in names.items():
+        row = [title]
         for name in sets:
             values = [cells[arm, seed][name] for seed in seeds]
             text = f"{statistics.mean(values):.1f} +- {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
-            if arm != "none" and "none" in arms:
+            if arm != "none" and "none" in names:
                 gains = [cells[arm, seed][name] - cells["none", seed][name] for seed in seeds]
                 text += f" ({statistics.mean(gains):+.1f}: {min(gains):+.1f}..{max(gains):+.1f})"
             row.append(text)
