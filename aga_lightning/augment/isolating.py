@@ -36,6 +36,10 @@ class IsolatingRecipe(ABC):
     def kept(self, request: Request, cache: StageCache) -> Draft:
         """A request's image, and of its ingredients what is kept; nothing is made."""
 
+    def source(self, request: Request, cache: StageCache) -> ImageRecord:
+        """The image that lends a request its subject: its own, but for methods that paint the subject too."""
+        return request.record
+
     def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
         """A record's image at the working size, and its subject; none is looked for where there is none."""
         sample = self.isolation.sample(record, cache)
@@ -55,11 +59,14 @@ class IsolatingRecipe(ABC):
         return self.jury.objections("subject", [Draft(sample, subject)], [key], cache)[0] or subject
 
     def subject_draft(self, request: Request, cache: StageCache) -> str:
-        """A key of the instance that a request keeps."""
-        if not self.jury.remembers:
-            return ""
-        instances = self.isolation.instances(request.record, cache) or 1
-        return fingerprint(self.isolation.subject_key(request.record, cache), request.variant % instances)
+        """A key of the instance that a request keeps, where verdicts on it are kept."""
+        return self.instance_key(request, cache) if self.jury.remembers else ""
+
+    def instance_key(self, request: Request, cache: StageCache) -> str:
+        """What tells the instance that a request keeps from all others."""
+        source = self.source(request, cache)
+        instances = self.isolation.instances(source, cache) or 1
+        return fingerprint(self.isolation.subject_key(source, cache), request.variant % instances)
 
     def objection_to_image(self, request: Request, made: Draft, cache: StageCache) -> str | None:
         """What the gates say of the finished image."""

@@ -68,6 +68,7 @@ KNOWN: dict[str, Licence] = {
     "TheBloke/Llama-2-13B-GPTQ": Licence("Llama 2 Community License", True, _CONDITIONS, 7.3, 9),
     "TheBloke/Llama-2-13B-chat-GPTQ": Licence("Llama 2 Community License", True, _CONDITIONS, 7.3, 9),
     "stabilityai/stable-diffusion-xl-base-1.0": Licence("OpenRAIL++-M", True, _USES, 6.9, 11),
+    "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": Licence("OpenRAIL++", True, _USES, 13.9, 11),
     "ByteDance/SDXL-Lightning": Licence("OpenRAIL++", True, f"{_USES}; takes the place of SDXL's UNet", 5.1, 11),
     "stabilityai/sdxl-turbo": Licence(
         "Stability AI Non-Commercial Research Community (sai-nc-community)",
@@ -80,8 +81,14 @@ KNOWN: dict[str, Licence] = {
     "black-forest-labs/FLUX.1-dev": Licence("FLUX.1 [dev] Non-Commercial", False, f"{_NOT_OUTPUTS}; gated", 33.7, 35),
     "stable-diffusion-v1-5/stable-diffusion-v1-5": Licence("CreativeML OpenRAIL-M", True, _USES, 2.7, 4),
     "runwayml/stable-diffusion-v1-5": Licence("CreativeML OpenRAIL-M", True, f"{_USES}; no longer on the hub", 2.7, 4),
+    "CompVis/stable-diffusion-v1-4": Licence("CreativeML OpenRAIL-M", True, _USES, 4.3, 4),
+    "timbrooks/instruct-pix2pix": Licence(
+        "MIT", True, "fine-tuned from Stable Diffusion 1.5, which has terms of its own", 4.3, 4
+    ),
     "stabilityai/stable-diffusion-2-1": Licence("CreativeML OpenRAIL++-M", True, _USES, 2.6, 5),
     "stabilityai/stable-diffusion-2-1-base": Licence("CreativeML OpenRAIL++-M", True, _USES, 2.6, 4),
+    "Salesforce/blip-image-captioning-base": Licence("BSD-3-Clause", True, "", 0.99, 1),
+    "Salesforce/blip-image-captioning-large": Licence("BSD-3-Clause", True, "", 1.9, 2),
     "openai/clip-vit-large-patch14": Licence("none on the model's card", None, "the authors' code is MIT", 1.7, 1),
 }
 """A reading aid of 2026-11, and no more: the model's own card decides.

@@ -17,8 +17,10 @@ from aga_lightning.augment.base import (
     Detection,
     Detector,
     Draft,
+    Edit,
     Gate,
     Image,
+    ImageEditor,
     Prompt,
     Sample,
     Scene,
@@ -133,6 +135,24 @@ class CostlyPainter(Costly, BackgroundGenerator):
     def _paint(self, scene: Scene) -> Image:
         brightest = 1 if self.faulty and scene.seed % 3 == 0 else 256
         return np.random.default_rng(scene.seed).integers(0, brightest, (40, 40, 3), np.uint8)
+
+
+class CostlyEditor(Costly, ImageEditor):
+    """The image, and over its open part noise of the edit's seed; as much of it as the strength says."""
+
+    def denoiser_calls_per_image(self, strength: float = 1.0) -> int:
+        """A hundred at full strength."""
+        return int(100 * strength)
+
+    def edit(self, edits: Sequence[Edit]) -> list[Image]:
+        """A picture an edit."""
+        self.called("edit", [f"{edit.strength} {edit.seed} {edit.text}" for edit in edits])
+        return [self._edit(edit) for edit in edits]
+
+    def _edit(self, edit: Edit) -> Image:
+        noise = np.random.default_rng(edit.seed).integers(0, 256, edit.image.shape, np.uint8)
+        mixed = (edit.image * (1 - edit.strength) + noise * edit.strength).astype(np.uint8)
+        return mixed if edit.mask is None else np.where(edit.mask[..., None], mixed, edit.image)
 
 
 class CostlyGate(Costly, Gate):

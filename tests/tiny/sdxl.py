@@ -3,7 +3,14 @@
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    EulerDiscreteScheduler,
+    StableDiffusionXLInpaintPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from tiny.clip import clip_text_config, clip_tokenizer
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -25,14 +32,14 @@ def tiny_vae(scaling_factor: float = 0.13025, shift_factor: float | None = None)
     )
 
 
-def tiny_sdxl_unet(seed: int = 0) -> UNet2DConditionModel:
+def tiny_sdxl_unet(seed: int = 0, channels: int = 4) -> UNet2DConditionModel:
     """The denoiser alone; another seed gives other weights of the same shapes."""
     torch.manual_seed(seed)
     return UNet2DConditionModel(
         block_out_channels=(16, 32),
         layers_per_block=1,
         sample_size=8,
-        in_channels=4,
+        in_channels=channels,
         out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
@@ -49,8 +56,16 @@ def tiny_sdxl_unet(seed: int = 0) -> UNet2DConditionModel:
 
 def save_tiny_sdxl(folder: Path, seed: int = 0) -> Path:
     """Save a pipeline as `save_pretrained` does, and return its folder."""
-    unet = tiny_sdxl_unet(seed)
-    pipeline = StableDiffusionXLPipeline(
+    return _save(folder, StableDiffusionXLPipeline, tiny_sdxl_unet(seed))
+
+
+def save_tiny_sdxl_inpainting(folder: Path, seed: int = 0) -> Path:
+    """Weights for inpainting, whose UNet is shown the known part and where it is; likewise."""
+    return _save(folder, StableDiffusionXLInpaintPipeline, tiny_sdxl_unet(seed, 9))
+
+
+def _save(folder: Path, kind: type[DiffusionPipeline], unet: UNet2DConditionModel) -> Path:
+    pipeline = kind(
         vae=tiny_vae(),
         text_encoder=CLIPTextModel(clip_text_config()),
         text_encoder_2=CLIPTextModelWithProjection(clip_text_config()),

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,6 +98,12 @@ def load_pipeline(
     lacking = [name for name in _NEEDED[task] if name not in call_arguments(type(pipeline))]
     if lacking:
         raise PretrainedError(f"{weights} is a {type(pipeline).__name__}, which takes no {lacking[0]}: give {what}")
+    channels, fitting = _input_channels(pipeline, task)
+    if fitting and channels not in fitting:
+        raise PretrainedError(
+            f"the UNet of {weights} has {channels} input channels, made for another task: give {what}, whose UNet has "
+            f"{' or '.join(map(str, fitting))}"
+        )
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
         pipeline.vae.enable_slicing()  # decode one by one: a batch of SDXL in float32 takes more memory than its UNet
@@ -171,6 +178,17 @@ def local_class(weights: str) -> type | None:
     return kind if inspect.isclass(kind) else None
 
 
+def steps_taken(weights: str, steps: int, strength: float) -> int:
+    """How many of its denoising steps a pipeline takes that starts from an image.
+
+    Pipelines with a UNet round the share of the strength down, to one step at least; those with a transformer round it
+    up. Weights of a hub's name are taken for the former.
+    """
+    if _read(weights, "transformer", "config.json"):
+        return max(1, math.ceil(min(steps * strength, steps)))
+    return max(1, int(steps * strength))
+
+
 def own_side(weights: str) -> int:
     """Pixels of a side of what a pipeline was trained to paint: latents of its denoiser x pixels a latent.
 
@@ -184,6 +202,24 @@ def own_side(weights: str) -> int:
     if not isinstance(latents, int) or not isinstance(blocks, list):
         return SIDE
     return latents << (len(blocks) - 1)  # each block but the last halves the image
+
+
+def _input_channels(pipeline: Any, task: Task) -> tuple[int, tuple[int, ...]]:  # noqa: ANN401 any pipeline
+    """Input channels of a pipeline's UNet, and what the task needs; nothing is needed where that cannot be told.
+
+    All tasks of a family are called alike, so weights of another task would fail only in the first convolution.
+    """
+    channels = getattr(getattr(getattr(pipeline, "unet", None), "config", None), "in_channels", None)
+    latents = getattr(getattr(getattr(pipeline, "vae", None), "config", None), "latent_channels", None)
+    if channels is None or latents is None:
+        return 0, ()
+    fitting: Mapping[Task, tuple[int, ...]] = {
+        "text-to-image": (latents,),
+        "image-to-image": (latents,),
+        "inpainting": (latents, 2 * latents + 1),  # the second kind is shown the known part, and where it is
+        "instruction": (2 * latents,),
+    }
+    return int(channels), fitting[task]
 
 
 def _read(weights: str, *names: str) -> dict[str, object]:

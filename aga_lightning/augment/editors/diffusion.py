@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
+from aga_lightning.augment.backgrounds import pipelines
 from aga_lightning.augment.base import Edit, Image, ImageEditor, Mask, seed_from
 from aga_lightning.augment.diffuser import Diffuser, Offload, levels
 from aga_lightning.augment.pretrained import DType
@@ -30,8 +31,10 @@ class DiffusionEditor(Diffuser, ImageEditor):
         variant: The files to take where there are several ("fp16"); null for those without a variant.
         steps: Denoising steps, of which image-to-image takes the share of its strength.
         guidance: Scale of the guidance by words; above 1, the denoiser is called twice a step.
-        image_guidance: For `instruction`: scale of the guidance by the picture; a third call a step.
-        width: Pixels, a multiple of 8; null for the pipeline's own (read from local weights; 1024 for a hub's name).
+        image_guidance: For `instruction`: scale of the guidance by the picture, a third call a step; below 1 there
+            is no guidance at all.
+        width: Pixels, a multiple of 8; null for the pipeline's own (read from local weights; 1024 for a hub's name, so
+            give 512 for those of Stable Diffusion 1.x and InstructPix2Pix).
         height: As `width`.
         scheduler: Class name of diffusers ("EulerDiscreteScheduler"); null for the checkpoint's.
         scheduler_settings: Settings of the scheduler that differ from the checkpoint's, such as timestep_spacing.
@@ -94,6 +97,8 @@ class DiffusionEditor(Diffuser, ImageEditor):
             revision=revision,
             device=device,
         )
+        if not image_guidance >= 0:
+            raise ValueError(f"image_guidance is {image_guidance}: give at least 0")
         self.task = task
         self.image_guidance = image_guidance
 
@@ -104,15 +109,25 @@ class DiffusionEditor(Diffuser, ImageEditor):
     def denoiser_calls_per_image(self, strength: float = 1.0) -> int:
         """Evaluations of the denoiser for one image; nothing is loaded for it.
 
+        As for `DiffusionPainter`, local weights tell what kind of pipeline they are, and some schedulers take more.
+
         Args:
-            strength: Of the edit. Image-to-image rounds its share of the steps down, to one at least.
+            strength: Of the edit, which says which share of the steps is taken.
         """
         if self.task == "instruction":
             return self.steps * (3 if self.guidance > 1 and self.image_guidance >= 1 else 1)
-        return max(1, int(self.steps * strength)) * (2 if self.guidance > 1 else 1)
+        kind = pipelines.local_class(self.weights)
+        twice = self.guidance > 1 and (kind is None or pipelines.guided(kind))
+        return pipelines.steps_taken(self.weights, self.steps, strength) * (2 if twice else 1)
 
     def edit(self, edits: Sequence[Edit]) -> list[Image]:
-        """One image an edit, of the size of the one it starts from; blank ones are made again."""
+        """One image an edit, of the size of the one it starts from; blank ones are made again.
+
+        Raises:
+            ValueError: If an edit has a mask and the task is not `inpainting`, the only one that knows masks.
+        """
+        if self.task != "inpainting" and any(edit.mask is not None for edit in edits):
+            raise ValueError(f"the task {self.task} knows no mask, all of the picture would change: give inpainting")
         return self.until_not_blank(edits, self._edit, _reseeded)
 
     def _edit(self, edits: Sequence[Edit]) -> list[Image]:
@@ -120,11 +135,12 @@ class DiffusionEditor(Diffuser, ImageEditor):
 
     def _call(self, edits: Sequence[Edit]) -> list[Image]:
         width, height = self.canvas(_size(edits[0].image))
+        # At least one step: a small share of a UNet's steps is rounded down to none.
+        least = 1.001 / self.steps if getattr(self.model, "unet", None) is not None else 0.0
         arguments: dict[str, object] = {
             "prompt": [edit.text for edit in edits],
             "image": [PillowImage.fromarray(_squashed(edit.image, (width, height))) for edit in edits],
-            # At least one step: diffusers rounds a small share down to none.
-            "strength": min(1.0, max(edits[0].strength, 1.001 / self.steps)),
+            "strength": min(1.0, max(edits[0].strength, least)),
             "image_guidance_scale": self.image_guidance,
             "width": width,
             "height": height,
@@ -148,7 +164,8 @@ def _squashed(image: Image | Mask, size: tuple[int, int], interpolation: int | N
 def _open_part(edit: Edit, size: tuple[int, int]) -> PillowImage.Image:
     """White where the picture may change: all of it without a mask."""
     mask = np.ones(edit.image.shape[:2], np.bool_) if edit.mask is None else edit.mask
-    return PillowImage.fromarray(_squashed(mask, size, cv2.INTER_NEAREST) * np.uint8(255))
+    # The exact kind has the same centre as the picture's interpolation; the other is off by up to half a pixel.
+    return PillowImage.fromarray(_squashed(mask, size, cv2.INTER_NEAREST_EXACT) * np.uint8(255))
 
 
 def _reseeded(edit: Edit, number: int) -> Edit:

@@ -6,7 +6,7 @@ from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import Gate, ImageEditor, Request, seed_from
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.prompts import PromptEngine
-from aga_lightning.augment.rivals.pictures import Order, PictureAugmenter
+from aga_lightning.augment.rivals.pictures import Order, PictureAugmenter, checked_strength, picture_filters
 from aga_lightning.augment.rivals.wording import check_text, filled
 
 
@@ -30,7 +30,8 @@ class ImageToImage(PictureAugmenter):
             at most; null keeps their own size.
 
     Raises:
-        ValueError: If there is an unknown place in the text, or the strength is out of range.
+        ValueError: If there is an unknown place in the text, the strength is out of range, or a filter looks at
+            something else than pictures.
     """
 
     def __init__(
@@ -42,13 +43,11 @@ class ImageToImage(PictureAugmenter):
         filters: Sequence[Gate] = (),
         max_side: int | None = 512,
     ) -> None:
-        if not 0 < strength <= 1:
-            raise ValueError(f"strength is {strength}: give a number above 0, at most 1")
         self.text = check_text(text)
         self.scenes = scenes
-        self.strength = strength
+        self.strength = checked_strength(strength)
         self.editor = editor
-        self.filters = list(filters)
+        self.filters = picture_filters(filters)
         self.max_side = max_side
         super().__init__(editor, self.filters, max_side)
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from aga_lightning.augment.augmenter import Finished, ModelStage, StageCache, Unit
@@ -30,7 +30,7 @@ from aga_lightning.augment.compositing import cover
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.isolating import IsolatingRecipe
-from aga_lightning.augment.isolation import Isolation
+from aga_lightning.augment.isolation import Isolation, mask_digest, unreadable
 from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
 from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.segmenters.embedded import GrabCut
@@ -57,6 +57,31 @@ class Order:
     strength: float = 1.0
     known: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def picture_filters(filters: Sequence[Gate]) -> list[Gate]:
+    """The gates that a finished picture must pass.
+
+    Raises:
+        ValueError: If one of them looks at something else, and so would never be asked.
+    """
+    for gate in filters:
+        if gate.stage != "image":
+            raise ValueError(
+                f"{type(gate).__name__} looks at the {gate.stage}, not at the finished picture: leave it out of filters"
+            )
+    return list(filters)
+
+
+def checked_strength(strength: float) -> float:
+    """A strength that can be.
+
+    Raises:
+        ValueError: If it is not above 0 and at most 1.
+    """
+    if not 0 < strength <= 1:
+        raise ValueError(f"strength is {strength}: give a number above 0, at most 1")
+    return strength
 
 
 class PictureAugmenter(JudgedAugmenter):
@@ -100,7 +125,10 @@ class PictureAugmenter(JudgedAugmenter):
         return picture
 
     def open_part(self, subject: Subject) -> Mask:
-        """Where the picture may change, for a method that isolates; (height, width)."""
+        """Where the picture may change, for a method that isolates; (height, width).
+
+        What decides it besides the subject belongs in `Order.known`.
+        """
         return ~subject.mask
 
     @property
@@ -161,11 +189,12 @@ class PictureRecipe(IsolatingRecipe):
     def picture_key(self, request: Request, cache: StageCache) -> str:
         """Under which key the picture of a request is kept."""
         order = self.method.order(request, cache)
-        source: list[object] = []
-        if isinstance(self.maker, ImageEditor):
-            source = [cache.digest(request.record.path), self.isolation.max_side]
+        record = request.record
+        # Also for a painter: the source's size is its canvas where it has none of its own, and max_side bounds what is
+        # kept. A mask that cannot be read makes the source unreadable.
+        source: list[object] = [cache.digest(record.path), mask_digest(record, cache), self.isolation.max_side]
         if self.isolates:
-            source.append(self._subject_key(request, cache))
+            source.append(self.instance_key(request, cache))
         seed = self._seed(request, cache)
         return fingerprint("picture", self._maker_key, order.text, order.strength, order.known, seed, *source)
 
@@ -209,11 +238,16 @@ class PictureRecipe(IsolatingRecipe):
         return fingerprint(self.picture_key(request, cache), self._finish_key, record.class_name, record.label)
 
     def kept(self, request: Request, cache: StageCache) -> Draft:
-        """A request's image, subject and words; nothing is made."""
+        """A request's image, subject, words, and finished picture where it is kept; nothing is made."""
         sample = self.isolation.sample(request.record, cache)
         whole = self.isolation.kept(request.record, cache) if self.isolates else None
         subject = None if whole is None else whole.for_variant(request.variant)
-        return Draft(sample, subject, Caption(self.method.order(request, cache).text, _NOTHING_ASKED))
+        caption = Caption(self.method.order(request, cache).text, _NOTHING_ASKED)
+        draft = Draft(sample, subject, caption)
+        found = cache.load("pictures", self.picture_key(request, cache))
+        if found is None or found[1] is None or (self.isolates and subject is None):
+            return draft
+        return replace(draft, image=self.method.finish(decode_rgb(found[1]), draft))
 
     @cached_property
     def _finish_key(self) -> str:
@@ -246,10 +280,6 @@ class PictureRecipe(IsolatingRecipe):
     def _seed(self, request: Request, cache: StageCache) -> int:
         return seed_from(request.seed, cache.digest(request.record.path), request.variant, "picture")
 
-    def _subject_key(self, request: Request, cache: StageCache) -> str:
-        instances = self.isolation.instances(request.record, cache) or 1
-        return fingerprint(self.isolation.subject_key(request.record, cache), request.variant % instances)
-
 
 class Pictures(RecipeStage[PictureRecipe]):
     """The pictures."""
@@ -263,19 +293,37 @@ class Pictures(RecipeStage[PictureRecipe]):
         try:
             sample, whole = self.recipe.subject(unit.request.record, self.cache)
         except ImageReadError as error:
-            return str(error)
+            return error
         return self.recipe.accepted_draft(unit.request, sample, whole, self.cache)
+
+    def pending(self, requests: Sequence[Request], cache: StageCache) -> list[Unit]:
+        """What is missing, the strongest edits first: a batch of an editor has one strength, and is always filled."""
+        return sorted(super().pending(requests, cache), key=self._strength, reverse=True)
 
     @property
     def denoiser_calls_per_unit(self) -> int:
         """An editor takes the share of its steps that the strength says."""
+        return self._calls(self.recipe.method.mean_strength)
+
+    def weight(self, unit: Unit) -> float:
+        """The denoiser's calls for a picture, against those for the mean of all pictures."""
+        mean = self.denoiser_calls_per_unit
+        return self._calls(self._strength(unit)) / mean if mean else 1.0
+
+    def _strength(self, unit: Unit) -> float:
+        return self.recipe.method.order(unit.request, self.cache).strength
+
+    def _calls(self, strength: float) -> int:
         ask = getattr(self.recipe.maker, "denoiser_calls_per_image", None)
         if ask is None or not isinstance(self.recipe.maker, ImageEditor):
             return super().denoiser_calls_per_unit
-        return int(ask(self.recipe.method.mean_strength))
+        return int(ask(strength))
 
     def run(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:
-        """Make."""
+        """Make; of an image that cannot be read, keep that it cannot."""
+        for unit, draft in zip(units, loaded, strict=True):
+            if isinstance(draft, ImageReadError):
+                self.cache.save("pictures", unit.key, *unreadable(str(draft)))
         pairs = [(unit.request, draft) for unit, draft in zip(units, loaded, strict=True) if isinstance(draft, Draft)]
         if pairs:
             self.recipe.pictures([request for request, _ in pairs], [draft for _, draft in pairs], self.cache)

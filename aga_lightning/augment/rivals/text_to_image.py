@@ -6,7 +6,7 @@ from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
 from aga_lightning.augment.base import BackgroundGenerator, Gate, Request, seed_from
 from aga_lightning.augment.prompts import PromptEngine
-from aga_lightning.augment.rivals.pictures import Order, PictureAugmenter
+from aga_lightning.augment.rivals.pictures import Order, PictureAugmenter, picture_filters
 from aga_lightning.augment.rivals.wording import check_text, filled
 
 
@@ -29,7 +29,7 @@ class TextToImage(PictureAugmenter):
         max_side: Pictures are stored at this many pixels on their longer side at most; null keeps their own size.
 
     Raises:
-        ValueError: If there is an unknown place in the text.
+        ValueError: If there is an unknown place in the text, or a filter looks at something else than pictures.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class TextToImage(PictureAugmenter):
         self.text = check_text(text)
         self.scenes = scenes
         self.generator = generator
-        self.filters = list(filters)
+        self.filters = picture_filters(filters)
         self.max_side = max_side
         super().__init__(generator, self.filters, max_side)
 
