@@ -220,3 +220,13 @@ def test_the_own_size_is_read_from_local_files_and_is_1024_for_a_name(sdxl, tmp_
 def test_the_class_is_read_from_local_files(sdxl):
     assert pipelines.local_class(str(sdxl)) is diffusers.StableDiffusionXLPipeline
     assert pipelines.local_class("stabilityai/stable-diffusion-xl-base-1.0") is None
+
+
+def test_the_share_of_steps_is_rounded_as_the_family_does(sdxl, tmp_path):
+    for weights in (str(sdxl), "some/name"):
+        steps = [pipelines.steps_taken(weights, 50, strength) for strength in (0.01, 0.5, 0.59, 0.9999, 1.0)]
+        assert steps == [1, 25, 29, 49, 50]
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "transformer" / "config.json").write_text('{"in_channels": 16}')
+    steps = [pipelines.steps_taken(str(tmp_path), 50, strength) for strength in (0.01, 0.5, 0.59, 0.9999, 1.0)]
+    assert steps == [1, 25, 30, 50, 50]
