@@ -29,7 +29,7 @@ FLOORS = {
     2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury augment.recipe
           augment.rivals augment.scenery augment.stages augment.store augment.subject_stages data.background_sets
           data.record_sets""",
-    1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
+    1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card augment.clip
           augment.codec augment.compositing augment.detectors augment.diffuser augment.editors augment.fingerprint augment.gates augment.grey
           augment.image_captioners augment.licences augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters
           data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam
@@ -55,6 +55,7 @@ HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot s
 
 # Tests of the whole, which mirror no source file.
 WHOLE = {
+    "test_arms.py": "runs every arm of the experiment as a user would",
     "test_configs.py": "makes every part that a file of configs/ names",
     "test_layout.py": "reads every file",
     "test_leaks.py": "watches which files the whole plugin opens, for each data set",

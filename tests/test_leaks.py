@@ -19,6 +19,7 @@ from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import Gate
 from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes
 from aga_lightning.augment.gates.near_duplicate import CopiedBackground, NearDuplicate
+from aga_lightning.augment.rivals.controls import BackgroundSwap
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
 from aga_lightning.data import datamodule
 from aga_lightning.data.cub import CUB
@@ -109,6 +110,7 @@ def augmenters():
         "bank": AGA(segmenter=grabcut, gates=[], bank=BackgroundBank(3)),
         "donors": AGA(segmenter=grabcut, gates=[], painter=DonorPhotos(max_hole=0.9)),
         "learning gate": AGA(segmenter=grabcut, gates=[Curious()]),
+        "background swap": BackgroundSwap(segmenter=grabcut, max_hole=0.95, gates=[]),
         "own masks": AGA(DatasetBoxes(CentrePrior()), DatasetMasks(grabcut), gates=[]),
     }
 

@@ -169,11 +169,12 @@ def _captions(augmenter: Augmenter, accepted: Sequence[Row]) -> Iterator[str]:
     if captions:
         drawn = [len({row[kind] for row in captions if row.get(kind)}) for kind in ("spatial", "temporal")]
         tries = [float(str(row["caption_tries"])) for row in captions if "caption_tries" in row]
-        lines.append(f"- drawn: {drawn[0]} spatial settings, {drawn[1]} times and seasons")
+        if any(drawn):
+            lines.append(f"- drawn: {drawn[0]} spatial settings, {drawn[1]} times and seasons")
         lines.append(f"- distinct captions: {len({row['caption'] for row in captions})} for {len(captions)} images")
-        lines.append(
-            f"- fallbacks, where no answer was usable: {sum(bool(r.get('caption_fallback')) for r in captions)}"
-        )
+        if any("caption_fallback" in row for row in captions):
+            fallbacks = sum(bool(row.get("caption_fallback")) for row in captions)
+            lines.append(f"- fallbacks, where no answer was usable: {fallbacks}")
         if tries:
             lines.append(f"- answers it took for a caption: {sum(tries) / len(tries):.2f} on average")
     yield "\n".join(lines)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from aga_lightning.augment.augmenter import StageCache
+from aga_lightning.augment.backgrounds.donors import NoDonorError
 from aga_lightning.augment.base import Draft, Request, Sample, Scene, Subject, seed_from
 from aga_lightning.augment.compositing import Merging, cover
 from aga_lightning.augment.fingerprint import fingerprint
@@ -34,8 +35,8 @@ class Recipe(IsolatingRecipe):
 
     def kept(self, request: Request, cache: StageCache) -> Draft:
         """A request's image, subject, caption and background as far as they are kept; nothing is made."""
-        sample = self.isolation.sample(request.record, cache)
-        whole = self.isolation.kept(request.record, cache)
+        source = self.source(request, cache)
+        sample, whole = self.isolation.sample(source, cache), self.isolation.kept(source, cache)
         subject = None if whole is None else whole.for_variant(request.variant)
         return Draft(sample, subject, *self.scenery.kept(request, cache, self.attempts))
 
@@ -53,7 +54,7 @@ class Recipe(IsolatingRecipe):
 
         Gates with a model do not see the merged image: it is made in a loader's worker, and never again.
         """
-        sample, whole = self.subject(request.record, cache)
+        sample, whole = self.subject(self.source(request, cache), cache)
         subject = self.accepted_subject(request, sample, whole, cache)
         if isinstance(subject, str):
             return subject
@@ -91,7 +92,10 @@ class Recipe(IsolatingRecipe):
             captioned = replace(draft, caption=scene.caption)
             if attempt == 0 and (reason := self.objection_to_caption(captioned, cache)):
                 return reason
-            painted = replace(captioned, background=self.scenery.paint([scene], cache)[0])
+            try:
+                painted = replace(captioned, background=self.scenery.paint([scene], cache)[0])
+            except NoDonorError as error:
+                return str(error)
             key = self.background_draft(request, scene) if self.jury.remembers else ""
             objection = self.jury.objections("background", [painted], [key], cache)[0] or ""
             if not objection:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from aga_lightning.augment.augmenter import ModelStage, Stage, StageCache, Unit
+from aga_lightning.augment.backgrounds.donors import NoDonorError
 from aga_lightning.augment.base import Draft, Part, Request, accelerated
 from aga_lightning.augment.recipe import Recipe
 from aga_lightning.augment.subject_stages import RecipeStage, image_stages, subject_stages
@@ -103,7 +104,10 @@ class BackgroundVerdicts(Backgrounds):
         if isinstance(sample, ImageReadError):
             return sample
         scene = self.recipe.scenery.scenes([unit.request], self.cache, self.attempt)[0]
-        background = self.recipe.scenery.paint([scene], self.cache)[0]
+        try:
+            background = self.recipe.scenery.paint([scene], self.cache)[0]
+        except NoDonorError as error:
+            return str(error)
         return Draft(sample, None, scene.caption, background)
 
     def run(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:

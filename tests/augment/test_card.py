@@ -82,7 +82,7 @@ def test_the_head_is_yaml_for_the_hub():
     facts = yaml.safe_load(head)
     assert facts["license"] == "other" and facts["task_categories"] == ["image-classification"]
     assert facts["size_categories"] == ["n<1K"] and "aga" in facts["tags"]
-    assert body.lstrip().startswith("# aga-0123\n\nAutomated Generative Data Augmentation")
+    assert body.lstrip().startswith("# aga-0123\n\nAGA (Rahat et al. 2024), Automated Generative Data Augmentation")
 
 
 @pytest.mark.parametrize(("images", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (130_460, "100K<n<1M")])
