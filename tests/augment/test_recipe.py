@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 from tiny.costly import CostlyGate, CostlyImageGate, CostlyPainter, calls
 
+from aga_lightning.augment.backgrounds.donors import DonorPhotos
 from aga_lightning.augment.backgrounds.flat import FlatColour
 from aga_lightning.augment.base import Draft, Gate, Request, Scene, Segmenter, Subject
 from aga_lightning.augment.captioners.template import TemplateCaptioner
@@ -10,6 +11,7 @@ from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.grey import is_grey
 from aga_lightning.augment.isolation import Isolation
+from aga_lightning.augment.judged import TrainingSubjects
 from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.recipe import Recipe
@@ -158,3 +160,10 @@ def test_what_has_no_subject_is_read_and_not_searched(store, disc_records):
     sample, subject = one.subject(empty, store)
     assert sample.image.shape == (48, 48, 3) and subject is None
     assert one.compose(Request(empty, 0), sample, subject, store) == "the class has no subject"
+
+
+def test_a_photo_that_finds_no_donor_is_rejected_with_the_reason(store, disc_records):
+    painter = DonorPhotos()
+    one = recipe(painter=painter)
+    painter.borrow(TrainingSubjects(one, disc_records[:1], store))  # the only photo may not lend to itself
+    assert "can lend its background" in composed(one, Request(disc_records[0], 0), store)
