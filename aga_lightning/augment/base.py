@@ -319,12 +319,14 @@ class ImageCaptioner(Part):
 class Gate(Part):
     """Accept or reject what one stage has made.
 
-    `guards` says that the gate compares with evaluation images, `learns` that it looks at the training images first.
+    `guards` says that the gate compares with evaluation images, `learns` that it looks at the training images first,
+    `opens` that it opens them for that, which takes long; those that do not learn from the records alone.
     """
 
     stage: ClassVar[Literal["subject", "caption", "background", "image"]]
     guards: ClassVar[bool] = False
     learns: ClassVar[bool] = False
+    opens: ClassVar[bool] = True
 
     def guard(self, hashes: Sequence[int]) -> None:
         """Take perceptual hashes of the evaluation images (`guards`)."""

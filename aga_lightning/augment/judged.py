@@ -36,9 +36,9 @@ class JudgedAugmenter(Augmenter):
 
     def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
         """Make what is asked; the subject of a record is isolated once for all its variants."""
-        for record, variants in groupby(requests, key=lambda request: request.record):
+        for record, variants in groupby(requests, key=lambda request: self._recipe.source(request, cache)):
             try:
-                sample, subject = self.subject(record, cache)
+                sample, subject = self._recipe.subject(record, cache)
             except ImageReadError as error:
                 yield from (Rejected(request, str(error)) for request in variants)
                 continue

@@ -67,7 +67,7 @@ class RecipeStage(ModelStage, Generic[AnyRecipe]):
         """Whether the request has a subject that no gate has objected to, as far as anyone has looked."""
         if not self.recipe.isolates:
             return True
-        record = request.record
+        record = self.recipe.source(request, self.cache)
         if record not in self._instances:
             self._instances[record] = self.recipe.isolation.instances(record, self.cache)
         instances = self._instances[record]
@@ -82,7 +82,7 @@ class RecipeStage(ModelStage, Generic[AnyRecipe]):
     def read(self, unit: Unit) -> Sample | ImageReadError:
         """The image of a unit, or why it cannot be read."""
         try:
-            return self.recipe.isolation.sample(unit.request.record, self.cache)
+            return self.recipe.isolation.sample(self.recipe.source(unit.request, self.cache), self.cache)
         except ImageReadError as error:
             return error
 
@@ -99,7 +99,7 @@ class Boxes(RecipeStage[IsolatingRecipe]):
 
     def key(self, request: Request) -> str:
         """The boxes of the request's image."""
-        return self.recipe.isolation.boxes_key(request.record, self.cache)
+        return self.recipe.isolation.boxes_key(self.recipe.source(request, self.cache), self.cache)
 
     def load(self, unit: Unit) -> object:
         """The image."""
@@ -115,7 +115,7 @@ class Subjects(RecipeStage[IsolatingRecipe]):
 
     def key(self, request: Request) -> str:
         """The subject of the request's image."""
-        return self.recipe.isolation.subject_key(request.record, self.cache)
+        return self.recipe.isolation.subject_key(self.recipe.source(request, self.cache), self.cache)
 
     def load(self, unit: Unit) -> object:
         """The image."""
@@ -131,7 +131,7 @@ class SubjectVerdicts(RecipeStage[IsolatingRecipe]):
 
     def key(self, request: Request) -> str | None:
         """The verdict on what the request pastes."""
-        if self.recipe.isolation.instances(request.record, self.cache) == 0:
+        if self.recipe.isolation.instances(self.recipe.source(request, self.cache), self.cache) == 0:
             return None
         return self.recipe.jury.key("subject", self.recipe.subject_draft(request, self.cache))
 
@@ -169,7 +169,7 @@ class ImageVerdicts(RecipeStage[IsolatingRecipe]):
     def load(self, unit: Unit) -> object:
         """The merged image, or why there is none."""
         try:
-            sample, subject = self.recipe.subject(unit.request.record, self.cache)
+            sample, subject = self.recipe.subject(self.recipe.source(unit.request, self.cache), self.cache)
         except ImageReadError as error:
             return str(error)
         return self.recipe.compose(unit.request, sample, subject, self.cache)

@@ -2,23 +2,17 @@
 
 from collections.abc import Sequence
 from string import Formatter
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from PIL import Image as PillowImage
 
-from aga_lightning.augment.base import Draft, Gate, Image
-from aga_lightning.augment.pretrained import DType, Pretrained, explained
-
-Features = npt.NDArray[np.float32]
+from aga_lightning.augment.base import Draft, Gate
+from aga_lightning.augment.clip import Clip
+from aga_lightning.augment.pretrained import DType
 
 _PLACEHOLDERS = ("class", "superclass", "caption")
-_TEXTS_KEPT = 4096
 
 
-class ClipFilter(Pretrained, Gate):
+class ClipFilter(Clip, Gate):
     """Rejects images that CLIP finds more like a negative text than like any positive one (ALIA, Dunlap et al. 2023).
 
     In the texts, {class} and {superclass} stand for those of the source image and {caption} for what was painted; so
@@ -42,13 +36,18 @@ class ClipFilter(Pretrained, Gate):
     """
 
     stage = "image"
-    half = torch.float16
 
     def __init__(
         self,
         weights: str = "openai/clip-vit-large-patch14",
         positives: Sequence[str] = ("a photo of a {superclass}",),
-        negatives: Sequence[str] = ("an object", "geometric shapes", "a photo", "an image", "a painting"),
+        negatives: Sequence[str] = (
+            "a photo of an object",
+            "a photo of geometric shapes",
+            "a photo",
+            "an image",
+            "a painting",
+        ),
         min_similarity: float | None = None,
         revision: str | None = None,
         dtype: DType = "auto",
@@ -63,35 +62,10 @@ class ClipFilter(Pretrained, Gate):
             raise ValueError("negatives is empty and min_similarity is null, so nothing would be rejected; give one")
         if min_similarity is not None and not -1 <= min_similarity <= 1:
             raise ValueError(f"min_similarity is {min_similarity}; give a cosine in -1..1, or null")
-        self.weights = weights
+        super().__init__(weights, revision, dtype, batch_size, device)
         self.positives = tuple(positives)
         self.negatives = tuple(negatives)
         self.min_similarity = min_similarity
-        self.revision = revision
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
-        self._known: dict[str, Features] = {}
-
-    def load(self) -> Any:  # noqa: ANN401 transformers is typed in parts only
-        """The model, and the processor that belongs to it.
-
-        Raises:
-            PretrainedError: If the weights are missing, incomplete, or of another model.
-        """
-        import transformers
-
-        transformers.utils.logging.disable_progress_bar()
-        with explained("a CLIP or SigLIP checkpoint of transformers", self.weights):
-            model, report = transformers.AutoModel.from_pretrained(
-                self.weights, revision=self.revision, dtype=self.torch_dtype, output_loading_info=True
-            )
-            if not (hasattr(model, "get_image_features") and hasattr(model, "get_text_features")):
-                raise ValueError(f"it holds a {type(model).__name__}, which does not compare images with texts")
-            if report["missing_keys"]:  # transformers would go on with random numbers in their place
-                raise ValueError(f"it lacks {', '.join(sorted(report['missing_keys'])[:3])}")
-            processor = transformers.AutoProcessor.from_pretrained(self.weights, revision=self.revision)
-        return model.to(self.torch_device).eval(), processor
 
     def objection(self, draft: Draft) -> str | None:
         """What the image looks like instead; None where it looks as it should."""
@@ -104,19 +78,11 @@ class ClipFilter(Pretrained, Gate):
         if not images:
             return found
         texts = {index: self._texts(drafts[index]) for index in images}
-        known = self._features_of({text for positives, negatives in texts.values() for text in positives + negatives})
+        known = self.known_texts({text for positives, negatives in texts.values() for text in positives + negatives})
         for index, features in zip(images, self.image_features(list(images.values())), strict=True):
             likeness = [{text: float(features @ known[text]) for text in side} for side in texts[index]]
             found[index] = self._complaint(*likeness)
         return found
-
-    def image_features(self, images: Sequence[Image]) -> Features:
-        """The embeddings of pictures: (N, d), of length 1."""
-        return self._unit(self.batched(images, self._embed_images))
-
-    def text_features(self, texts: Sequence[str]) -> Features:
-        """The embeddings of texts: (N, d), of length 1."""
-        return self._unit(self.batched(texts, self._embed_texts))
 
     def _texts(self, draft: Draft) -> tuple[list[str], list[str]]:
         """The positive and the negative texts for a draft, in the order of the settings."""
@@ -129,15 +95,6 @@ class ClipFilter(Pretrained, Gate):
         positives, negatives = ([text.format_map(words) for text in s] for s in (self.positives, self.negatives))
         return positives, negatives
 
-    def _features_of(self, texts: set[str]) -> dict[str, Features]:
-        """The embedding of each text; most were asked for before."""
-        if len(self._known) > _TEXTS_KEPT:  # captions may be as many as images
-            self._known.clear()
-        new = sorted(texts - set(self._known))
-        if new:
-            self._known.update(zip(new, self.text_features(new), strict=True))
-        return {text: self._known[text] for text in texts}
-
     def _complaint(self, positives: dict[str, float], negatives: dict[str, float]) -> str | None:
         wanted = max(positives, key=positives.__getitem__)
         cosine = positives[wanted]
@@ -149,32 +106,6 @@ class ClipFilter(Pretrained, Gate):
         if self.min_similarity is not None and cosine < self.min_similarity:
             return f'the similarity of the image and "{wanted}" is {cosine:.3f}, less than {self.min_similarity:.3f}'
         return None
-
-    def _embed_images(self, images: Sequence[Image]) -> list[Features]:
-        model, processor = self.model
-        inputs = processor(images=[PillowImage.fromarray(image) for image in images], return_tensors="pt")
-        with torch.inference_mode():
-            return _rows(model.get_image_features(inputs["pixel_values"].to(model.device, model.dtype)))
-
-    def _embed_texts(self, texts: Sequence[str]) -> list[Features]:
-        model, processor = self.model
-        # As SigLIP was trained: all texts at full length, and no mask. CLIP looks at nothing behind the end of a text.
-        length = model.config.text_config.max_position_embeddings
-        inputs = processor(
-            text=list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
-        )
-        with torch.inference_mode():
-            return _rows(model.get_text_features(inputs["input_ids"].to(model.device)))
-
-    @staticmethod
-    def _unit(rows: Sequence[Features]) -> Features:
-        features: Features = np.stack(rows)
-        return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True))
-
-
-def _rows(output: Any) -> list[Features]:  # noqa: ANN401 a tensor, or an output of transformers that holds it
-    pooled: torch.Tensor = output if isinstance(output, torch.Tensor) else output.pooler_output
-    return list(pooled.float().cpu().numpy())
 
 
 def _check_placeholders(text: str) -> None:
