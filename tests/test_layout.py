@@ -26,15 +26,15 @@ FLOORS = {
     4: "callbacks checking duplicate_report estimating report results study trainer",
     3: """augment.generation augment.probe augment.workload callbacks.drawing callbacks.reject_sheet data.datamodule
           data.loading data.usable models""",
-    2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury augment.recipe
-          augment.rivals augment.scenery augment.stages augment.store augment.subject_stages data.background_sets
-          data.record_sets""",
+    2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury
+          augment.recipe augment.rivals augment.scenery augment.stages augment.store augment.subject_stages
+          data.background_sets data.record_sets""",
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
-          augment.codec augment.compositing augment.detectors augment.diffuser augment.editors augment.fingerprint augment.gates augment.grey
-          augment.image_captioners augment.licences augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters
-          data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam
-          data.policies data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet
-          augment.clip explain""",
+          augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors
+          augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences
+          augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters data.cub
+          data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
+          data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
     0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
