@@ -10,13 +10,13 @@ from tiny.imagenet import write_imagenet, write_sketch, write_v2
 from tiny.iwildcam import write_alia
 
 from aga_lightning import cli
-from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.data.datamodule import AGADataModule
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
-# A recipe says how to train, a part how to augment, explain.yaml what to look at; they are put behind a configuration
-# that says of what.
+# A recipe says how to train, a part how to augment, an arm how by another method, explain.yaml what to look at; they
+# are put behind a configuration that says of what.
 WHOLE = ("cub.yaml", "imagenet10.yaml", "iwildcam.yaml", "photos.yaml", "quickstart.yaml")
 
 
@@ -37,12 +37,16 @@ def trees(tmp_path_factory):
 
 @pytest.fixture
 def words(trees, shared_disc_folder):
-    """What the command line is given for a configuration: behind photos.yaml if it is only a part of one."""
+    """What the command line is given for a configuration: behind another one if it is only a part of one."""
 
     def words(path):
         name = path.relative_to(CONFIGS).as_posix()
-        given = ["--config", name] if name in WHOLE else ["--config", "photos.yaml", "--config", str(path)]
-        return [*given, *trees.get(name, ["--data.dataset.root", str(shared_disc_folder)])]
+        # The name of an arm that is for one configuration ends in its name.
+        base = f"{path.stem.rpartition('_')[2]}.yaml"
+        base = base if path.parent.name == "arms" and base in WHOLE else "photos.yaml"
+        whole = name if name in WHOLE else base
+        given = ["--config", name] if name in WHOLE else ["--config", base, "--config", str(path)]
+        return [*given, *trees.get(whole, ["--data.dataset.root", str(shared_disc_folder)])]
 
     return words
 
@@ -58,7 +62,9 @@ def test_it_is_instantiated_whole(path, tmp_path, monkeypatch, words, command):
     command("augment", *words(path))
     (datamodule,) = seen
     assert isinstance(datamodule, AGADataModule)
-    assert isinstance(datamodule.augmenter, AGA)
+    named = yaml.safe_load(path.read_text()).get("data", {}).get("augmenter", {}).get("class_path", "AGA")
+    assert isinstance(datamodule.augmenter, Augmenter)
+    assert type(datamodule.augmenter).__name__ == named
     assert datamodule.num_classes > 1
 
 

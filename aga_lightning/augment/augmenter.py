@@ -95,10 +95,12 @@ class ModelStage(ABC):
         parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
 
-    `loads` says that there is something to load; a stage of words alone needs no loader threads.
+    `loads` says that there is something to load; a stage of words alone needs no loader threads. `gathers` says that a
+    unit needs all that the stage before it makes, whatever the request.
     """
 
     loads: ClassVar[bool] = True
+    gathers: ClassVar[bool] = False
 
     def __init__(self, name: Stage, parts: Sequence[Part], batch_size: int) -> None:
         self.name: Stage = name
@@ -145,6 +147,10 @@ class ModelStage(ABC):
     def denoiser_calls_per_unit(self) -> int:
         """Evaluations of a diffusion model's denoiser for one unit; 0 where there is none."""
         return denoiser_calls(self.parts)
+
+    def weight(self, unit: Unit) -> float:
+        """How much work on the device a unit is, where all units have a mean of 1; for those who time a few of them."""
+        return 1.0
 
     def place(self, device: torch.device) -> None:
         """Let the models run on a device."""

@@ -58,7 +58,7 @@ def probe(collection: Collection, batches: int, device: torch.device) -> list[Me
 
     Returns:
         An entry a stage, and one for the finished images. None where nothing was left to make, where the few requests
-        got no further, and from the first gate on that looks at all training images before it judges.
+        got no further, and from the first gate or stage on that looks at all training images first.
     """
     store, augmenter = collection.store, collection.augmenter
     stages = augmenter.stages(store)
@@ -66,9 +66,9 @@ def probe(collection: Collection, batches: int, device: torch.device) -> list[Me
     requests = _spread(collection.pending(), batches * most)
     measured: list[Measured | None] = []
     for stage in stages:
-        if _learns(stage.parts):
-            return measured + [None] * (len(stages) + 1 - len(measured))
         units = stage.pending(requests, store)[: batches * stage.batch_size]
+        if _learns(stage.parts) or (stage.gathers and units):
+            return measured + [None] * (len(stages) + 1 - len(measured))
         if units:
             rank_zero_info(f"probe: {len(units)} of {type(stage).__name__}")
         measured.append(_run(stage, units, store, device) if units else None)
@@ -104,17 +104,17 @@ def _run(stage: ModelStage, units: Sequence[Unit], store: StageCache, device: to
         loaded = [stage.load(unit) for unit in batch]
         ready = time.perf_counter()
         stage.advance(batch, loaded, store)
-        watches.append((len(batch), ready - started, time.perf_counter() - ready))
+        weight = sum(stage.weight(unit) for unit in batch)
+        watches.append((len(batch), ready - started, weight, time.perf_counter() - ready))
     steady = watches[1:] or watches
-    count = sum(size for size, _, _ in steady)
-    run = sum(seconds for _, _, seconds in steady) / count
+    run = sum(seconds for *_, seconds in steady) / sum(weight for _, _, weight, _ in steady)
     memory = torch.cuda.max_memory_allocated(device) if cuda else model_bytes(stage.models)
     stage.release()
     return Measured(
         units=len(units),
-        first_seconds=loading + max(0.0, watches[0][2] - run * watches[0][0]),
+        first_seconds=loading + max(0.0, watches[0][3] - run * watches[0][2]),
         run_seconds=run,
-        load_seconds=sum(seconds for _, seconds, _ in steady) / count,
+        load_seconds=sum(seconds for _, seconds, *_ in steady) / sum(size for size, *_ in steady),
         unit_bytes=sum(_kept(stage, unit, store) for unit in units) / len(units),
         memory_bytes=memory,
     )
@@ -162,7 +162,7 @@ def _kept(stage: ModelStage, unit: Unit, store: StageCache) -> int:
 
 
 def _learns(parts: Sequence[Part]) -> bool:
-    return any(isinstance(part, Gate) and part.learns for part in parts_in(list(parts)))
+    return any(isinstance(part, Gate) and part.learns and part.opens for part in parts_in(list(parts)))
 
 
 def _modules(thing: object, depth: int) -> Iterator[nn.Module]:

@@ -126,10 +126,25 @@ class LanguageModel(Pretrained, Captioner):
             for caption, template in zip(captions, written, strict=True)
         ]
 
-    @torch.inference_mode()
     def answers(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[str]:
         """What the model says to each prompt, word for word; it depends on that prompt and seed alone."""
-        asked = [(self._tokens(prompt), seed) for prompt, seed in zip(prompts, seeds, strict=True)]
+        return self.replies([self._tokens(prompt) for prompt in prompts], seeds)
+
+    def fits(self, question: str) -> bool:
+        """Whether the model can read a question and still write its answer."""
+        model: CausalLM = self.model
+        tokens = len(model.tokens(question, self.system, self.format))
+        return model.longest is None or tokens + self.max_new_tokens <= model.longest
+
+    def reply(self, question: str, seed: int) -> str:
+        """What the model says to any question, word for word."""
+        model: CausalLM = self.model
+        return self.replies([model.tokens(question, self.system, self.format)], [seed])[0]
+
+    @torch.inference_mode()
+    def replies(self, questions: Sequence[list[int]], seeds: Sequence[int]) -> list[str]:
+        """What the model says to each question, which is given in tokens; it depends on that and the seed alone."""
+        asked = list(zip(questions, seeds, strict=True))
         # Padding moves the last digits of a network, so its length must be the prompt's own affair.
         by_width: defaultdict[int, list[int]] = defaultdict(list)
         for place, (tokens, _) in enumerate(asked):

@@ -263,3 +263,13 @@ def test_the_preset_of_the_paper_without_its_extra_is_told_with_the_remedy(tmp_p
     monkeypatch.setitem(sys.modules, "gptqmodel", None)
     with pytest.raises(PretrainedError, match=r'pip install "aga-lightning\[gptq\]"'):
         Llama2GPTQ(str(packed), device="cpu").caption(prompts_of_many_lengths(), range(6))
+
+
+def test_any_question_is_answered_by_its_seed_if_it_fits(checkpoints):
+    model = tiny(checkpoints["chat"], temperature=1.0)
+    assert model.fits("word " * 50)
+    assert not model.fits("word " * 2000)
+    said = [model.reply("A lake in the forest", seed) for seed in (0, 1, 0)]
+    assert said[0] == said[2] != said[1]
+    tokens = model.model.tokens("A lake in the forest")
+    assert model.replies([tokens, tokens], [1, 0]) == [said[1], said[0]]
