@@ -23,7 +23,8 @@ class DiffusionEditor(Diffuser, ImageEditor):
     Brooks et al. 2023) and knows no strength.
 
     The picture is squashed to the pipeline's own size and the result stretched back, as the published scripts do. A
-    result depends on its own edit: to the bit for one batch size on one kind of device, up to rounding for another.
+    result depends on its own edit: to the bit for one batch size on one kind of device (of a CPU: number of threads),
+    up to rounding for another.
 
     Args:
         weights: A hub's name or a local folder of diffusers; only safetensors are read.
