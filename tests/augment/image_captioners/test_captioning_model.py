@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from tiny.blip import WORDS, save_blip, save_git
 from tiny.llama import build_llama
-from transformers import AutoProcessor, BlipForConditionalGeneration
+from transformers import AutoProcessor, BlipForConditionalGeneration, GitForCausalLM
 
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.image_captioners.captioning_model import CaptioningModel
@@ -56,6 +56,18 @@ def test_a_caption_goes_on_from_the_prompt(kind, captioners):
         assert line.lower().startswith("a photo of ")
         assert 0 < len(line.split()) - 3 <= 5
     assert len(set(prompted)) > 1
+
+
+def test_git_goes_on_behind_the_prompt_and_not_behind_an_end(captioners):
+    model = GitForCausalLM.from_pretrained(captioners["git"]).eval()
+    processor = AutoProcessor.from_pretrained(captioners["git"])
+    begun = processor.tokenizer.convert_tokens_to_ids(["[CLS]", "a", "photo", "of"])
+    pixels = processor(images=Image.fromarray(PHOTOS[0]), return_tensors="pt")["pixel_values"]
+    written = model.generate(pixel_values=pixels, input_ids=torch.tensor([begun]), max_new_tokens=8)
+    expected = processor.decode(written[0], skip_special_tokens=True)
+    assert (
+        CaptioningModel(str(captioners["git"]), prompt="a photo of", max_new_tokens=8).describe(PHOTOS)[0] == expected
+    )
 
 
 def test_what_is_no_captioning_model_or_not_whole_is_refused(captioners, tmp_path):

@@ -80,6 +80,12 @@ def test_rubbish_holds_no_domain(answer):
     assert read(answer) == []
 
 
+def test_of_more_domains_than_asked_the_first_are_taken():
+    answer = "\n".join(f"- a photo of a bird in field {letter * 3}" for letter in "abcdefghijkl")
+    assert read(answer) == [f"{PREFIX} in field {letter * 3}" for letter in "abcdefghij"]
+    assert read(answer, count=1) == [f"{PREFIX} in field aaa"]
+
+
 def test_what_only_repeats_the_question_holds_none():
     asked = question(["a heron by a lake"], BEGIN, 10)
     examples = [line for line in asked.splitlines() if line.startswith("- ")]
