@@ -10,12 +10,17 @@ import aga_lightning.augment.detectors.closed_set
 import aga_lightning.augment.detectors.groundingdino_checkpoint
 import aga_lightning.augment.detectors.zero_shot
 import aga_lightning.augment.editors.diffusion
+import aga_lightning.augment.gates.class_free
 import aga_lightning.augment.gates.clip
 import aga_lightning.augment.gates.confidence
 import aga_lightning.augment.gates.near_duplicate
 import aga_lightning.augment.gates.subject_leak
+import aga_lightning.augment.image_captioners.captioning_model
+import aga_lightning.augment.rivals.alia
+import aga_lightning.augment.rivals.beyond_generation
 import aga_lightning.augment.rivals.controls
 import aga_lightning.augment.rivals.image_to_image
+import aga_lightning.augment.rivals.inpainting
 import aga_lightning.augment.rivals.text_to_image
 import aga_lightning.augment.segmenters.sam
 import aga_lightning.augment.segmenters.segment_anything_checkpoint
