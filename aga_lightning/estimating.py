@@ -167,7 +167,7 @@ def _assumptions(lines: Sequence[Line], place: Place, data: AGADataModule, batch
         )
     words += [
         f"{line.task.name}: {line.task.denoiser_calls:,} calls of the denoiser, "
-        f"{line.task.denoiser_calls // line.task.units} an image."
+        f"{line.task.denoiser_calls // line.task.units:,} each."
         for line in lines
         if line.task.denoiser_calls
     ]

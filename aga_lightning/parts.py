@@ -19,6 +19,7 @@ import aga_lightning.augment.image_captioners.captioning_model
 import aga_lightning.augment.rivals.alia
 import aga_lightning.augment.rivals.beyond_generation
 import aga_lightning.augment.rivals.controls
+import aga_lightning.augment.rivals.da_fusion
 import aga_lightning.augment.rivals.image_to_image
 import aga_lightning.augment.rivals.inpainting
 import aga_lightning.augment.rivals.text_to_image
