@@ -8,6 +8,7 @@ import torch
 from tiny.costly import (
     CostlyCaptioner,
     CostlyDetector,
+    CostlyEditor,
     CostlyImageGate,
     CostlyPainter,
     CostlySegmenter,
@@ -20,6 +21,7 @@ from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.probe import Measured, model_bytes, probe
+from aga_lightning.augment.rivals.pictures import Order, PictureAugmenter
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 
@@ -46,6 +48,19 @@ class Student(CostlyImageGate):
 
     def learn(self, training):
         raise AssertionError("all training images would be isolated")
+
+
+class TwoStrengths(PictureAugmenter):
+    """Every other picture at full strength, the others at a fifth of it."""
+
+    mean_strength = 0.6
+
+    def __init__(self, editor):
+        self.editor = editor
+        super().__init__(editor, [], None)
+
+    def order(self, request, cache):
+        return Order("", 1.0 if request.variant % 2 else 0.2)
 
 
 @pytest.fixture
@@ -129,6 +144,22 @@ def test_a_method_without_stages_is_probed_too(tmp_path, disc_records):
     (measured,) = probe(collection, 1, CPU)
     assert measured.units == len(collection.find_all()) == 8
     assert measured.load_seconds > 0 and measured.unit_bytes > 0
+
+
+def test_units_that_take_longer_than_others_count_as_more(tmp_path, log, disc_records, monkeypatch):
+    clock = [0.0]
+
+    class Clocked(CostlyEditor):
+        def edit(self, edits):
+            clock[0] += sum(edit.strength for edit in edits)
+            return super().edit(edits)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    collection = Collection(TwoStrengths(Clocked(str(log))), Store(tmp_path / "cache"), disc_records, 2, 0)
+    pictures, _ = probe(collection, 2, CPU)
+    assert pictures.units == 4  # the strongest come first
+    assert pictures.run_seconds == pytest.approx(0.6)
+    assert pictures.first_seconds == pytest.approx(0)
 
 
 def test_loaders_work_beside_the_device():
