@@ -104,7 +104,7 @@ def isolated(log):
 
 @pytest.fixture
 def opened(tmp_path, disc_records):
-    def opened(method, degree=3, name="cache", records=disc_records):
+    def opened(method, degree=3, name="cache", records=disc_records[::2]):
         return Collection(method, Store(tmp_path / name), records, degree, 0)
 
     return opened
@@ -138,7 +138,7 @@ def test_each_picture_is_made_once_with_one_model_in_memory(opened, log, isolate
     method = Studio(CostlyEditor(str(log)), [CostlyImageGate(str(log))], **isolated)
     for _ in range(2):
         completed(opened(method))
-    assert calls(log) == {"detect": 8, "segment": 8, "edit": 24, "judge": 24, "load": 4, "release": 4}
+    assert calls(log) == {"detect": 4, "segment": 4, "edit": 12, "judge": 12, "load": 4, "release": 4}
     moves = [entry.split()[1] for entry in entries(log) if entry.split()[1] in ("load", "release")]
     assert moves == ["load", "release"] * 4
 
@@ -223,7 +223,7 @@ def test_a_subject_that_a_gate_rejects_costs_no_picture(opened, log, isolated):
     completed(collection)
     assert calls(log)["edit"] == 0
     (reason,) = collection.rejections()
-    assert sum(collection.rejections().values()) == 24 and "the subject covers" in reason
+    assert sum(collection.rejections().values()) == 12 and "the subject covers" in reason
 
 
 def test_an_image_without_a_subject_is_not_edited(opened, log, disc_records):
@@ -239,8 +239,8 @@ def test_gates_without_a_model_see_the_pictures_too(opened, log):
     student = Student()
     collection = opened(Studio(CostlyEditor(str(log)), [student]))
     completed(collection)
-    assert dict(collection.rejections()) == {"a lime": 12} and len(images(collection)) == 12
-    assert [subject for _, subject in student.shown] == [None] * 8
+    assert dict(collection.rejections()) == {"a lime": 6} and len(images(collection)) == 6
+    assert [subject for _, subject in student.shown] == [None] * 4
     assert [sample.record for sample, _ in student.shown] == collection.records
 
 
@@ -314,12 +314,12 @@ def test_each_stage_makes_what_was_counted(opened, log, isolated, strength):
     tasks = {task.name: task for task in workload(collection)}
     assert calls(log) == {}, "a model was asked"
     assert {name: task.units for name, task in tasks.items()} == {
-        "Boxes": 8, "Subjects": 8, "Pictures": 24, "Merging": 24,
+        "Boxes": 4, "Subjects": 4, "Pictures": 12, "Merging": 12,
     }  # fmt: skip
-    assert tasks["Pictures"].denoiser_calls == 24 * int(100 * strength)
-    assert tasks["Pictures"].calls == {"CostlyEditor": 5}
+    assert tasks["Pictures"].denoiser_calls == 12 * int(100 * strength)
+    assert tasks["Pictures"].calls == {"CostlyEditor": 3}
     completed(collection)
-    assert calls(log)["edit"] == 24
+    assert calls(log)["edit"] == 12
     assert {task.units for task in workload(collection)} == {0}
 
 
@@ -327,13 +327,13 @@ def test_the_strongest_edits_come_first_and_weigh_most(opened, log):
     collection = opened(Alternating(CostlyEditor(str(log), 4)), degree=4, name="other")
     (stage,) = collection.augmenter.stages(collection.store)
     units = stage.pending(collection.requests, collection.store)
-    assert [unit.request.variant % 2 for unit in units] == [1] * 16 + [0] * 16
+    assert [unit.request.variant % 2 for unit in units] == [1] * 8 + [0] * 8
     assert {stage.weight(unit) for unit in units} == {100 / 60, 20 / 60}
     assert np.mean([stage.weight(unit) for unit in units]) == pytest.approx(1)
 
 
 def test_outcomes_come_in_the_order_of_the_requests(opened, log, disc_records):
-    disc_records[1].path.write_bytes(b"no image at all")
+    disc_records[2].path.write_bytes(b"no image at all")
     collection = opened(Studio(CostlyEditor(str(log))))
     outcomes = list(collection.augmenter.augment(collection.requests, collection.store))
     assert [outcome.request for outcome in outcomes] == collection.requests
