@@ -31,19 +31,20 @@ QUICK = [
     *("--data.image_size", "32", "--model.width", "8", "--trainer.run_dir", "run"),
 ]
 
+CUT = {"segmenter": {"size": 64}}
 SD1 = {"weights": "{weights}/sd1", "steps": 2, "width": 64, "height": 64}
 CLIP = {"weights": "{weights}/clip"}
 # What a user with weights of their own puts behind the name of an arm. Few steps make it quick, and gates that ask
 # random weights whether they like what random weights have painted are left out.
 SETTINGS = {
-    "AGA": {},
-    "MeanColourBackground": {},
-    "BlurredBackground": {},
-    "OwnBackground": {},
-    "BackgroundSwap": {"max_hole": 0.95},
+    "AGA": CUT,
+    "MeanColourBackground": CUT,
+    "BlurredBackground": CUT,
+    "OwnBackground": CUT,
+    "BackgroundSwap": {**CUT, "max_hole": 0.95},
     "TextToImage": {"generator": {"weights": "{weights}/sdxl", "steps": 1, "width": 64, "height": 64}},
     "ImageToImage": {"editor": SD1},
-    "Inpainting": {"editor": {**SD1, "task": "inpainting"}},
+    "Inpainting": {**CUT, "editor": {**SD1, "task": "inpainting"}},
     "ALIA": {
         "image_captioner": {"weights": "{weights}/blip"},
         "summariser": {"weights": "{weights}/llama", "max_new_tokens": 24, "tries": 4},
@@ -56,6 +57,7 @@ SETTINGS = {
         "background_painter": SD1,
         "selector": CLIP,
         "finder": "CentrePrior",
+        "cutter": {"size": 64},
         "filters": [],
     },
 }
