@@ -40,7 +40,8 @@ ARMS = {
     "aga-2x": ["--data.degree", "2"],
     "aga-4x": ["--data.degree", "4"],
     "no look-alikes 4x": ["--data.degree", "4", "--data.augmenter.prompts.exclude", ALIKE],
-    "random colour 4x": ["--data.degree", "4", "--data.augmenter.painter", "FlatColour"],
+    "flat colour 4x": ["--data.degree", "4", "--data.augmenter.painter", "FlatColour"],
+    "donor 4x": ["--data.degree", "4", "--data.augmenter.painter", "DonorPhotos"],
     "mean colour 4x": ["--data.degree", "4", "--data.augmenter", "MeanColourBackground"],
     "blurred background 4x": ["--data.degree", "4", "--data.augmenter", "BlurredBackground"],
     "own background 4x": ["--data.degree", "4", "--data.augmenter", "OwnBackground"],
@@ -48,7 +49,7 @@ ARMS = {
     "swap within class 4x": [
         *("--data.degree", "4", "--data.augmenter", "BackgroundSwap", "--data.augmenter.backgrounds", "same"),
     ],
-    "random colour 2x": ["--data.degree", "2", "--data.augmenter.painter", "FlatColour"],
+    "flat colour 2x": ["--data.degree", "2", "--data.augmenter.painter", "FlatColour"],
     "donor 2x": ["--data.degree", "2", "--data.augmenter.painter", "DonorPhotos"],
     "aga swapped in at 0.3": ["--data.degree", "2", "--data.replace_probability", "0.3"],
     "donor swapped in at 0.3": [
@@ -56,9 +57,9 @@ ARMS = {
     ],
 }
 ON_BIRDS = ("none", "randaugment", "trivialaugment", "augmix", "mixup", "cutmix", "aga-1x", "aga-2x", "aga-4x",
-            "no look-alikes 4x", "random colour 4x", "mean colour 4x", "blurred background 4x", "own background 4x",
-            "background swap 4x", "swap within class 4x")  # fmt: skip
-ON_PHOTOS = ("none", "randaugment", "aga-2x", "random colour 2x", "donor 2x", "aga swapped in at 0.3",
+            "no look-alikes 4x", "flat colour 4x", "donor 4x", "mean colour 4x", "blurred background 4x",
+            "own background 4x", "background swap 4x", "swap within class 4x")  # fmt: skip
+ON_PHOTOS = ("none", "randaugment", "aga-2x", "flat colour 2x", "donor 2x", "aga swapped in at 0.3",
              "donor swapped in at 0.3")  # fmt: skip
 RELIANCE = ("only_fg", "only_bg_t", "mixed_same", "mixed_rand")
 
