@@ -38,9 +38,9 @@ class Masked(ImageFolder):
     """Discs whose masks are known, but for those of the out-of-distribution set."""
 
     def records(self, split):
-        return [replace(record, mask_path=self._mask_of(record.path)) for record in super().records(split)]
+        return [replace(record, mask_path=self._disc_of(record.path)) for record in super().records(split)]
 
-    def _mask_of(self, path):
+    def _disc_of(self, path):
         mask = path.parents[3] / "masks" / f"{path.stem}.png"
         if not mask.exists():
             mask.parent.mkdir(exist_ok=True)
