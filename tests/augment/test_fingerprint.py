@@ -52,8 +52,7 @@ def test_a_value_without_a_description_is_refused():
 def shipped_parts():
     for module in pkgutil.walk_packages(aga_lightning.augment.__path__, "aga_lightning.augment."):
         for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
-            ours = issubclass(kind, Part) and not inspect.isabstract(kind) and kind.__module__ == module.name
-            if ours and not kind.__name__.startswith("_"):  # what a module keeps to itself, no configuration names
+            if issubclass(kind, Part) and not inspect.isabstract(kind) and kind.__module__ == module.name:
                 yield kind
 
 

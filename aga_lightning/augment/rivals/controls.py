@@ -329,12 +329,19 @@ class _AllSubjects(TrainingSubjects):
 class _NoPrompts(PromptEngine):
     """Asks for nothing, and so for no words to avoid."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def prompt(self, seed: int, avoid: Sequence[str] = ()) -> Prompt:
         return Prompt("", "", "")
 
 
 class _Remark(Captioner):
-    """Says the same of every background."""
+    """Says the same of every background.
+
+    Args:
+        text: What it says.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
