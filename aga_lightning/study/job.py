@@ -1,0 +1,88 @@
+"""One job of a study, as a process of its own: it holds the folder's lock, and says how the job has ended.
+
+    python -m aga_lightning.study.job FOLDER
+
+The study itself may be killed meanwhile: the job goes on, and the next start of the study finds what it has done.
+"""
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from aga_lightning.study.state import DONE, FAILED, JOB, LOCK, LOG, read_state, write_state
+
+BUSY = 75
+"""The exit status where another process is at this job; EX_TEMPFAIL of the C library."""
+
+_LAST_LINES = 30
+
+
+def main(folder: Path) -> int:
+    """Run the job of a folder, unless it is finished or another process is at it; the exit status."""
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return 0 if (folder / DONE).exists() else _run(folder)
+    except Timeout:
+        return BUSY
+
+
+def _run(folder: Path) -> int:
+    job = read_state(folder / JOB)
+    assert job is not None
+    start, started = time.monotonic(), _now()
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"# {started} {' '.join(job['command'])}\n")
+        log.flush()
+        arguments = [*job["command"], *_continued(folder, job)]
+        process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, env=os.environ | job["environment"])
+        _pass_on(process)
+        code = process.wait()
+    times = {"seconds": time.monotonic() - start, "started": started, "finished": _now()}
+    if code == 0:
+        write_state(folder / DONE, times | {"versions": _versions()})
+        (folder / FAILED).unlink(missing_ok=True)
+    elif code not in (-signal.SIGTERM, -signal.SIGINT):  # stopped by its user, not failed
+        lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        write_state(folder / FAILED, times | {"exit_code": code, "last_lines": "\n".join(lines)})
+    return code
+
+
+def _continued(folder: Path, job: Mapping[str, Any]) -> list[str]:
+    """A fit that was killed goes on from its last epoch."""
+    last = folder / "checkpoints" / "last.ckpt"
+    return ["--ckpt_path", str(last)] if job.get("continues") and last.is_file() else []
+
+
+def _pass_on(process: "subprocess.Popen[bytes]") -> None:
+    """Who stops this process stops the job."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {"python": sys.version.split()[0]} | {
+        name: version(name) for name in ("aga-lightning", "torch", "torchvision", "lightning")
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,187 @@
+"""What is finished of a study, as the report reads it."""
+
+import csv
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aga_lightning.study.plan import Cell, Comparison, Plan
+from aga_lightning.study.state import DONE, FAILED, read_state
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a cell said of each image of one evaluation set.
+
+    Args:
+        images: Their names, in the order of the set.
+        labels: (N,) the true classes' names.
+        predicted: (N,) the predicted classes' names.
+        right: bool (N,).
+    """
+
+    images: tuple[str, ...]
+    labels: NDArray[np.str_]
+    predicted: NDArray[np.str_]
+    right: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished cell.
+
+    Args:
+        cell: What it is.
+        results: By evaluation set, then by metric (acc, recall, f1, loss, ...), as `results.json` has them, in 0..1.
+        seconds: How long it took, from start to end.
+        optimiser_steps: How many it took; None where the run does not tell.
+        augmentation: What `augmentation.json` tells of the filling of the store; None for an arm without an augmenter.
+    """
+
+    cell: Cell
+    results: Mapping[str, Mapping[str, float]]
+    seconds: float
+    optimiser_steps: int | None
+    augmentation: Mapping[str, Any] | None
+
+    @functools.cached_property
+    def judged(self) -> Mapping[str, Judged]:
+        """By evaluation set, what was said of each image; read from `predictions.csv` when it is first asked for."""
+        return read_judged(self.cell.folder / "predictions.csv")
+
+    def level(self, axis: str) -> str:
+        """Its level of an axis."""
+        return self.cell.levels[axis]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A finished comparison.
+
+    Args:
+        comparison: What it is.
+        seconds: How long it took.
+    """
+
+    comparison: Comparison
+    seconds: float
+
+    @property
+    def folder(self) -> Path:
+        """Where the callbacks have put their tables and sheets."""
+        return self.comparison.folder / "explain" / "test"
+
+    def rows(self, table: str) -> list[dict[str, str]]:
+        """The rows of one of the callbacks' tables, such as "faithfulness.csv"; none where it is not there."""
+        path = self.folder / table
+        if not path.is_file():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that ended with an error.
+
+    Args:
+        title: Which one, in words.
+        log: Its log file.
+        last_lines: The end of it.
+        exit_code: Of its process; negative for a signal.
+    """
+
+    title: str
+    log: Path
+    last_lines: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """All that is finished of a study, and what is not.
+
+    Args:
+        plan: What was asked.
+        cells: Finished ones, in the order of the plan.
+        explained: Finished comparisons, in the order of the plan.
+        failures: Jobs that ended with an error.
+        missing: Jobs that neither finished nor failed, in words.
+    """
+
+    plan: Plan
+    cells: Sequence[Outcome]
+    explained: Sequence[Explained]
+    failures: Sequence[Failure]
+    missing: Sequence[str]
+
+    def where(self, **levels: str | Sequence[str] | None) -> list[Outcome]:
+        """The finished cells with these levels; None stands for any.
+
+        Args:
+            levels: A level, or several, for each axis that matters.
+        """
+        return [outcome for outcome in self.cells if _fits(outcome.cell, levels)]
+
+    def explained_where(self, **levels: str | Sequence[str] | None) -> list[Explained]:
+        """The finished comparisons of cells with these levels."""
+        return [explained for explained in self.explained if _fits(explained.comparison.cell, levels)]
+
+    @property
+    def sets(self) -> list[str]:
+        """The names of all evaluation sets, in order."""
+        return list(dict.fromkeys(name for outcome in self.cells for name in outcome.results))
+
+
+def _fits(cell: Cell, levels: Mapping[str, str | Sequence[str] | None]) -> bool:
+    return all(
+        wanted is None or cell.levels.get(axis) in ([wanted] if isinstance(wanted, str) else wanted)
+        for axis, wanted in levels.items()
+    )
+
+
+def read_outcomes(plan: Plan) -> Outcomes:
+    """Look at the folders of all jobs of a study."""
+    cells, explained, failures, missing = [], [], [], []
+    for job in (*plan.cells, *plan.comparisons):
+        done, failed = read_state(job.folder / DONE), read_state(job.folder / FAILED)
+        if done is not None and isinstance(job, Cell):
+            cells.append(_outcome(job, done))
+        elif done is not None and isinstance(job, Comparison):
+            explained.append(Explained(job, done["seconds"]))
+        elif failed is not None:
+            failures.append(Failure(job.title, job.folder / "log.txt", failed["last_lines"], failed["exit_code"]))
+        else:
+            missing.append(job.title)
+    return Outcomes(plan, cells, explained, failures, missing)
+
+
+def _outcome(cell: Cell, done: Mapping[str, Any]) -> Outcome:
+    results = json.loads((cell.folder / "results.json").read_text(encoding="utf-8"))
+    augmentation = read_state(cell.folder / "augmentation.json")
+    steps = read_state(cell.folder / "training.json")
+    return Outcome(cell, results, done["seconds"], None if steps is None else steps["optimiser_steps"], augmentation)
+
+
+def read_judged(path: Path) -> dict[str, Judged]:
+    """Read what a run said of each image.
+
+    Args:
+        path: A `predictions.csv`, with the columns set, image, label, predicted and confidence.
+    """
+    rows: dict[str, list[tuple[str, str, str]]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(row["set"], []).append((row["image"], row["label"], row["predicted"]))
+    found = {}
+    for name, of_set in rows.items():
+        images, labels, predicted = zip(*of_set, strict=True)
+        truth, said = np.array(labels), np.array(predicted)
+        found[name] = Judged(images, truth, said, truth == said)
+    return found

@@ -1,0 +1,273 @@
+"""From a study to its jobs: which cells there are, what each one runs, and where it lies."""
+
+import hashlib
+import itertools
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aga_lightning.parsing import find_config
+from aga_lightning.study.axes import Level, read_axes
+from aga_lightning.study.settings import Explain, Study, StudyError
+
+ARM = "arm"
+"""The axis whose levels are compared."""
+
+BEST = Path("checkpoints") / "best.ckpt"
+"""The checkpoint of a cell that is judged."""
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One `fit` of a study.
+
+    Args:
+        levels: The level of each axis, by the axis's name.
+        configs: Its configurations, later ones winning.
+        settings: What stands behind them, by dotted names.
+        folder: Its run folder; the name ends with a digest of all that it depends on.
+    """
+
+    levels: Mapping[str, str]
+    configs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """Its levels in words."""
+        return ", ".join(level if not _is_number(level) else f"{axis} {level}" for axis, level in self.levels.items())
+
+    @property
+    def arguments(self) -> list[str]:
+        """What stands behind `python -m aga_lightning`."""
+        return ["fit", *_arguments(self.configs, {**self.settings, "trainer.run_dir": str(self.folder)})]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One `test` of a study: a cell explained beside the reference's.
+
+    Args:
+        cell: Of an arm.
+        reference: The cell of the reference arm that agrees with it in all other axes.
+        explain: How.
+        folder: Its run folder.
+    """
+
+    cell: Cell
+    reference: Cell
+    explain: Explain
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """What is compared, in words."""
+        return f"{self.cell.title} explained beside {self.reference.levels[ARM]}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What stands behind `python -m aga_lightning`."""
+        compared = {"compare_to": str(self.reference.folder / BEST)}
+        callbacks = [
+            {"class_path": callback["class_path"], "init_args": {**callback.get("init_args", {}), **compared}}
+            for callback in self.explain.callbacks
+        ]
+        settings = {
+            **self.cell.settings,
+            **self.explain.settings,
+            "trainer.callbacks": callbacks,
+            "trainer.run_dir": str(self.folder),
+            "ckpt_path": str(self.cell.folder / BEST),
+        }
+        return ["test", *_arguments(self.cell.configs, settings)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a study runs, in the order in which it starts.
+
+    Args:
+        study: As it was read.
+        axes: The names of each axis's levels, in order.
+        cells: Seed by seed, so that a study that is stopped has all arms of the first seeds.
+        comparisons: In the order of their cells.
+    """
+
+    study: Study
+    axes: Mapping[str, tuple[str, ...]]
+    cells: tuple[Cell, ...]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def out(self) -> Path:
+        """The study's folder."""
+        return Path(self.study.out)
+
+
+def plan(study: Study) -> Plan:
+    """Expand the axes and grids of a study.
+
+    Raises:
+        StudyError: If it cannot be planned: an axis, a level, a path or a configuration that is not there, or arms that
+            would take different numbers of optimiser steps.
+    """
+    axes = read_axes(study.axes)
+    base = tuple(study.base)
+    if not base:
+        raise StudyError("the study has no base: name the configuration of its cells, such as base: [quickstart.yaml]")
+    contents = _Contents()
+    cells: dict[str, Cell] = {}
+    for levels in _combinations(study.grids, axes):
+        cell = _cell(study, base, levels, contents)
+        cells.setdefault(cell.folder.name, cell)
+    ordered = tuple(sorted(cells.values(), key=lambda cell: _rank(cell, axes)))
+    names = {axis: tuple(level.name for level in levels) for axis, levels in axes.items()}
+    comparisons = tuple(_comparisons(study, names, ordered)) if study.explain else ()
+    return Plan(study, names, ordered, comparisons)
+
+
+def _combinations(
+    grids: Sequence[Mapping[str, Any]] | None, axes: Mapping[str, Sequence[Level]]
+) -> Iterator[dict[str, Level]]:
+    for number, grid in enumerate([dict.fromkeys(axes, "all")] if grids is None else grids, 1):
+        if unknown := sorted(set(grid) - set(axes)):
+            raise StudyError(f"grid {number} names {', '.join(unknown)}; the axes are {', '.join(axes)}")
+        chosen = [_levels(axis, grid.get(axis), axes[axis], number) for axis in axes]
+        for combination in itertools.product(*chosen):
+            yield dict(zip(axes, combination, strict=True))
+
+
+def _levels(axis: str, asked: Any, levels: Sequence[Level], grid: int) -> Sequence[Level]:  # noqa: ANN401 what a YAML file may hold
+    if asked is None:
+        return levels[:1]
+    if asked == "all":
+        return levels
+    by_name = {level.name: level for level in levels}
+    names = [str(level) for level in (asked if isinstance(asked, list) else [asked])]
+    if unknown := [name for name in names if name not in by_name]:
+        raise StudyError(f"grid {grid} asks for {axis} {', '.join(unknown)}; its levels are {', '.join(by_name)}")
+    return [by_name[name] for name in names]
+
+
+def _cell(study: Study, base: tuple[str, ...], levels: Mapping[str, Level], contents: "_Contents") -> Cell:
+    configs = base + tuple(config for level in levels.values() for config in level.configs)
+    settings: dict[str, Any] = {"data.cache_dir": str(Path(study.out) / "store")} | study.settings
+    for level in levels.values():
+        settings |= level.settings
+    if study.budget == "epochs":
+        settings["data.steps_per_epoch"] = None
+    settings = {key: _with_paths(value, study.paths, key) for key, value in settings.items()}
+    if study.budget == "steps" and not contents.fixes_steps(configs, settings):
+        raise StudyError(
+            "budget is steps, but nothing sets data.steps_per_epoch, so that arms with more images would take more "
+            "steps: set it in settings, or set budget to epochs, as the paper does"
+        )
+    names = {axis: level.name for axis, level in levels.items()}
+    # The store's place changes no result, so that a study that is moved stays finished.
+    depends = {key: value for key, value in settings.items() if key != "data.cache_dir"}
+    digest = contents.digest(configs, depends)
+    slug = "_".join(_slug(axis, name) for axis, name in names.items())
+    return Cell(names, configs, settings, Path(study.out) / "cells" / f"{slug}_{digest}")
+
+
+def _comparisons(study: Study, axes: Mapping[str, Sequence[str]], cells: Sequence[Cell]) -> Iterator[Comparison]:
+    explain = study.explain
+    assert explain is not None
+    if unknown := [arm for arm in (*explain.arms, explain.reference) if arm not in axes.get(ARM, ())]:
+        raise StudyError(f"explain names {', '.join(unknown)}; the levels of {ARM} are {', '.join(axes.get(ARM, ()))}")
+    if unknown := [axis for axis in explain.only if axis not in axes]:
+        raise StudyError(f"explain.only names {', '.join(unknown)}; the axes are {', '.join(axes)}")
+    only = {axis: {str(level) for level in levels} for axis, levels in explain.only.items()}
+    references = {_others(cell): cell for cell in cells if cell.levels[ARM] == explain.reference}
+    for cell in cells:
+        wanted = cell.levels[ARM] in explain.arms and cell.levels[ARM] != explain.reference
+        if wanted and all(cell.levels[axis] in levels for axis, levels in only.items()):
+            reference = references.get(_others(cell))
+            if reference is not None:
+                method = hashlib.sha256(
+                    json.dumps([explain.callbacks, explain.settings, reference.folder.name], sort_keys=True).encode()
+                ).hexdigest()[:8]
+                folder = Path(study.out) / "comparisons" / f"{cell.folder.name}_{method}"
+                yield Comparison(cell, reference, explain, folder)
+
+
+def _others(cell: Cell) -> tuple[tuple[str, str], ...]:
+    return tuple((axis, level) for axis, level in cell.levels.items() if axis != ARM)
+
+
+def _rank(cell: Cell, axes: Mapping[str, Sequence[Level]]) -> tuple[int, ...]:
+    places = {axis: [level.name for level in levels].index(cell.levels[axis]) for axis, levels in axes.items()}
+    return (places.get("seed", 0), *places.values())
+
+
+def _with_paths(value: Any, paths: Mapping[str, str | None], key: str) -> Any:  # noqa: ANN401 any setting
+    if isinstance(value, str):
+        for name in _PLACE.findall(value):
+            if name not in paths:
+                raise StudyError(f"{key} names the path {{{name}}}, but paths has {', '.join(paths) or 'none'}")
+            if paths[name] is None:
+                raise StudyError(f"the study has to know where {name} lies: --paths.{name} PATH")
+        return _PLACE.sub(lambda found: str(paths[found[1]]), value)
+    if isinstance(value, Mapping):
+        return {name: _with_paths(part, paths, key) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_with_paths(part, paths, key) for part in value]
+    return value
+
+
+class _Contents:
+    """What the configurations say, each read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Any] = {}
+
+    def of(self, config: str) -> Any:  # noqa: ANN401 what a YAML file may hold
+        if config not in self._read:
+            try:
+                self._read[config] = yaml.safe_load(Path(find_config(config)).read_text(encoding="utf-8"))
+            except (OSError, yaml.YAMLError) as error:
+                raise StudyError(f"{config}: this configuration cannot be read ({error})") from error
+        return self._read[config]
+
+    def fixes_steps(self, configs: Sequence[str], settings: Mapping[str, Any]) -> bool:
+        """Whether the number of optimiser steps of an epoch is set."""
+        key = "data.steps_per_epoch"
+        if key in settings:
+            return settings[key] is not None
+        found = [((self.of(config) or {}).get("data") or {}).get("steps_per_epoch") for config in configs]
+        return any(steps is not None for steps in found)
+
+    def digest(self, configs: Sequence[str], settings: Mapping[str, Any]) -> str:
+        """Eight characters that change with any setting, also with those inside the configurations."""
+        everything = json.dumps([[self.of(config) for config in configs], settings], sort_keys=True, default=str)
+        return hashlib.sha256(everything.encode()).hexdigest()[:8]
+
+
+def _arguments(configs: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
+    arguments = [word for config in configs for word in ("--config", config)]
+    for key, value in settings.items():
+        arguments += [f"--{key}", value if isinstance(value, str) else json.dumps(value)]
+    return arguments
+
+
+def command_line(arguments: Sequence[str]) -> list[str]:
+    """The command that runs a verb in a process of its own."""
+    return [sys.executable, "-m", "aga_lightning", *arguments]
+
+
+def _slug(axis: str, level: str) -> str:
+    word = re.sub(r"[^\w.+-]+", "-", level)
+    return f"{axis}-{word}" if _is_number(level) else word
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"[-+]?\d+(\.\d+)?", word) is not None

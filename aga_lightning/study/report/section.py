@@ -1,0 +1,24 @@
+"""The seam of the report: a section says what it found in a study's outcomes, as blocks that the page can show."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from aga_lightning.study.outcomes import Outcomes
+from aga_lightning.study.report.blocks import Block
+
+
+class Section(ABC):
+    """A part of the report. Its settings are its constructor's, as everywhere."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The heading."""
+
+    @abstractmethod
+    def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
+        """What stands below it.
+
+        Args:
+            outcomes: All that is finished; cells may be missing, which the section says in words.
+        """
