@@ -1,0 +1,1 @@
+"""Studies: arms x backbones x seeds by one command, and their report."""

@@ -149,7 +149,8 @@ def _fits(cell: Cell, levels: Mapping[str, str | Sequence[str] | None]) -> bool:
 def read_outcomes(plan: Plan) -> Outcomes:
     """Look at the folders of all jobs of a study."""
     cells, explained, failures, missing = [], [], [], []
-    for job in (*plan.cells, *plan.comparisons):
+    jobs: list[Cell | Comparison] = [*plan.cells, *plan.comparisons]
+    for job in jobs:
         done, failed = read_state(job.folder / DONE), read_state(job.folder / FAILED)
         if done is not None and isinstance(job, Cell):
             cells.append(_outcome(job, done))
