@@ -1,0 +1,152 @@
+"""Figures that follow the page's light or dark, stay sharp, and can be read by themselves as files.
+
+Black, matplotlib's default for words, axes and ticks, is ink: in the page it takes the colour of the words around it.
+White areas and lines, such as what lies behind a legend, are paper. All other colours stay as they are.
+"""
+
+import html
+import io
+import re
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from aga_lightning.study.report.blocks import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+COLOURS: tuple[str, ...] = (
+    "#0072b2",  # blue
+    "#d55e00",  # vermilion
+    "#639987",  # sage
+    "#7733ff",  # violet
+    "#cc0044",  # crimson
+    "#249bb2",  # cyan
+    "#6680ff",  # periwinkle
+    "#e6735c",  # salmon
+)
+"""Colours of lines and bars, in the order in which they are to be used: of at least 3:1 contrast on white and on the dark
+page, and told apart by those who see no red or no green (the first four best)."""
+
+DARK_PAGE = "#14171a"
+"""The darkest paper that figures are shown on, as in style.css."""
+
+_PNG_DPI = 200
+_PIXELS_PER_POINT = 96 / 72  # of CSS
+_STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that the bytes are the same on all machines
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "black",
+    "grid.alpha": 0.15,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",  # words stay words: searched, read aloud, and never smaller than the reader's fonts
+}
+_MEASURED_FONTS = re.compile(r"'DejaVu Sans', 'Bitstream[^;\"]*sans-serif")
+_MATHS_FONT = re.compile(r"font-family: 'DejaVu Sans'(?!,)")
+
+
+def new_figure(width_inches: float, height_inches: float) -> "Drawing":
+    """An empty figure, without pyplot: transparent, with the house's axes and colours, laid out so that all words fit.
+
+    Args:
+        width_inches: Of the whole; 7 to 10 fill the page's column, and words are 10 points high.
+        height_inches: Of the whole, titles and legends with it.
+    """
+    from cycler import cycler
+    from matplotlib.figure import Figure as Drawing
+
+    class Styled(Drawing):
+        def add_subplot(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 as in matplotlib
+            with _style():
+                axes = super().add_subplot(*args, **kwargs)
+            axes.set_prop_cycle(cycler(color=COLOURS))
+            axes.patch.set_alpha(0)
+            return axes
+
+    with _style():
+        return Styled(figsize=(width_inches, height_inches), layout="constrained", facecolor="none")
+
+
+def svg_of(figure: Figure, name: str | None = None) -> str:
+    """A figure as an `<svg>` element to stand inside a page: it scales with its place, and follows its colours.
+
+    Args:
+        figure: Its alt text is what the element is labelled with.
+        name: What its ids begin with, which no two elements of a page may share; None for the figure's own name.
+    """
+    name = figure.name if name is None else name
+    drawn = _svg(figure, name, facecolor="none")
+    body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :].strip()
+    # Comments repeat the words; a style element would rule the whole page.
+    body = re.sub(r"<!--.*?-->\s*|<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r"(fill|stroke): #000000\b", r"\1: currentColor", body)
+    body = re.sub(
+        r"<(?:path|use|rect)\b[^>]*>",
+        lambda element: re.sub(r"(fill|stroke): #ffffff\b", r"\1: var(--paper, #ffffff)", element[0]),
+        body,
+    )
+    body = _MEASURED_FONTS.sub("system-ui, sans-serif", body)  # DejaVu is wide: what it has fitted, others fit
+    body = _MATHS_FONT.sub("font-family: 'DejaVu Sans', Verdana, sans-serif", body)  # set glyph by glyph
+    width, height = (72 * float(inches) for inches in figure.drawing.get_size_inches())
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(figure.alt)}" '
+        f'viewBox="0 0 {width:g} {height:g}" style="--natural-width: {width * _PIXELS_PER_POINT:.0f}px" '
+        'fill="currentColor" stroke-linejoin="round" stroke-linecap="butt">\n'
+    )
+    return opening + _own_ids(body, name).replace("xlink:href=", "href=")
+
+
+def svg_file_of(figure: Figure) -> str:
+    """A figure as an SVG file that can be read by itself: on white, with the alt text as its title."""
+    return _svg(figure, figure.name, facecolor="white")
+
+
+def png_of(figure: Figure) -> bytes:
+    """A figure as a PNG file: on white, of 200 dots per inch."""
+    _settle(figure.drawing)
+    file = io.BytesIO()
+    with _style():
+        figure.drawing.savefig(file, format="png", dpi=_PNG_DPI, facecolor="white", metadata={"Software": None})
+    return file.getvalue()
+
+
+def _svg(figure: Figure, name: str, facecolor: str) -> str:
+    _settle(figure.drawing)
+    file = io.StringIO()
+    # Neither the date nor matplotlib's release, so that a figure that is made again has the same bytes.
+    metadata = {"Date": None, "Creator": None, "Type": None, "Format": None, "Title": figure.alt}
+    with _style(name):
+        figure.drawing.savefig(file, format="svg", facecolor=facecolor, metadata=metadata)
+    return re.sub(r"\s*<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
+
+
+def _settle(drawing: "Drawing") -> None:
+    """Lay the figure out, once: a layout that is made again moves by fractions of a point."""
+    from matplotlib.legend import Legend
+
+    for legend in drawing.findobj(Legend):
+        legend.get_frame().set_edgecolor("none")  # type: ignore[attr-defined]
+    with _style():
+        drawing.draw_without_rendering()  # type: ignore[no-untyped-call]
+    drawing.set_layout_engine("none")
+
+
+def _own_ids(body: str, name: str) -> str:
+    """Ids that nothing refers to go; the others begin with the figure's name."""
+    prefix = re.sub(r"[^\w-]", "-", name)
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', body))
+    body = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "", body)
+    return re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", body)
+
+
+def _style(salt: str = "") -> AbstractContextManager[None]:
+    import matplotlib as mpl
+
+    return mpl.rc_context(_STYLE | {"svg.hashsalt": salt})
