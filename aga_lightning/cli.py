@@ -7,6 +7,8 @@
     python -m aga_lightning validate --config quickstart.yaml --ckpt_path best.ckpt
     python -m aga_lightning test     --config quickstart.yaml --ckpt_path best.ckpt
     python -m aga_lightning predict  --config quickstart.yaml --ckpt_path best.ckpt
+    python -m aga_lightning study    --config studies/quick.yaml  many runs, and their report
+    python -m aga_lightning report   --config studies/quick.yaml  the report of what is finished
 
 Any setting can be changed behind the configuration: `--data.degree 2 --model.backbone resnet50`.
 """
@@ -35,6 +37,9 @@ from aga_lightning.trainer import AgaTrainer
 EXPECTED_ERRORS = (CheckError, DatasetError, ImageReadError, PretrainedError, StoreError, WeightsError)
 """Errors that a user can mend; told in a line, without a traceback."""
 
+STUDIES = ("study", "report")
+"""The verbs that are no run of a trainer."""
+
 _NOT_THE_USERS = (
     r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
     "Experiment logs directory .* exists and is not empty",  # two loggers share the folder that was just made
@@ -57,6 +62,7 @@ class AgaCLI(LightningCLI):
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
+            parser_kwargs={"epilog": f"Verbs of many runs: {', '.join(STUDIES)}; see `study --help`."},
         )
 
     @staticmethod
@@ -114,6 +120,10 @@ def _last_checkpoint() -> ModelCheckpoint:
 
 def run() -> None:
     """Run the command that this process was given."""
+    if sys.argv[1:2] and sys.argv[1] in STUDIES:
+        from aga_lightning.study.command import run as run_study  # its sections draw, which other verbs need not load
+
+        return run_study(sys.argv[1], sys.argv[2:])
     for message in _NOT_THE_USERS:
         warnings.filterwarnings("ignore", message=message)
     try:

@@ -143,7 +143,7 @@ def complain(complaints):
 
 
 def test_the_search_sees_imports_of_every_form():
-    assert {"", "augment", "callbacks", "data", "explain", "models"} == {room_of(module) for module in MODULES}
+    assert {"", "augment", "callbacks", "data", "explain", "models", "study"} == {room_of(module) for module in MODULES}
     statements = ast.parse(
         "import aga_lightning.a\nfrom aga_lightning import b\nfrom . import c\nfrom ..data.d import e\n"
         "def later(): import f"

@@ -47,6 +47,11 @@ class Cell:
         return ", ".join(level if not _is_number(level) else f"{axis} {level}" for axis, level in self.levels.items())
 
     @property
+    def others(self) -> tuple[tuple[str, str], ...]:
+        """Its levels of all axes but the arm's."""
+        return tuple((axis, level) for axis, level in self.levels.items() if axis != ARM)
+
+    @property
     def arguments(self) -> list[str]:
         """What stands behind `python -m aga_lightning`."""
         return ["fit", *_arguments(self.configs, {**self.settings, "trainer.run_dir": str(self.folder)})]
@@ -187,21 +192,17 @@ def _comparisons(study: Study, axes: Mapping[str, Sequence[str]], cells: Sequenc
     if unknown := [axis for axis in explain.only if axis not in axes]:
         raise StudyError(f"explain.only names {', '.join(unknown)}; the axes are {', '.join(axes)}")
     only = {axis: {str(level) for level in levels} for axis, levels in explain.only.items()}
-    references = {_others(cell): cell for cell in cells if cell.levels[ARM] == explain.reference}
+    references = {cell.others: cell for cell in cells if cell.levels[ARM] == explain.reference}
     for cell in cells:
         wanted = cell.levels[ARM] in explain.arms and cell.levels[ARM] != explain.reference
         if wanted and all(cell.levels[axis] in levels for axis, levels in only.items()):
-            reference = references.get(_others(cell))
+            reference = references.get(cell.others)
             if reference is not None:
                 method = hashlib.sha256(
                     json.dumps([explain.callbacks, explain.settings, reference.folder.name], sort_keys=True).encode()
                 ).hexdigest()[:8]
                 folder = Path(study.out) / "comparisons" / f"{cell.folder.name}_{method}"
                 yield Comparison(cell, reference, explain, folder)
-
-
-def _others(cell: Cell) -> tuple[tuple[str, str], ...]:
-    return tuple((axis, level) for axis, level in cell.levels.items() if axis != ARM)
 
 
 def _rank(cell: Cell, axes: Mapping[str, Sequence[Level]]) -> tuple[int, ...]:

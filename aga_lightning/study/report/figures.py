@@ -25,15 +25,15 @@ COLOURS: tuple[str, ...] = (
     "#6680ff",  # periwinkle
     "#e6735c",  # salmon
 )
-"""Colours of lines and bars, in the order in which they are to be used: of at least 3:1 contrast on white and on the dark
-page, and told apart by those who see no red or no green (the first four best)."""
+"""Colours of lines and bars, in the order in which they are to be used: of at least 3:1 contrast on white and on the
+dark page, and told apart by those who see no red or no green (the first four best)."""
 
 DARK_PAGE = "#14171a"
 """The darkest paper that figures are shown on, as in style.css."""
 
 _PNG_DPI = 200
 _PIXELS_PER_POINT = 96 / 72  # of CSS
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that the bytes are the same on all machines
     "font.size": 10,
@@ -48,8 +48,6 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "svg.fonttype": "none",  # words stay words: searched, read aloud, and never smaller than the reader's fonts
 }
-_MEASURED_FONTS = re.compile(r"'DejaVu Sans', 'Bitstream[^;\"]*sans-serif")
-_MATHS_FONT = re.compile(r"font-family: 'DejaVu Sans'(?!,)")
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Drawing":
@@ -84,16 +82,16 @@ def svg_of(figure: Figure, name: str | None = None) -> str:
     name = figure.name if name is None else name
     drawn = _svg(figure, name, facecolor="none")
     body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :].strip()
-    # Comments repeat the words; a style element would rule the whole page.
-    body = re.sub(r"<!--.*?-->\s*|<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
+    # A title would pop up over the figure, comments repeat its words, and a style would rule the whole page.
+    body = re.sub(r"<title>.*?</title>\s*|<!--.*?-->\s*|<defs>\s*<style.*?</defs>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r"(fill|stroke): #000000\b", r"\1: currentColor", body)
     body = re.sub(
         r"<(?:path|use|rect)\b[^>]*>",
         lambda element: re.sub(r"(fill|stroke): #ffffff\b", r"\1: var(--paper, #ffffff)", element[0]),
         body,
     )
-    body = _MEASURED_FONTS.sub("system-ui, sans-serif", body)  # DejaVu is wide: what it has fitted, others fit
-    body = _MATHS_FONT.sub("font-family: 'DejaVu Sans', Verdana, sans-serif", body)  # set glyph by glyph
+    # DejaVu is wide: words that it has fitted, others fit. Maths is set glyph by glyph, and keeps it.
+    body = re.sub(r"(<text [^>]*font-family: )'DejaVu Sans', sans-serif", r"\1system-ui, sans-serif", body)
     width, height = (72 * float(inches) for inches in figure.drawing.get_size_inches())
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(figure.alt)}" '
@@ -132,9 +130,9 @@ def _settle(drawing: "Drawing") -> None:
     from matplotlib.legend import Legend
 
     for legend in drawing.findobj(Legend):
-        legend.get_frame().set_edgecolor("none")  # type: ignore[attr-defined]
+        legend.get_frame().set_edgecolor("none")
     with _style():
-        drawing.draw_without_rendering()  # type: ignore[no-untyped-call]
+        drawing.draw_without_rendering()
     drawing.set_layout_engine("none")
 
 

@@ -1,0 +1,141 @@
+"""Run the jobs of a plan, several at a time, each in a process of its own; what is finished is not run again."""
+
+import os
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from enum import Enum
+
+from aga_lightning.augment.generation import Shard
+from aga_lightning.study.job import BUSY
+from aga_lightning.study.plan import Cell, Comparison, Plan, command_line
+from aga_lightning.study.state import DONE, FAILED, JOB, write_state
+
+Job = Cell | Comparison
+
+_POLL_SECONDS = 5.0
+_LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Ending(Enum):
+    """How a job stands when a study has gone through it."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    WAITING = "waiting"
+    """For a cell that is not finished."""
+
+
+def jobs_of(plan: Plan, shard: Shard) -> list[Job]:
+    """The jobs of one of several runs that share a study, comparisons behind the cells that they need.
+
+    The arms of a group, which agree in all other axes, stay together, since they are compared; where there are fewer
+    groups than runs, cells are dealt out one by one.
+    """
+    groups: dict[object, list[Cell]] = {}
+    for cell in plan.cells:
+        groups.setdefault(cell.others, []).append(cell)
+    units = list(groups.values()) if len(groups) >= shard.count else [[cell] for cell in plan.cells]
+    cells = [cell for unit in units[shard.index :: shard.count] for cell in unit]
+    mine = {cell.folder for cell in cells}
+    return [*cells, *(comparison for comparison in plan.comparisons if comparison.cell.folder in mine)]
+
+
+def finished(job: Job) -> bool:
+    """Whether a job needs no run any more."""
+    return (job.folder / DONE).exists()
+
+
+def run_jobs(plan: Plan, jobs: Sequence[Job], say: Callable[[str], None] = print) -> dict[Ending, list[Job]]:
+    """Run what is not finished; a job that fails does not stop the others.
+
+    A job that another process is at is waited for. One that failed in an earlier run is tried once more.
+
+    Args:
+        plan: Of the study.
+        jobs: Those to run, comparisons behind the cells that they need.
+        say: Told a line when a job has ended.
+
+    Returns:
+        The jobs by their endings.
+    """
+    endings: dict[Ending, list[Job]] = {ending: [] for ending in Ending}
+    pending: list[Job] = []
+    for job in jobs:
+        if finished(job):
+            endings[Ending.FINISHED].append(job)
+        else:
+            pending.append(job)
+    if endings[Ending.FINISHED]:
+        say(f"{len(endings[Ending.FINISHED])} of {len(jobs)} are finished already")
+    slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for slot in range(plan.study.jobs):
+        slots.put(slot)
+    running: dict[Future[int], Job] = {}
+    start = time.monotonic()
+    with ThreadPoolExecutor(plan.study.jobs) as pool:
+        while pending or running:
+            for job in _ready(pending)[: plan.study.jobs - len(running)]:
+                pending.remove(job)
+                running[pool.submit(_run, job, plan, slots)] = job
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                ending = Ending.FINISHED if future.result() == 0 else Ending.FAILED
+                endings[ending].append(job)
+                ended = len(endings[Ending.FINISHED]) + len(endings[Ending.FAILED])
+                remark = "" if ending is Ending.FINISHED else f" FAILED: see {job.folder / 'log.txt'}"
+                say(f"[{ended}/{len(jobs)}, {_clock(time.monotonic() - start)}] {job.title}{remark}")
+    endings[Ending.WAITING] = pending
+    return endings
+
+
+def _ready(pending: Iterable[Job]) -> list[Job]:
+    """Those that wait for no other."""
+    return [job for job in pending if isinstance(job, Cell) or (finished(job.cell) and finished(job.reference))]
+
+
+def _run(job: Job, plan: Plan, slots: "queue.SimpleQueue[int]") -> int:
+    """Run one job to its end, here or, where another process is at it, there; its exit status."""
+    slot = slots.get()
+    try:
+        (job.folder / FAILED).unlink(missing_ok=True)
+        while True:
+            write_state(job.folder / JOB, _description(job, plan, slot))
+            code = subprocess.run([sys.executable, "-m", "aga_lightning.study.job", str(job.folder)]).returncode
+            if code != BUSY:
+                return code
+            time.sleep(_POLL_SECONDS)
+            if finished(job):
+                return 0
+    finally:
+        slots.put(slot)
+
+
+def _description(job: Job, plan: Plan, slot: int) -> dict[str, object]:
+    """What `job.json` tells: the command, and what its environment has to have."""
+    study = plan.study
+    threads = study.threads or max(1, _cores() // study.jobs)
+    environment = dict.fromkeys(_LIBRARIES, str(threads))
+    if study.gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = str(study.gpus[slot % len(study.gpus)])
+    return {
+        "title": job.title,
+        "levels": dict(job.cell.levels if isinstance(job, Comparison) else job.levels),
+        "command": command_line(job.arguments),
+        "continues": isinstance(job, Cell),
+        "environment": environment,
+    }
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

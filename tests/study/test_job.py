@@ -1,0 +1,76 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from filelock import FileLock
+
+from aga_lightning.study.job import BUSY, main
+from aga_lightning.study.state import read_state, write_state
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cell"
+
+
+def job(folder, script, **more):
+    write_state(folder / "job.json", {"command": [sys.executable, "-c", script], "environment": {"MARK": "7"}} | more)
+
+
+def test_a_job_that_ends_well_is_done(folder):
+    job(folder, "import os; print('mark', os.environ['MARK'])")
+    assert main(folder) == 0
+    done = read_state(folder / "done.json")
+    assert done["seconds"] > 0 and done["versions"]["torch"]
+    assert "mark 7" in (folder / "log.txt").read_text()
+    assert not (folder / "failed.json").exists()
+
+
+def test_a_finished_job_is_not_run_again(folder):
+    job(folder, "print('again')")
+    main(folder)
+    main(folder)
+    assert (folder / "log.txt").read_text().splitlines().count("again") == 1
+
+
+def test_a_job_that_fails_says_how_and_may_be_tried_again(folder):
+    job(folder, "print('what went wrong'); raise SystemExit(3)")
+    assert main(folder) == 3
+    failed = read_state(folder / "failed.json")
+    assert failed["exit_code"] == 3 and failed["last_lines"].endswith("what went wrong")
+    assert not (folder / "done.json").exists()
+    job(folder, "pass")
+    assert main(folder) == 0
+    assert not (folder / "failed.json").exists() and (folder / "done.json").exists()
+
+
+def test_two_processes_never_run_one_job(folder):
+    job(folder, "print('run')")
+    with FileLock(folder / ".lock"):
+        assert main(folder) == BUSY
+    assert not (folder / "log.txt").exists()
+
+
+def test_a_fit_that_was_killed_goes_on_from_its_last_epoch(folder):
+    script = "import sys; print('said', *sys.argv[1:])"
+    job(folder, script, continues=True)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").write_bytes(b"")
+    main(folder)
+    assert f"said --ckpt_path {folder / 'checkpoints' / 'last.ckpt'}" in (folder / "log.txt").read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_who_stops_a_job_stops_its_process_and_it_has_not_failed(folder):
+    job(folder, "import time; print('up', flush=True); time.sleep(60)")
+    process = subprocess.Popen([sys.executable, "-m", "aga_lightning.study.job", str(folder)])
+    for _ in range(300):
+        if (folder / "log.txt").exists() and "up" in (folder / "log.txt").read_text().splitlines():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) != 0
+    assert not (folder / "done.json").exists() and not (folder / "failed.json").exists()
