@@ -87,7 +87,6 @@ def _tell(planned: Plan, jobs: Sequence[Job]) -> int:
     for job in jobs:
         print(f"{'finished' if finished(job) else 'to run  '}  {job.title}")
     done = sum(map(finished, jobs))
-    print(
-        f"{len(planned.cells)} cells and {len(planned.comparisons)} comparisons; of {len(jobs)} here {done} are finished"
-    )
+    cells, comparisons = len(planned.cells), len(planned.comparisons)
+    print(f"{cells} cells and {comparisons} comparisons; of {len(jobs)} here {done} are finished")
     return 0
