@@ -22,7 +22,7 @@ ARM = "arm"
 BEST = Path("checkpoints") / "best.ckpt"
 """The checkpoint of a cell that is judged."""
 
-_PLACE = re.compile(r"\{(\w+)\}")
+_BRACED = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,10 @@ def plan(study: Study) -> Plan:
             would take different numbers of optimiser steps.
     """
     axes = read_axes(study.axes)
-    base = tuple(study.base)
-    if not base:
-        raise StudyError("the study has no base: name the configuration of its cells, such as base: [quickstart.yaml]")
     contents = _Contents()
     cells: dict[str, Cell] = {}
     for levels in _combinations(study.grids, axes):
-        cell = _cell(study, base, levels, contents)
+        cell = _cell(study, levels, contents)
         cells.setdefault(cell.folder.name, cell)
     ordered = tuple(sorted(cells.values(), key=lambda cell: _rank(cell, axes)))
     names = {axis: tuple(level.name for level in levels) for axis, levels in axes.items()}
@@ -163,9 +160,13 @@ def _levels(axis: str, asked: Any, levels: Sequence[Level], grid: int) -> Sequen
     return [by_name[name] for name in names]
 
 
-def _cell(study: Study, base: tuple[str, ...], levels: Mapping[str, Level], contents: "_Contents") -> Cell:
-    configs = base + tuple(config for level in levels.values() for config in level.configs)
-    settings: dict[str, Any] = {"data.cache_dir": str(Path(study.out) / "store")} | study.settings
+def _cell(study: Study, levels: Mapping[str, Level], contents: "_Contents") -> Cell:
+    names = {axis: level.name for axis, level in levels.items()}
+    configs = tuple(study.base)
+    configs += tuple(_with_levels(config, names) for level in levels.values() for config in level.configs)
+    if not configs:
+        raise StudyError("the study has no base: name the configuration of its cells, such as base: [quickstart.yaml]")
+    settings: dict[str, Any] = {"data.cache_dir": str(_place(study) / "store")} | study.settings
     for level in levels.values():
         settings |= level.settings
     if study.budget == "epochs":
@@ -176,12 +177,11 @@ def _cell(study: Study, base: tuple[str, ...], levels: Mapping[str, Level], cont
             "budget is steps, but nothing sets data.steps_per_epoch, so that arms with more images would take more "
             "steps: set it in settings, or set budget to epochs, as the paper does"
         )
-    names = {axis: level.name for axis, level in levels.items()}
     # The store's place changes no result, so that a study that is moved stays finished.
     depends = {key: value for key, value in settings.items() if key != "data.cache_dir"}
     digest = contents.digest(configs, depends)
     slug = "_".join(_slug(axis, name) for axis, name in names.items())
-    return Cell(names, configs, settings, Path(study.out) / "cells" / f"{slug}_{digest}")
+    return Cell(names, configs, settings, _place(study) / "cells" / f"{slug}_{digest}")
 
 
 def _comparisons(study: Study, axes: Mapping[str, Sequence[str]], cells: Sequence[Cell]) -> Iterator[Comparison]:
@@ -201,7 +201,7 @@ def _comparisons(study: Study, axes: Mapping[str, Sequence[str]], cells: Sequenc
                 method = hashlib.sha256(
                     json.dumps([explain.callbacks, explain.settings, reference.folder.name], sort_keys=True).encode()
                 ).hexdigest()[:8]
-                folder = Path(study.out) / "comparisons" / f"{cell.folder.name}_{method}"
+                folder = _place(study) / "comparisons" / f"{cell.folder.name}_{method}"
                 yield Comparison(cell, reference, explain, folder)
 
 
@@ -210,14 +210,22 @@ def _rank(cell: Cell, axes: Mapping[str, Sequence[Level]]) -> tuple[int, ...]:
     return (places.get("seed", 0), *places.values())
 
 
+def _place(study: Study) -> Path:
+    return Path(study.cells or study.out)
+
+
+def _with_levels(config: str, names: Mapping[str, str]) -> str:
+    return _BRACED.sub(lambda found: names.get(found[1], found[0]), config)
+
+
 def _with_paths(value: Any, paths: Mapping[str, str | None], key: str) -> Any:  # noqa: ANN401 any setting
     if isinstance(value, str):
-        for name in _PLACE.findall(value):
+        for name in _BRACED.findall(value):
             if name not in paths:
                 raise StudyError(f"{key} names the path {{{name}}}, but paths has {', '.join(paths) or 'none'}")
             if paths[name] is None:
                 raise StudyError(f"the study has to know where {name} lies: --paths.{name} PATH")
-        return _PLACE.sub(lambda found: str(paths[found[1]]), value)
+        return _BRACED.sub(lambda found: str(paths[found[1]]), value)
     if isinstance(value, Mapping):
         return {name: _with_paths(part, paths, key) for name, part in value.items()}
     if isinstance(value, list):

@@ -37,13 +37,15 @@ class Study:
     """Arms x backbones x seeds: each cell is a `fit` of its own, and together they make a report.
 
     Args:
-        out: The study's folder: cells, store, report. What is finished there is not run again.
+        out: The study's folder, where the report goes.
+        cells: Where the runs and the store of augmentations lie; null for `out`. What is finished there is not run
+            again, so that studies with one such folder run the cells that they have in common once.
         title: What the report is called.
         about: What it asks, in a paragraph.
         base: Configurations of every cell, later ones winning, as behind `fit --config`.
         settings: Settings of every cell behind these, by dotted names: {data.degree: 4}.
         axes: By name, the levels of each axis: a mapping of a level's name to its settings (with `config` among them, a
-            list of further configurations), or a plain list, for `backbone`, `degree` and `seed`, which know their
+            list of further configurations; {axis} in their names stands for the level of another axis), or a plain list, for `backbone`, `degree` and `seed`, which know their
             settings; {levels: [...], sets: [...]} names the settings that take the level's value. Later axes win.
         grids: Which combinations are run, each a mapping of an axis to a list of its levels, or to "all"; an axis that
             is left out stays at its first level. Cells that several grids ask for are run once. Null for all.
@@ -57,6 +59,7 @@ class Study:
     """
 
     out: str
+    cells: str | None = None
     title: str = "Study"
     about: str = ""
     base: list[str] = field(default_factory=list)

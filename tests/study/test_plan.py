@@ -82,6 +82,22 @@ def test_equal_steps_are_held_and_equal_epochs_are_an_option(tmp_path):
     assert "--data.steps_per_epoch null" in " ".join(cell.arguments)
 
 
+def test_configurations_of_a_level_stand_behind_the_base_and_may_name_other_levels(tmp_path):
+    for name in ("birds", "alia_birds"):
+        (tmp_path / f"{name}.yaml").write_text("data: {steps_per_epoch: 3}")
+    arm = {"ALIA": {"config": str(tmp_path / "alia_{dataset}.yaml")}}
+    axes = {"dataset": {"birds": {"config": [str(tmp_path / "birds.yaml")]}}, "arm": arm}
+    (cell,) = plan(study(tmp_path, base=None, axes=axes)).cells
+    assert cell.configs == (str(tmp_path / "birds.yaml"), str(tmp_path / "alia_birds.yaml"))
+
+
+def test_studies_may_share_cells(tmp_path):
+    one = plan(study(tmp_path, out="one", cells="all", explain=Explain(arms=["aga"])))
+    two = plan(study(tmp_path, out="two", cells="all", explain=Explain(arms=["aga"])))
+    assert one.cells == two.cells and one.comparisons == two.comparisons
+    assert one.cells[0].folder.parts[0] == "all" and one.cells[0].settings["data.cache_dir"] == "all/store"
+
+
 def test_comparisons_pair_cells_that_agree_but_for_the_arm(tmp_path):
     explain = Explain(arms=["aga"], only={"seed": [1]}, callbacks=[{"class_path": "Faithfulness"}])
     planned = plan(study(tmp_path, explain=explain))
