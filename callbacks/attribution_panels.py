@@ -1,9 +1,7 @@
 """Where the model looks in a few images of each evaluation set, as pictures."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -13,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from aga_lightning.callbacks.baseline import load_baseline
+from aga_lightning.callbacks.comparison import Comparison
 from aga_lightning.callbacks.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.callbacks.evaluation_sample import (
     EvaluationSample,
@@ -48,9 +47,10 @@ class AttributionPanels(Callback):
     matters most to the model, with the class that it predicts, its confidence, and whether that is right. The map is
     of the class that is predicted: it shows why the model says what it says, as Figure 9 of the AGA paper does.
 
-    With `compare_to` a baseline's column stands beside the model's, the images that this model alone classifies right
-    get a sheet of their own, `only_this_model_is_right/<set>`, and their share of the images that were looked through
-    is logged as `<set>/only_this_model_is_right`, besides `<set>/only_the_baseline_is_right`.
+    With `compare_to` a baseline's column stands beside the model's, and as in that figure the images that this model
+    alone classifies right get a sheet of their own, `only_this_model_is_right/<set>`, and those that both do another,
+    `both_models_are_right/<set>`. Their shares of the images that were looked through are logged under these names as
+    `<set>/only_this_model_is_right` and so on, besides `<set>/only_the_baseline_is_right`.
 
     Args:
         images: Images of each set, 1 to 64, spread evenly over its classes; of a smaller set all.
@@ -59,8 +59,8 @@ class AttributionPanels(Callback):
         method: How attributions are made.
         seed: Which images.
         compare_to: A checkpoint of a finished fit on the same classes, the baseline; null for none.
-        search: With `compare_to`, how many images of each set are looked through for those that one of the models
-            alone classifies right; 0 for none.
+        search: With `compare_to`, how many images of each set are looked through for those that this model alone, or
+            both models, classify right; 0 for none.
         batch_size: Images that a model sees at once.
         target: Which class's attributions are drawn: the one that each model predicts, or the true one (label).
         layer: For grad_cam: the dotted name of the module whose feature map is used, of both models; null for the last
@@ -163,8 +163,8 @@ class AttributionPanels(Callback):
             self._baseline = load_baseline(self.compare_to, num_classes, pl_module.device)
         return {_BASELINE: self._baseline, _THIS: pl_module}
 
-    def _compare(self, trainer: Trainer, models: dict[str, nn.Module], searched: EvaluationSample) -> "_Comparison":
-        """Which images one of the two models alone classifies right; each rank asks of its share."""
+    def _compare(self, trainer: Trainer, models: dict[str, nn.Module], searched: EvaluationSample) -> Comparison:
+        """Which images each of the two models classifies right; each rank asks of its share."""
         right = torch.zeros(2, len(searched), device=trainer.strategy.root_device)
         ids = torch.tensor(searched.ids)
         for examples in searched.batches(self.batch_size, rank=trainer.global_rank, ranks=trainer.world_size):
@@ -173,14 +173,14 @@ class AttributionPanels(Callback):
                 found = (predicted == examples.labels) & confidences.isfinite()
                 row[torch.searchsorted(ids, examples.ids)] = found.to(row)
         baseline, this = (trainer.strategy.reduce(right, reduce_op="sum") > 0).cpu()
-        return _Comparison(searched, this & ~baseline, baseline & ~this)
+        return Comparison(searched, this, baseline)
 
     def _draw(
         self,
         trainer: Trainer,
         models: dict[str, nn.Module],
         sample: EvaluationSample,
-        comparison: "_Comparison | None",
+        comparison: Comparison | None,
         folder: Path | None,
     ) -> None:
         """Draw the sheets of one set, if there is a place for them."""
@@ -191,10 +191,13 @@ class AttributionPanels(Callback):
         if trainer.state.fn == TrainerFn.FITTING:
             name += f" after epoch {trainer.current_epoch + 1}"
         looks = "both models look" if len(models) > 1 else "the model looks"
-        counts = "" if comparison is None else f"{comparison}."
+        counts = "" if comparison is None else f"{comparison.words_alone()}."
         sheets = [("attributions", f"{name}: where {looks}", counts, sample)]
         if comparison is not None:
-            sheets.append(("only_this_model_is_right", f"{name}: {comparison}", "", comparison.alone(self.images)))
+            alone = comparison.spread(comparison.only_this, self.images)
+            both = comparison.spread(comparison.both, self.images)
+            sheets.append(("only_this_model_is_right", f"{name}: {comparison.words_alone()}", "", alone))
+            sheets.append(("both_models_are_right", f"{name}: {comparison.words_both()}", "", both))
         for kind, title, remark, shown in sheets:
             path = None if folder is None else folder / f"{kind}-{sample.name.replace('/', '-')}.png"
             if len(shown) > 0:
@@ -247,40 +250,6 @@ class AttributionPanels(Callback):
         if self.compare_to is not None:
             parts.append(f"Baseline: {Path(*Path(self.compare_to).parts[-3:])}.")
         return " ".join(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """Which images of a sample one of two models alone classifies right.
-
-    Args:
-        sample: The images that both were asked of.
-        only_this: (N,) bool, those that the current model alone has right.
-        only_baseline: (N,) bool, those that the baseline alone has right.
-    """
-
-    sample: EvaluationSample
-    only_this: Tensor
-    only_baseline: Tensor
-
-    def __str__(self) -> str:
-        """The counts in words."""
-        count, this, baseline = len(self.sample), int(self.only_this.sum()), int(self.only_baseline.sum())
-        return f"{this} of {count}: only this model is right; {baseline}: only the baseline"
-
-    def shares(self) -> dict[str, float]:
-        """The shares of both kinds, 0..1, by what they are logged as."""
-        return {
-            f"{self.sample.name}/only_this_model_is_right": float(self.only_this.float().mean()),
-            f"{self.sample.name}/only_the_baseline_is_right": float(self.only_baseline.float().mean()),
-        }
-
-    def alone(self, count: int) -> EvaluationSample:
-        """Images that the current model alone has right, spread over all of them; `count` at most."""
-        found = [self.sample.ids[place] for place in self.only_this.nonzero()[:, 0].tolist()]
-        spread = sorted({round(place) for place in np.linspace(0, len(found) - 1, count)}) if found else []
-        ids = [found[place] for place in spread]
-        return EvaluationSample(self.sample.name, self.sample.dataset, ids, self.sample.datamodule)
 
 
 def _likeliest(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:

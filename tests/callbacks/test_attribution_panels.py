@@ -250,6 +250,8 @@ def test_a_baseline_stands_beside_the_model_and_what_only_one_gets_right_is_coun
         this, that, count = int((ours & ~theirs).sum()), int((theirs & ~ours).sum()), len(ours)
         assert trainer.callback_metrics[f"{name}/only_this_model_is_right"] == pytest.approx(this / count)
         assert trainer.callback_metrics[f"{name}/only_the_baseline_is_right"] == pytest.approx(that / count)
+        both = int((ours & theirs).sum())
+        assert trainer.callback_metrics[f"{name}/both_models_are_right"] == pytest.approx(both / count)
         counts = f"{this} of {count}: only this model is right; {that}: only the baseline"
         caption, _, views, words = found[f"{name}: where both models look"]
         assert caption.endswith(f"{counts}.") and "1.ckpt" in caption
@@ -262,6 +264,13 @@ def test_a_baseline_stands_beside_the_model_and_what_only_one_gets_right_is_coun
             _, photos, views, _ = found[f"{name}: {counts}"]
             assert len(photos.labels) == min(this, 4)
             assert (views[1].predicted == photos.labels).all() and (views[0].predicted != photos.labels).all()
+        title = f"{name}: {both} of {count}: both models are right"
+        assert (title in found) == (f"both_models_are_right/{name}" in events.Tags()["images"]) == (both > 0)
+        assert (f"explain/test/both_models_are_right-{name.replace('/', '-')}.png" in sheets(tmp_path)) == (both > 0)
+        if both > 0:
+            _, photos, views, _ = found[title]
+            assert len(photos.labels) == min(both, 4)
+            assert all((view.predicted == photos.labels).all() for view in views)
     assert some, "the two checkpoints have to differ for this test to say anything"
 
 
@@ -272,11 +281,24 @@ def test_where_no_image_is_this_models_alone_there_is_no_sheet_but_the_counts(
     left_over.parent.mkdir(parents=True)
     left_over.touch()
     trainer = open_trainer(tmp_path, AttributionPanels(images=1, compare_to=str(checkpoints[0])))
-    model = ImageClassifier(2, stem="small", width=4)
-    trainer.validate(model, datamodule=open_data(shared_disc_folder), ckpt_path=str(checkpoints[0]), verbose=False)
-    assert sheets(tmp_path) == [f"explain/validate/attributions-{name}.png" for name in ("ood-dusk", "val")]
+    model, data = ImageClassifier(2, stem="small", width=4), open_data(shared_disc_folder)
+    trainer.validate(model, datamodule=data, ckpt_path=str(checkpoints[0]), verbose=False)
+    names = sheets(tmp_path / "explain/validate")
+    assert [name for name in names if name.startswith("attributions")] == [
+        "attributions-ood-dusk.png",
+        "attributions-val.png",
+    ]
+    assert not any(name.startswith("only") for name in names)
     assert trainer.callback_metrics["val/only_this_model_is_right"] == 0
     assert "0 of 6: only this model is right; 0: only the baseline." in drawings[0][1]
+    # Beside itself, a model shares all that it has right.
+    right = int(answers(checkpoints[0], data.val_dataloader()[0].dataset).sum())
+    assert 0 < right < 6
+    assert trainer.callback_metrics["val/both_models_are_right"] == pytest.approx(right / 6)
+    assert "both_models_are_right-val.png" in names
+    title, _, photos, views, _ = drawings[1]
+    assert title == f"val: {right} of 6: both models are right"
+    assert [(view.predicted == photos.labels).tolist() for view in views] == [[True], [True]]
 
 
 def test_a_search_of_none_draws_both_models_and_counts_nothing(tmp_path, shared_disc_folder, checkpoints, drawings):
