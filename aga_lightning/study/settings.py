@@ -43,10 +43,12 @@ class Study:
         title: What the report is called.
         about: What it asks, in a paragraph.
         base: Configurations of every cell, later ones winning, as behind `fit --config`.
-        settings: Settings of every cell behind these, by dotted names: {data.degree: 4}.
+        settings: Settings of every cell behind these, by dotted names: {data.degree: 4}. More may be given behind a study:
+            --settings.data.degree 4.
         axes: By name, the levels of each axis: a mapping of a level's name to its settings (with `config` among them, a
-            list of further configurations; {axis} in their names stands for the level of another axis), or a plain list, for `backbone`, `degree` and `seed`, which know their
-            settings; {levels: [...], sets: [...]} names the settings that take the level's value. Later axes win.
+            list of further configurations; {axis} in their names stands for the level of another axis), or a plain
+            list, for `backbone`, `degree` and `seed`, which know their settings; {levels: [...], sets: [...]} names
+            the settings that take the level's value. Later axes win.
         grids: Which combinations are run, each a mapping of an axis to a list of its levels, or to "all"; an axis that
             is left out stays at its first level. Cells that several grids ask for are run once. Null for all.
         paths: Where data lie on this machine; settings name them as {name}. A null has to be given: --paths.name PATH.
