@@ -1,0 +1,56 @@
+"""Pictures inside a page: no larger than they are shown, in the format that takes the fewest bytes."""
+
+import base64
+import io
+
+from PIL import Image
+
+_DENSITY = 2  # pixels for each CSS pixel; more is not seen
+_WIDEST = 1600  # pixels of a picture as wide as the page
+_PIXEL_ART = 160  # up to this many pixels on a side, every pixel is kept
+
+
+def shown_width(image: Image.Image, width: int | None) -> int | None:
+    """CSS pixels that a picture of a gallery or a page is shown at; None for as wide as its place.
+
+    Args:
+        image: The picture.
+        width: What the block asks for. Null shows small pictures at a whole multiple of their size, up to 128.
+    """
+    if width is not None or max(image.size) > _PIXEL_ART:
+        return width
+    return image.width * max(1, 128 // max(image.size))
+
+
+def data_uri(image: Image.Image, width: int | None) -> str:
+    """A picture as a `data:` address.
+
+    Args:
+        image: Of any mode; what is transparent becomes white. Up to 160 pixels on a side it is kept pixel for pixel;
+            above, it loses what is not seen at its width, and the finest shades.
+        width: CSS pixels that it is shown at; None for as wide as the page.
+    """
+    image = _opaque(image)
+    small = max(image.size) <= _PIXEL_ART
+    limit = _WIDEST if width is None else _DENSITY * width
+    if not small and image.width > limit:
+        image = image.resize((limit, max(1, round(image.height * limit / image.width))), Image.Resampling.LANCZOS)
+    tries = [_encoded(image, "PNG", optimize=True), _encoded(image, "WEBP", lossless=True, method=4)]
+    if not small:
+        tries.append(_encoded(image, "WEBP", quality=88, method=4))
+    kind, content = min(tries, key=lambda found: len(found[1]))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    paper = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def _encoded(image: Image.Image, kind: str, **options: bool | int) -> tuple[str, bytes]:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return kind, file.getvalue()
