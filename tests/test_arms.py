@@ -13,11 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import write_disc_folder
-from tiny.blip import save_blip
-from tiny.clip_model import save_clip
-from tiny.llama import build_llama
-from tiny.sd1 import save_tiny_sd1
-from tiny.sdxl import save_tiny_sdxl
+from tiny.arms import SETTINGS, configured, save_weights
 
 import aga_lightning.parts  # noqa: F401 so that all arms are known
 from aga_lightning.augment.augmenter import Augmenter
@@ -30,37 +26,6 @@ QUICK = [
     *("--data.num_workers", "0", "--data.degree", "1", "--data.steps_per_epoch", "2", "--data.batch_size", "4"),
     *("--data.image_size", "32", "--model.width", "8", "--trainer.run_dir", "run"),
 ]
-
-CUT = {"segmenter": {"size": 64}}
-SD1 = {"weights": "{weights}/sd1", "steps": 2, "width": 64, "height": 64}
-CLIP = {"weights": "{weights}/clip"}
-# What a user with weights of their own puts behind the name of an arm. Few steps make it quick, and gates that ask
-# random weights whether they like what random weights have painted are left out.
-SETTINGS = {
-    "AGA": CUT,
-    "MeanColourBackground": CUT,
-    "BlurredBackground": CUT,
-    "OwnBackground": CUT,
-    "BackgroundSwap": {**CUT, "max_hole": 0.95},
-    "TextToImage": {"generator": {"weights": "{weights}/sdxl", "steps": 1, "width": 64, "height": 64}},
-    "ImageToImage": {"editor": SD1},
-    "Inpainting": {**CUT, "editor": {**SD1, "task": "inpainting"}},
-    "ALIA": {
-        "image_captioner": {"weights": "{weights}/blip"},
-        "summariser": {"weights": "{weights}/llama", "max_new_tokens": 24, "tries": 4},
-        "editor": SD1,
-        "semantic_filter": {**CLIP, "negatives": [], "min_similarity": -1.0},
-    },
-    "DAFusion": {"inversion": {"initializer": "a", "steps": 2, "batch_size": 1, "resolution": 64}, "editor": SD1},
-    "BeyondGeneration": {
-        "foreground_painter": SD1,
-        "background_painter": SD1,
-        "selector": CLIP,
-        "finder": "CentrePrior",
-        "cutter": {"size": 64},
-        "filters": [],
-    },
-}
 
 
 def arms(kind=Augmenter):
@@ -88,13 +53,7 @@ def test_help_tells_what_it_is_whose_and_what_an_image_costs(arm, command, capsy
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """A folder of tiny checkpoints of the real classes."""
-    folder = tmp_path_factory.mktemp("weights")
-    save_tiny_sd1(folder / "sd1")
-    save_tiny_sdxl(folder / "sdxl")
-    save_blip(folder / "blip")
-    save_clip(folder / "clip")
-    build_llama(folder / "llama", chat=True)
-    return folder
+    return save_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="session")
@@ -108,13 +67,6 @@ def photos(tmp_path_factory):
         for path in sorted((REAL / split / name).iterdir())[:4]:
             shutil.copy(path, root / split / name)
     return root
-
-
-def configured(arm, weights):
-    """A configuration's part that names an arm, its weights, and no gate for subjects."""
-    settings = json.loads(json.dumps(SETTINGS[arm]).replace("{weights}", str(weights)))
-    parts = {name: {"init_args": value} if isinstance(value, dict) else value for name, value in settings.items()}
-    return {"data": {"augmenter": {"class_path": arm, "init_args": parts}}}
 
 
 @pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
