@@ -40,11 +40,11 @@ def main() -> None:
 
 def planned_study(folder: Path, cells: int) -> Plan:
     """Five arms, four backbones, and as many seeds as it takes."""
-    axes = {
-        "arm": {"baseline": {"data.augmenter": None}} | {f"AGA {degree}x": {"data.degree": degree} for degree in range(1, 5)},
-        "backbone": ["resnet18", "resnet50", "resnet101", "resnet152"],
-        "seed": list(range(cells // 20)),
-    }  # fmt: skip
+    arms = {"baseline": {"data.augmenter": None}} | {
+        f"AGA {degree}x": {"data.degree": degree} for degree in range(1, 5)
+    }
+    backbones = ["resnet18", "resnet50", "resnet101", "resnet152"]
+    axes = {"arm": arms, "backbone": backbones, "seed": list(range(cells // 20))}
     return plan(Study(out=str(folder), base=["quickstart.yaml"], axes=axes))
 
 

@@ -114,8 +114,8 @@ def test_the_tables_and_figures_of_imagenet10(study):
     cells = {path: path.stat().st_mtime_ns for path in Path("runs/imagenet10/cells").rglob(DONE)}
     assert len(cells) == 2
 
-    explain = ["--explain.callbacks", json.dumps([{"class_path": "Faithfulness", "init_args": {
-        "images": 2, "measures": ["aic", "sic", "insertion"], "min_prediction": 0.0, "triangulation": "reduced"}}])]  # fmt: skip
+    asked = {"images": 2, "measures": ["aic", "sic", "insertion"], "min_prediction": 0.0, "triangulation": "reduced"}
+    explain = ["--explain.callbacks", json.dumps([{"class_path": "Faithfulness", "init_args": asked}])]
     out = study("table2.yaml", *FEW, *explain)
     assert {path: path.stat().st_mtime_ns for path in cells} == cells, "cells that studies share are run once"
     assert "0.764" in (out / "report.html").read_text()
