@@ -48,7 +48,7 @@ def every_block() -> list[tuple[str, list[Block]]]:
                 Gallery(
                     "Originals and augmentations.", [("wren.png", [picture(caption="a long prompt") for _ in range(9)])]
                 ),
-                picture(1600, caption="A sheet"),
+                picture(800, caption="A sheet"),
                 picture(320, width=300),
                 picture(),
             ],

@@ -127,13 +127,15 @@ def _svg(figure: Figure, name: str, facecolor: str) -> str:
 
 def _settle(drawing: "Drawing") -> None:
     """Lay the figure out, once: a layout that is made again moves by fractions of a point."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
     from matplotlib.legend import Legend
 
     for legend in drawing.findobj(Legend):
         legend.get_frame().set_edgecolor("none")
-    with _style():
-        drawing.draw_without_rendering()
-    drawing.set_layout_engine("none")
+    if isinstance(drawing.get_layout_engine(), ConstrainedLayoutEngine | TightLayoutEngine):
+        with _style():
+            drawing.draw_without_rendering()
+        drawing.set_layout_engine("none")
 
 
 def _own_ids(body: str, name: str) -> str:

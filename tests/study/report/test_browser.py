@@ -27,7 +27,8 @@ onload = () => setTimeout(() => {{
       unnamed: [...page.images].filter(image => !image.alt).length
         + [...page.querySelectorAll("svg")].filter(one => !one.getAttribute("aria-label")).length,
       drawings: [...page.querySelectorAll("svg")].map(one => one.getBoundingClientRect().width),
-      fetched: view.performance.getEntriesByType("resource").map(one => one.name).filter(one => !one.startsWith("data:")),
+      fetched: view.performance.getEntriesByType("resource").map(one => one.name)
+        .filter(one => !one.startsWith("data:")),
     }};
   }});
   document.body.innerHTML = "<pre>" + JSON.stringify(found).replaceAll("&", "&amp;").replaceAll("<", "&lt;") + "</pre>";
