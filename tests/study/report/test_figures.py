@@ -1,3 +1,4 @@
+import importlib.resources
 import io
 import itertools
 import re
@@ -66,6 +67,11 @@ def test_colours_are_told_apart(sight):
     first = [difference(one, other, SIGHT[sight]) for one, other in itertools.combinations(COLOURS[:4], 2)]
     assert min(pairs) > 15
     assert min(first) > 40
+
+
+def test_the_dark_paper_is_the_page_s():
+    style = importlib.resources.files("aga_lightning.study.report").joinpath("style.css").read_text(encoding="utf-8")
+    assert re.findall(r"--paper: (#\w+)", style) == ["#ffffff", DARK_PAGE]
 
 
 def test_the_first_line_has_the_first_colour_and_axes_are_see_through():
