@@ -4,6 +4,7 @@
     python -m aga_lightning check    --config quickstart.yaml     are images, classes and weights there?
     python -m aga_lightning estimate --config quickstart.yaml     what will augment take?
     python -m aga_lightning augment  --config quickstart.yaml     fill the store only
+    python -m aga_lightning export   --config quickstart.yaml --to DIR     its images for other trainers
     python -m aga_lightning validate --config quickstart.yaml --ckpt_path best.ckpt
     python -m aga_lightning test     --config quickstart.yaml --ckpt_path best.ckpt
     python -m aga_lightning predict  --config quickstart.yaml --ckpt_path best.ckpt
@@ -28,13 +29,14 @@ from aga_lightning.checking import CheckError
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.images import ImageReadError
+from aga_lightning.exporting import ExportError
 from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.models.weights import WeightsError
 from aga_lightning.parsing import FindConfig, OneLineErrorParser
 from aga_lightning.results import report_results
 from aga_lightning.trainer import AgaTrainer
 
-EXPECTED_ERRORS = (CheckError, DatasetError, ImageReadError, PretrainedError, StoreError, WeightsError)
+EXPECTED_ERRORS = (CheckError, DatasetError, ExportError, ImageReadError, PretrainedError, StoreError, WeightsError)
 """Errors that a user can mend; told in a line, without a traceback."""
 
 STUDIES = ("study", "report")
@@ -49,7 +51,7 @@ _NOT_THE_USERS = (
 
 
 class AgaCLI(LightningCLI):
-    """Lightning's command line with three more verbs; `fit` augments first and judges at the end."""
+    """Lightning's command line with four more verbs; `fit` augments first and judges at the end."""
 
     trainer: AgaTrainer
 
@@ -68,7 +70,7 @@ class AgaCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The verbs, and their arguments that are not settings."""
-        ours = {verb: {"model", "datamodule"} for verb in ("check", "estimate", "augment")}
+        ours = {verb: {"model", "datamodule"} for verb in ("check", "estimate", "augment", "export")}
         return LightningCLI.subcommands() | ours
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's

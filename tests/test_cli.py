@@ -158,3 +158,29 @@ def test_a_set_that_is_missing_is_found_before_anything_is_generated(folder, dis
     with pytest.raises(SystemExit, match="night is not a folder"):
         command("fit", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder), "--data.dataset.ood", gone)
     assert not (folder / "cache").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_a_set_is_exported_in_both_formats(folder, capsys, run):
+    with pytest.raises(SystemExit, match=r"16 augmentations asked, 0 finished: .* run the verb augment"):
+        run("export", "--to", "birds")
+    run("augment")
+    run("export", "--to", "birds", "--originals", "true")
+    run("export", "--to", "shards", "--format", "webdataset", "--shard_size", "50kB")
+    lines = (folder / "birds" / "train" / "metadata.jsonl").read_text().splitlines()
+    accepted = sum(json.loads(line)["augmented"] for line in lines)
+    assert 0 < accepted <= 16 and len(lines) == accepted + 16
+    shown = capsys.readouterr().out
+    assert f"{accepted + 16} images of 8 classes, 16 of them training images:" in shown
+    assert f"{accepted} images of 8 classes: " in shown
+    shards = sorted((folder / "shards").glob("aga-*.tar"))
+    assert shards[0].name == "aga-000000.tar" and max(path.stat().st_size for path in shards) <= 50_000
+    with pytest.raises(SystemExit, match="birds is not empty: name another folder"):
+        run("export", "--to", "birds")
+
+
+def test_an_export_needs_a_folder(capsys, run):
+    with pytest.raises(SystemExit):
+        run("export")
+    error = capsys.readouterr().err.strip()
+    assert "to" in error and len(error.splitlines()) == 1

@@ -1,0 +1,150 @@
+"""Write a generated set for other trainers: the verb `export`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import yaml
+from rich.console import Console
+from rich.progress import track
+
+from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.fingerprint import describe
+from aga_lightning.exporting.aside import PLAN, ExportError, write, written_aside
+from aga_lightning.exporting.card import export_card
+from aga_lightning.exporting.imagefolder import SPLIT, write_imagefolder
+from aga_lightning.exporting.items import Finished, Item, finished_items, names_of, rows_of, with_originals
+from aga_lightning.exporting.names import class_folders
+from aga_lightning.exporting.webdataset import ShardSize, mixed, write_shards
+
+Format = Literal["imagefolder", "webdataset"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a set is exported.
+
+    Args:
+        to: The folder; it must be empty or not exist.
+        format: What is written.
+        originals: Whether the training images come along.
+        shard_size: Samples of a WebDataset shard, or its size with a unit (500MB).
+        seed: The order of the samples in the shards.
+        partial: Whether a set that is not finished is exported as far as it is.
+    """
+
+    to: str
+    format: Format = "imagefolder"
+    originals: bool = False
+    shard_size: int | str = 1000
+    seed: int = 0
+    partial: bool = False
+
+
+def export(collection: Collection, classes: Sequence[str], wishes: Wishes, console: Console | None = None) -> None:
+    """Write the accepted augmentations of a collection, and say what was written.
+
+    Args:
+        collection: What `augment` has filled.
+        classes: Class names in label order.
+        wishes: How.
+        console: Where to print; the terminal by default.
+
+    Raises:
+        ExportError: If nothing is finished, or not all of it and `partial` is false, or the folder cannot be written.
+        ImageReadError: If a training image that comes along cannot be read.
+    """
+    if wishes.format not in get_args(Format):
+        raise ExportError(f"--format is {wishes.format!r}; give imagefolder or webdataset")
+    size = ShardSize.parse(wishes.shard_size)
+    console = console or Console()
+    finished = finished_items(collection)
+    counts = (
+        f"{finished.asked:,} augmentations asked, {finished.asked - finished.missing:,} finished: "
+        f"{finished.accepted:,} accepted, {len(finished.rejected):,} rejected"
+    )
+    _refuse_unfinished(collection, finished, counts, wishes.partial)
+    console.print(f"{counts}.", highlight=False)
+    items = with_originals(finished.items, collection) if wishes.originals else list(finished.items)
+    with written_aside(Path(wishes.to), _plan(collection, wishes, len(items))) as folder:
+        summary = _write_all(folder, collection, classes, wishes, size, (finished, items), console)
+    extra = len(items) - len(finished.items)
+    told = f"{len(items):,} images of {len(classes)} classes" + (
+        f", {extra:,} of them training images" if extra else ""
+    )
+    console.print(f"{told}: {summary} in {wishes.to}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _refuse_unfinished(collection: Collection, finished: Finished, counts: str, partial: bool) -> None:
+    if finished.missing == finished.asked:
+        raise ExportError(f"{counts}: run the verb augment with the same configuration first ({collection.folder})")
+    if finished.missing and not partial:
+        raise ExportError(f"{counts}: run the verb augment first, or set --partial true ({collection.folder})")
+    if not finished.accepted:
+        raise ExportError(f"{counts}: there is nothing to export; see {collection.folder / 'rejected.jsonl'}")
+
+
+def _plan(collection: Collection, wishes: Wishes, images: int) -> dict[str, object]:
+    """What makes two exports the same, in plain JSON values."""
+    shards = {"shard_size": wishes.shard_size, "seed": wishes.seed} if wishes.format == "webdataset" else {}
+    return {
+        "format": wishes.format,
+        "collection": collection.name,
+        "degree": collection.degree,
+        "originals": wishes.originals,
+        "images": images,
+        **shards,
+    }
+
+
+def _write_all(
+    folder: Path,
+    collection: Collection,
+    classes: Sequence[str],
+    wishes: Wishes,
+    size: ShardSize,
+    what: tuple[Finished, Sequence[Item]],
+    console: Console,
+) -> str:
+    """Write images, card and the lists of classes; what was written, in words."""
+    finished, items = what
+    folders = class_folders(classes)
+    rows = rows_of(items)
+    sharded = wishes.format == "webdataset"
+    names = names_of(items, folders, "-" if sharded else "/")
+    order = mixed(len(items), wishes.seed) if sharded else range(len(items))
+
+    def samples() -> Iterator[tuple[Item, str, dict[str, object]]]:
+        title = f"Writing {len(items):,} images"
+        for number in track(order, title, console=console, transient=True, disable=not console.is_terminal):
+            yield items[number], names[number], rows[number]
+
+    shards = write_shards(folder, samples(), size) if sharded else []
+    images_bytes = 0 if sharded else write_imagefolder(folder, samples())
+    named = dict(zip(classes, folders, strict=True))
+    card = export_card(collection, rows, finished, named, len(shards) if sharded else None)
+    write(folder / "README.md", card.encode())
+    write(folder / "classes.txt", "".join(" ".join(name.split()) + "\n" for name in classes).encode())
+    write(folder / "config.yaml", _settings(collection))
+    facts = {
+        "export": _plan(collection, wishes, len(items)),
+        "split": SPLIT,
+        "classes": [{"label": label, "name": name, "in_files": named[name]} for label, name in enumerate(classes)],
+        "asked": finished.asked,
+        "accepted": finished.accepted,
+        "rejected": len(finished.rejected),
+        "columns": list(rows[0]),
+        **({"shards": shards} if sharded else {}),
+    }
+    write(folder / PLAN, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+    megabytes = (sum(int(str(shard["bytes"])) for shard in shards) or images_bytes) / 1e6
+    return f"{len(shards)} shards, {megabytes:,.1f} MB" if sharded else f"{megabytes:,.1f} MB"
+
+
+def _settings(collection: Collection) -> bytes:
+    """What decides the augmentations, as in the collection's own folder."""
+    augmenter = collection.augmenter
+    settings = {"augmenter": describe(augmenter), "learned": augmenter.learned(), "seed": collection.seed}
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode()

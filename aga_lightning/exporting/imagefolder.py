@@ -1,0 +1,41 @@
+"""An ImageFolder with the metadata of Hugging Face's `imagefolder`.
+
+    train/<class>/<name>.jpg      read by torchvision's ImageFolder(DIR/train)
+    train/metadata.jsonl          a line for each image: file_name, relative to it, and the columns
+
+Hugging Face `datasets` takes the split from the folder's name and joins each line to its image.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from aga_lightning.exporting.aside import write
+from aga_lightning.exporting.items import Item
+
+SPLIT = "train"
+"""The split, and its folder: only training images are ever augmented."""
+
+
+def write_imagefolder(folder: Path, samples: Iterable[tuple[Item, str, dict[str, object]]]) -> int:
+    """Write images and metadata.
+
+    Args:
+        folder: Where the folder of the split goes.
+        samples: Each image with its name (`<class>/<name>`, without an ending) and its row.
+
+    Returns:
+        Bytes of the images.
+
+    Raises:
+        ExportError: If a file cannot be written.
+    """
+    lines = []
+    size = 0
+    for item, name, row in samples:
+        data, suffix = item.content()
+        write(folder / SPLIT / f"{name}{suffix}", data)
+        lines.append(json.dumps({"file_name": f"{name}{suffix}", **row}, ensure_ascii=False) + "\n")
+        size += len(data)
+    write(folder / SPLIT / "metadata.jsonl", "".join(lines).encode())
+    return size

@@ -1,0 +1,156 @@
+"""What is exported: the accepted augmentations of a collection, and the training images if asked for."""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from aga_lightning.augment.collection import Collection
+from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.images import read_image, verify_image
+from aga_lightning.exporting.aside import ExportError
+from aga_lightning.exporting.names import safe_name, unique
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An image to export.
+
+    Args:
+        path: Its file.
+        record: The training image that it is, or was made from.
+        variant: Which augmentation of it; None for the training image itself.
+        facts: What is known of it besides; plain JSON values.
+    """
+
+    path: Path
+    record: ImageRecord
+    variant: int | None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def content(self) -> tuple[bytes, str]:
+        """The bytes to write and the ending of their file: an augmentation's own, untouched.
+
+        Raises:
+            ExportError: If an augmentation has been lost since it was found.
+            ImageReadError: If a training image cannot be read.
+        """
+        if self.variant is None:
+            return plain_content(self.path)
+        try:
+            return self.path.read_bytes(), self.path.suffix
+        except OSError as error:
+            raise ExportError(f"{self.path} cannot be read ({error.strerror}): run the verb augment again") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a collection has finished of what is asked.
+
+    Args:
+        asked: How many augmentations are asked for.
+        items: Those that were accepted, the variants of an image side by side; an image file once.
+        accepted: How many were accepted; more than `items` where two training images are the same to the byte.
+        rejected: Class and reason of those that were rejected.
+    """
+
+    asked: int
+    items: Sequence[Item]
+    accepted: int
+    rejected: Sequence[Mapping[str, object]]
+
+    @property
+    def missing(self) -> int:
+        """How many have not been made."""
+        return self.asked - self.accepted - len(self.rejected)
+
+
+def finished_items(collection: Collection) -> Finished:
+    """All that a collection has finished; nothing is made."""
+    outcomes = collection.find_all()
+    shelf = collection.shelf
+    facts = {shelf.path(entry.file): entry.facts for entry in shelf.entries().values() if entry.file is not None}
+    items: dict[Path, Item] = {}
+    rejected = []
+    for request, outcome in outcomes.items():
+        if outcome.path is None:
+            rejected.append({"class": request.record.class_name, "rejected": outcome.reason})
+        else:
+            known = facts.get(outcome.path, {})
+            items.setdefault(outcome.path, Item(outcome.path, request.record, request.variant, known))
+    return Finished(len(collection.requests), list(items.values()), len(outcomes) - len(rejected), rejected)
+
+
+def with_originals(items: Sequence[Item], collection: Collection) -> list[Item]:
+    """The items, and after them all training images, those without a subject too.
+
+    In this order, since `datasets` takes the columns' types from the first lines, and training images lack most.
+    """
+    originals = [
+        Item(record.path, record, None, {"source_sha256": collection.store.digest(record.path)})
+        for record in collection.records
+    ]
+    return [*items, *originals]
+
+
+def names_of(items: Sequence[Item], folders: Sequence[str], separator: str) -> list[str]:
+    """A name for each item without an ending: its class, the training image, and the number of the variant.
+
+    Args:
+        items: What is named.
+        folders: A safe name for each class, in label order.
+        separator: What stands between class and image.
+    """
+    numbers = ("" if item.variant is None else f"-{item.variant}" for item in items)
+    return unique(
+        f"{folders[item.record.label]}{separator}{safe_name(item.record.path.stem)}{number}"
+        for item, number in zip(items, numbers, strict=True)
+    )
+
+
+def rows_of(items: Sequence[Item]) -> list[dict[str, object]]:
+    """What is told of each item, with the same columns for all; null where an item has no such thing."""
+    rows = [
+        {
+            "label": item.record.label,
+            "class": item.record.class_name,
+            "augmented": item.variant is not None,
+            "source": f"{item.record.path.parent.name}/{item.record.path.name}",
+            "source_sha256": item.facts.get("source_sha256"),
+            "variant": item.variant,
+            "caption": item.facts.get("caption"),
+        }
+        for item in items
+    ]
+    first = dict.fromkeys(rows[0]) if rows else {}
+    columns = first | dict.fromkeys(name for item in items for name in item.facts)
+    known = [dict(item.facts) | row for item, row in zip(items, rows, strict=True)]
+    return [{name: row.get(name) for name in columns} for row in known]
+
+
+def plain_content(path: Path) -> tuple[bytes, str]:
+    """A training image as bytes that every reader decodes as training does, and the ending of their file.
+
+    A JPEG or PNG file is copied, with its EXIF data, if its bare pixels are those of `read_image`; another format, or a
+    file that has to be turned, laid on white or scaled to 8 bits, becomes a PNG of the same pixels.
+
+    Raises:
+        ImageReadError: If the file is missing, damaged or no image.
+    """
+    verify_image(path)
+    pixels = np.asarray(read_image(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow says of the file, it has said of it before training too
+        with Image.open(path) as image:
+            suffix = _SUFFIXES.get(image.format or "")
+            if suffix is not None and np.array_equal(np.asarray(image.convert("RGB")), pixels):
+                return path.read_bytes(), suffix
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG")  # from bare pixels: no profile or orientation comes along
+    return encoded.getvalue(), ".png"
