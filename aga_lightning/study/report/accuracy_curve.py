@@ -1,0 +1,208 @@
+"""Accuracy against the degree of augmentation, or against any other axis of numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aga_lightning.study.outcomes import Outcome, Outcomes
+from aga_lightning.study.plan import ARM
+from aga_lightning.study.report import figures
+from aga_lightning.study.report.blocks import Block, Cell, Figure, Paragraph, Table
+from aga_lightning.study.report.paired import DEGREE, Matrix, aligned, along, fixed_levels, right_answers
+from aga_lightning.study.report.section import Section
+from aga_lightning.study.report.wording import NOT_RUN, difference, ends, file_name, number
+from aga_lightning.study.statistics import Interval, accuracy, in_words, paired_difference, slope
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_Points = Mapping[str, Mapping[float, Sequence[Outcome]]]  # the cells, one for each seed, by line and place
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of the figure on one set: what is known at each point that has any judged image."""
+
+    name: str
+    at: Mapping[float, Matrix]
+
+
+class AccuracyCurve(Section):
+    """Accuracy against the degree of augmentation: a panel for each evaluation set, with 95% bands.
+
+    Args:
+        heading: Of the section.
+        axis: Whose levels are numbers.
+        arm: The level of `arm` that is followed along the axis; null where the study has one arm.
+        start: The level of `arm` whose cells are the point at 0; null for none.
+        where: The levels of the axes that are fixed, such as {backbone: resnet50}.
+        series: The axis that has a line for each level, such as backbone; null for one line.
+        sets: Which evaluation sets; null for all.
+    """
+
+    def __init__(
+        self,
+        heading: str = "Accuracy against degree",
+        axis: str = DEGREE,
+        arm: str | None = "aga",
+        start: str | None = "baseline",
+        where: dict[str, Any] | None = None,
+        series: str | None = None,
+        sets: list[str] | None = None,
+    ) -> None:
+        self.heading = heading
+        self.axis = axis
+        self.arm = arm
+        self.start = start
+        self.where = where or {}
+        self.series = series
+        self.sets = sets
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return self.heading
+
+    def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
+        """The figure, what the slopes show in words, and the numbers.
+
+        Raises:
+            StudyError: If an axis with several levels is neither shown nor fixed, or if a level is no number.
+        """
+        points = self._points(outcomes)
+        sets = outcomes.sets if self.sets is None else self.sets
+        lines = {name: [line for line in _lines(points, name) if line.at] for name in sets}
+        shown = {name: found for name, found in lines.items() if found}
+        name = file_name(self.heading)
+        blocks: list[Block] = []
+        if shown:
+            blocks.append(self._figure(name, shown))
+            blocks += [
+                Paragraph(said) for set_name, found in shown.items() for said in self._sentences(set_name, found)
+            ]
+            blocks.append(self._table(name, points, shown))
+        if absent := [set_name for set_name in sets if set_name not in shown]:
+            blocks.append(Paragraph(f"No finished cell tells of single images of {', '.join(absent)}.", "note"))
+        if not sets:
+            blocks.append(Paragraph("None of these cells is finished.", "note"))
+        return blocks
+
+    def _points(self, outcomes: Outcomes) -> _Points:
+        """The points of each line, in the order of the axis, those without finished cells among them."""
+        plan = outcomes.plan
+        shown = [self.axis, *([self.series] if self.series else [])]
+        fixed = fixed_levels(plan, {**self.where, **({ARM: self.arm} if self.arm else {})}, shown)
+        return {
+            series: along(outcomes, {**fixed, **({self.series: series} if self.series else {})}, self.axis, self.start)
+            for series in (plan.axes[self.series] if self.series else ("",))
+        }
+
+    def _figure(self, name: str, shown: Mapping[str, Sequence[_Line]]) -> Figure:
+        columns = 2 if len(shown) == 4 else min(3, len(shown))
+        rows = math.ceil(len(shown) / columns)
+        drawing = figures.new_figure(7.0 if columns > 1 else 4.5, 2.6 * rows + 0.3)
+        grid = drawing.subplots(rows, columns, squeeze=False, sharex=True)
+        panels = list(grid.flat)
+        for panel, (set_name, lines) in zip(panels, shown.items(), strict=False):
+            panel.set_title(set_name)
+            for place, line in enumerate(lines):
+                _draw(panel, line, figures.COLOURS[place % len(figures.COLOURS)])
+        for panel in panels[len(shown) :]:
+            panel.remove()
+        for place in range(len(shown)):
+            if place + columns >= len(shown):  # nothing below it
+                panels[place].set_xlabel(self.axis)
+                panels[place].tick_params(labelbottom=True)
+            if place % columns == 0:
+                panels[place].set_ylabel("accuracy in %")
+        if self.series:
+            panels[0].legend(fontsize="small", frameon=False)
+        ends_of_lines = [_ends_of(set_name, line) for set_name, lines in shown.items() for line in lines]
+        alt = f"Line charts of accuracy in % against {self.axis}. {'; '.join(ends_of_lines)}."
+        caption = f"Accuracy in % against {self.axis}; the bands are 95% intervals over seeds and images."
+        return Figure(name, drawing, alt, caption)
+
+    def _sentences(self, set_name: str, lines: Sequence[_Line]) -> list[str]:
+        """The slope, and whether accuracy fell at the end."""
+        said = []
+        for line in lines:
+            place = f"On {set_name}{f' ({line.name})' if line.name else ''}"
+            xs = list(line.at)
+            values = aligned(*line.at.values())
+            if len(xs) < 2:
+                said.append(f"{place}, one {self.axis} is finished, so that there is nothing to compare.")
+                continue
+            if not values[0].size:
+                said.append(f"{place}, no seed has judged the same images at each {self.axis}: no slope is given.")
+                continue
+            rise = slope(xs, values)
+            shows = {"above": "accuracy rises", "below": "accuracy falls", "open": "no slope is shown"}[rise.verdict]
+            said.append(
+                f"{place}, {shows}: {difference(rise, digits=2)} points for each step of 1 in {self.axis}, by a "
+                f"straight line through {len(xs)} points. {self._end(line, xs)}"
+            )
+        return said
+
+    def _end(self, line: _Line, xs: Sequence[float]) -> str:
+        last, before = xs[-1], xs[-2]
+        change: Interval = paired_difference(*aligned(line.at[last], line.at[before]))
+        fell = {"above": "rose", "below": "fell", "open": "neither fell nor rose beyond the interval"}[change.verdict]
+        return f"From {self.axis} {before:g} to {last:g} it {fell}: {difference(change)} points; {in_words(change)}."
+
+    def _table(self, name: str, points: _Points, shown: Mapping[str, Sequence[_Line]]) -> Table:
+        by_place = {
+            (line.name, x, set_name): matrix
+            for set_name, lines in shown.items()
+            for line in lines
+            for x, matrix in line.at.items()
+        }
+        rows: list[list[Cell | str]] = []
+        for series, of_line in points.items():
+            for x, point in of_line.items():
+                steps = sorted({cell.optimiser_steps for cell in point if cell.optimiser_steps is not None})
+                cells = [_cell(by_place.get((series, x, set_name))) for set_name in shown]
+                labels = [*([series] if self.series else []), f"{x:g}"]
+                said = " to ".join(f"{step:,}" for step in dict.fromkeys([*steps[:1], *steps[-1:]])) or "-"
+                rows.append([*labels, str(len(point)), said, *cells])
+        header = [*([self.series] if self.series else []), self.axis, "seeds", "optimiser steps", *shown]
+        notes = [
+            "Intervals resample seeds and images together; with two or three seeds they understate the spread of "
+            "seeds, and with one seed they are over images alone.",
+            "A slope uses the seeds and images that all points of its line have.",
+        ]
+        at_zero = [cell for of_line in points.values() for cell in of_line.get(0.0, ())]
+        if self.start and any(cell.cell.levels.get(ARM) == self.start for cell in at_zero):
+            notes.insert(0, f"The point at 0 is {self.start}.")
+        caption = f"Accuracy in % by {self.axis}, mean over seeds; below it the 95% interval."
+        return Table(name, caption, header, rows, 2 if self.series else 1, notes)
+
+
+def _lines(points: _Points, set_name: str) -> list[_Line]:
+    found = []
+    for series, of_line in points.items():
+        matrices = {x: right_answers(cells, set_name) for x, cells in of_line.items()}
+        found.append(_Line(series, {x: matrix for x, matrix in matrices.items() if matrix is not None}))
+    return found
+
+
+def _draw(panel: "Axes", line: _Line, colour: str) -> None:
+    found = {x: accuracy(matrix.values) for x, matrix in line.at.items()}
+    xs = list(found)
+    panel.plot(xs, [100 * at.value for at in found.values()], "o-", color=colour, markersize=4, label=line.name)
+    lows, highs = (
+        [100 * end for end in limits] for limits in zip(*((at.low, at.high) for at in found.values()), strict=True)
+    )
+    panel.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
+
+
+def _ends_of(set_name: str, line: _Line) -> str:
+    said = [f"{number(100 * accuracy(line.at[x].values).value)} at {x:g}" for x in (min(line.at), max(line.at))]
+    return f"{set_name}{f', {line.name}' if line.name else ''}: {' to '.join(dict.fromkeys(said))}"
+
+
+def _cell(matrix: Matrix | None) -> Cell:
+    if matrix is None:
+        return NOT_RUN
+    found = accuracy(matrix.values)
+    return Cell(number(100 * found.value), ends(found))

@@ -1,0 +1,56 @@
+"""How the report writes numbers, lists of words and names of files."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from aga_lightning.study.report.blocks import Cell
+from aga_lightning.study.statistics import FEWEST_IMAGES, Interval
+
+NO_INTERVAL = f"fewer than {FEWEST_IMAGES} images: no interval"
+NOT_RUN = Cell("-", "not run")
+
+
+def number(value: float, digits: int = 1, sign: bool = False) -> str:
+    """A number with a fixed count of digits, never "-0.0"; "-" for NaN."""
+    if math.isnan(value):
+        return "-"
+    rounded = round(value, digits) + 0.0  # -0.0 + 0.0 is 0.0
+    return f"{rounded:+.{digits}f}" if sign else f"{rounded:.{digits}f}"
+
+
+def ends(interval: Interval, scale: float = 100, digits: int = 1) -> str:
+    """The ends of an interval, such as "92.1 to 96.3".
+
+    Args:
+        interval: In 0..1 for accuracies.
+        scale: What it is multiplied with: 100 for per cent and points.
+        digits: Behind the point.
+    """
+    if not interval.is_known:
+        return NO_INTERVAL
+    return f"{number(scale * interval.low, digits)} to {number(scale * interval.high, digits)}"
+
+
+def difference(interval: Interval, scale: float = 100, digits: int = 1) -> str:
+    """A difference with its interval, such as "+3.1 [0.4, 5.8]"."""
+    value = number(scale * interval.value, digits, sign=True)
+    if not interval.is_known:
+        return f"{value} ({NO_INTERVAL})"
+    return f"{value} [{number(scale * interval.low, digits)}, {number(scale * interval.high, digits)}]"
+
+
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """Words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return f" {conjunction} ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
+
+
+def levels(axes: Sequence[str], names: Sequence[str]) -> str:
+    """Levels of axes in words, such as "resnet18, degree 4"."""
+    pairs = zip(axes, names, strict=True)
+    return ", ".join(f"{axis} {name}" if re.fullmatch(r"[-+.\d]+", name) else name for axis, name in pairs)
+
+
+def file_name(heading: str) -> str:
+    """A heading as a name for files: small letters, digits and dashes."""
+    return re.sub(r"[^\w]+", "-", heading.lower()).strip("-")

@@ -1,0 +1,202 @@
+"""Intervals and tests for the same images judged by several seeds of several arms.
+
+All arms and seeds judge the same images, so that seeds and images are crossed: an image that is hard is hard in every
+seed. Seeds are therefore never pooled as if `seeds x images` judgements were as many independent ones; an interval over
+the pool would be too narrow, and McNemar's test would count each image several times.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Verdict = Literal["above", "below", "open"]
+"""Whether an interval lies above zero, below zero, or holds it."""
+
+FEWEST_IMAGES = 10
+"""With fewer images than this no bootstrap interval is given: among so few, resamples are nearly all alike."""
+
+RESAMPLES = 2000
+
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95% interval.
+
+    Args:
+        value: NaN where there is nothing to tell.
+        low: NaN where there are too few images for an interval.
+        high: As `low`.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of a difference or slope: "open" where the interval holds zero, or is missing."""
+        return "above" if self.low > 0 else "below" if self.high < 0 else "open"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has both ends."""
+        return not np.isnan([self.low, self.high]).any()
+
+    def overlaps(self, other: "Interval") -> bool:
+        """Whether the two have a point in common."""
+        return self.low <= other.high and other.low <= self.high
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's exact test of two models on the same images.
+
+    Args:
+        gained: Images that only the first is right on.
+        lost: Images that only the second is right on.
+        p_value: Two-sided, in 0..1.
+    """
+
+    gained: int
+    lost: int
+    p_value: float
+
+
+def wilson(right: ArrayLike) -> Interval:
+    """The share of right answers of one seed, with Wilson's interval over images.
+
+    Args:
+        right: (N,) true or false; NaN for images that were not judged.
+    """
+    from scipy.stats import binomtest
+
+    judged = np.asarray(right, dtype=float)
+    judged = judged[~np.isnan(judged)]
+    if not judged.size:
+        return Interval(np.nan, np.nan, np.nan)
+    found = binomtest(int(judged.sum()), judged.size).proportion_ci(method="wilson")
+    return Interval(float(judged.mean()), float(found.low), float(found.high))
+
+
+def accuracy(right: ArrayLike) -> Interval:
+    """The share of right answers, with Wilson's interval for one seed and a crossed bootstrap for several.
+
+    Args:
+        right: (seeds, images) true or false; NaN where an image was not judged.
+    """
+    seeds = np.atleast_2d(np.asarray(right, dtype=float))
+    return wilson(seeds[0]) if len(seeds) == 1 else crossed_bootstrap(seeds)
+
+
+def crossed_bootstrap(values: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """The mean, with the 95% percentile interval of a bootstrap over seeds and images (Owen 2007, the "pigeonhole").
+
+    Each resample draws seeds and, once for all seeds, images. One seed is always drawn as itself, so that the interval
+    is over images alone. Resampling S seeds gives (S - 1) / S of the spread (variance) between them: with two or three
+    seeds the interval is too narrow where seeds differ much, and nothing but more seeds mends that.
+
+    Args:
+        values: (seeds, images) of the order of 1; NaN where there is no number. The mean is over those that are there.
+        resamples: How many.
+        seed: Of their drawing.
+
+    Returns:
+        Without ends where fewer than `FEWEST_IMAGES` images have a number.
+    """
+    table = np.atleast_2d(np.asarray(values, dtype=float))
+    used = ~np.isnan(table)
+    table, used = table[np.ix_(used.any(axis=1), used.any(axis=0))], used[np.ix_(used.any(axis=1), used.any(axis=0))]
+    if not used.any():
+        return Interval(np.nan, np.nan, np.nan)
+    filled = np.where(used, table, 0.0)
+    mean = round(float(filled.sum() / used.sum()), _DIGITS)
+    seeds, images = table.shape
+    if images < FEWEST_IMAGES:
+        return Interval(mean, np.nan, np.nan)
+    # How often images that no seed tells apart are drawn is drawn for all of them at once: accuracies of three seeds
+    # know eight kinds of images, however many there are.
+    kinds, counts = np.unique(np.concatenate([filled, used]), axis=1, return_counts=True)
+    random = np.random.default_rng(seed)
+    drawn_images = random.multinomial(images, counts / images, size=resamples).astype(float)
+    drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
+    sums = ((drawn_images @ kinds[:seeds].T) * drawn_seeds).sum(axis=1)
+    numbers = ((drawn_images @ kinds[seeds:].T) * drawn_seeds).sum(axis=1)
+    low, high = np.quantile(sums[numbers > 0] / numbers[numbers > 0], [0.025, 0.975])
+    # Rounding errors, which are far smaller, must not say on which side of zero an end lies.
+    return Interval(mean, *(round(float(end), _DIGITS) for end in (low, high)))
+
+
+def paired_difference(arm: ArrayLike, reference: ArrayLike) -> Interval:
+    """The mean of arm minus reference on the same seeds and images, with a crossed bootstrap of both together.
+
+    Args:
+        arm: (seeds, images); NaN where there is no number. An image counts in a seed where both have one.
+        reference: (seeds, images), of the same seeds and images in the same order.
+    """
+    first, second = np.asarray(arm, dtype=float), np.asarray(reference, dtype=float)
+    if first.shape != second.shape:
+        raise ValueError(f"pairs have one shape, but these have {first.shape} and {second.shape}")
+    return crossed_bootstrap(first - second)
+
+
+def slope(degrees: Sequence[float], values: ArrayLike) -> Interval:
+    """The least-squares slope of the mean against degree, with a crossed bootstrap of all degrees together.
+
+    Args:
+        degrees: (D,) at least two different ones.
+        values: (D, seeds, images), of the same seeds and images at every degree; an image counts in a seed where it has
+            a number at every degree.
+    """
+    centred = np.asarray(degrees, dtype=float) - np.mean(degrees)
+    if not centred.any():
+        raise ValueError("a slope needs two different degrees")
+    # The slope is linear in the values, so that the slope of the means is the mean of the images' slopes.
+    return crossed_bootstrap(np.tensordot(centred / (centred**2).sum(), np.asarray(values, dtype=float), axes=1))
+
+
+def mcnemar(arm: ArrayLike, reference: ArrayLike) -> McNemar:
+    """McNemar's exact test of one seed: a two-sided binomial test on the images that only one of the two is right on.
+
+    Args:
+        arm: (N,) true or false; NaN where an image was not judged. An image counts where both judged it.
+        reference: (N,) of the same images in the same order.
+    """
+    from scipy.stats import binomtest
+
+    difference = np.asarray(arm, dtype=float) - np.asarray(reference, dtype=float)
+    gained, lost = int((difference > 0).sum()), int((difference < 0).sum())
+    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return McNemar(gained, lost, p_value)
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Holm's correction: p-values of several tests, adjusted so that the chance of any false alarm stays below theirs.
+
+    Args:
+        p_values: (T,) in 0..1.
+
+    Returns:
+        (T,) in the same order.
+    """
+    given = np.asarray(p_values, dtype=float)
+    order = np.argsort(given)
+    steps = np.arange(len(given), 0, -1) * given[order]
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def in_words(difference: Interval) -> str:
+    """What an interval of a difference shows, to stand behind a colon or in a sentence."""
+    if not difference.is_known:
+        return f"fewer than {FEWEST_IMAGES} images, too few for an interval"
+    return {
+        "above": "the interval of the difference lies above zero",
+        "below": "the interval of the difference lies below zero",
+        "open": "the interval of the difference contains zero, so that no difference is shown",
+    }[difference.verdict]
