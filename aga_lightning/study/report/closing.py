@@ -47,8 +47,8 @@ def failures(outcomes: Outcomes) -> list[Block]:
         blocks.append(Listing(failure.last_lines or "(The log is empty.)", "The last lines of its log", folded=True))
     if outcomes.missing:
         many = len(outcomes.missing)
-        words = "1 job has not finished yet" if many == 1 else f"{many} jobs have not finished yet"
-        blocks.append(Paragraph(f"{words}; nothing of it is in this report.", "open"))
+        words = "1 job has not finished yet, and is" if many == 1 else f"{many} jobs have not finished yet, and are"
+        blocks.append(Paragraph(f"{words} not in this report.", "open"))
         blocks.append(Listing("\n".join(outcomes.missing), "Jobs that have not finished", folded=many > 10))
     return blocks
 
@@ -66,7 +66,7 @@ def origin(outcomes: Outcomes, command: str) -> list[Block]:
     return [
         Listing(command, "The command"),
         Paragraph(
-            f"{cells} cells and {comparisons} comparisons are finished. Their jobs took {time}, added up, at most "
+            f"Finished cells: {cells}; finished comparisons: {comparisons}. Their jobs took {time}, added up, at most "
             f"{outcomes.plan.study.jobs} at a time. This page was written on a machine with {machine}."
         ),
         Table(

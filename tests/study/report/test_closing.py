@@ -27,7 +27,7 @@ def test_a_failure_is_told_with_its_log_and_the_end_of_it(tmp_path):
     assert told.tone == "bad"
     assert log.text.endswith("MemoryError")
     assert log.folded
-    assert waiting.text == "1 job has not finished yet; nothing of it is in this report."
+    assert waiting.text == "1 job has not finished yet, and is not in this report."
     assert names.text == "aga, seed 2"
 
 
