@@ -14,7 +14,8 @@ from aga_lightning.study.report.pictures import data_uri, shown_width
 _SIGNS = {"good": ("✓", "good"), "bad": ("✗", "bad"), "open": ("?", "open"), "best": ("★", "best of its column")}
 _WIDE = 8  # columns from which on a table is set smaller on paper
 _NUMBER = re.compile(
-    r"[-\u2212+±<>≈]?\s*\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?\s*(?:%|\u00d7|x|s|min|h|points)?(?:\s*±\s*[\d.]+)?"
+    r"[-\u2212+±<>≈]?\s*\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?\s*(?:%|\u00d7|x|s|min|h|points)?"
+    r"(?:\s*±\s*[\d.]+|\s*\[[-+\d., ]+\])?"
 )
 _NO_NUMBER = ("", "-", "\u2013", "\u2014", "n/a")
 _GALLERY_WIDTH = 240  # CSS pixels of a large picture that asks for no width
