@@ -26,7 +26,7 @@ class Captioned(Augmenter):
             if request.variant in self.refuse:
                 yield Rejected(request, f"{request.record.path}: variant {request.variant} is refused")
                 continue
-            image = np.full((24, 24, 3), 40 * request.record.label + 20 * request.variant, np.uint8)
+            image = np.full((24, 24, 3), (40 * request.record.label + 20 * request.variant) % 256, np.uint8)
             facts = {"caption": f"été number {request.variant}", "box": [0, 1.5, 20, 20]} if self.captions else {}
             yield Augmented(request, image, facts)
 
