@@ -24,8 +24,8 @@ PACKAGES = {
 FLOORS = {
     5: "__main__ cli parsing parts",
     4: "callbacks checking duplicate_report estimating report results study trainer",
-    3: """augment.generation augment.probe augment.workload callbacks.drawing callbacks.reject_sheet data.datamodule
-          data.loading data.usable exporting models""",
+    3: """augment.generation augment.made augment.probe augment.workload callbacks.drawing callbacks.reject_sheet
+          data.datamodule data.loading data.usable exporting models""",
     2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury
           augment.recipe augment.rivals augment.scenery augment.stages augment.store augment.subject_stages
           data.background_sets data.record_sets""",
@@ -60,6 +60,8 @@ WHOLE = {
     "test_layout.py": "reads every file",
     "test_leaks.py": "watches which files the whole plugin opens, for each data set",
     "test_published_faults.py": "names the faults of the published script, whichever room would have them",
+    "study/report/test_browser.py": "lays a report out in a browser",
+    "test_studies.py": "runs the shipped studies on miniatures",
     "test_paper_pipeline.py": "runs all the models of the paper, tiny, as a user would",
     "test_packaging.py": "builds and installs the package",
 }

@@ -18,7 +18,7 @@ from jsonargparse import Namespace
 import aga_lightning.study.report.parts  # noqa: F401 configurations name sections by their bare class names
 from aga_lightning.augment.generation import Shard
 from aga_lightning.parsing import FindConfig, OneLineErrorParser
-from aga_lightning.study.outcomes import read_outcomes
+from aga_lightning.study.outcomes import Outcomes, read_outcomes
 from aga_lightning.study.plan import Plan, plan
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.writing import write_report
@@ -64,6 +64,9 @@ def _run(verb: str, settings: Namespace, typed: str) -> int:
     ready = made.instantiate_classes(settings)
     study = Study(**{name: ready[name] for name in Study.__dataclass_fields__})
     planned = plan(study)
+    nothing = Outcomes(planned, [], [], [], [])
+    for section in ready.report:  # one that asks for what the study has not is told before hours of work, not after
+        section.blocks(nothing)
     endings: dict[Ending, list[Job]] = {}
     if verb == "study":
         shard = Shard.parse(ready.shard)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aga_lightning.study.outcomes import Outcome, Outcomes
-from aga_lightning.study.plan import ARM
+from aga_lightning.study.plan import ARM, Plan
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
 from aga_lightning.study.report.comparison import Compared, compare, in_sentences, mcnemar_table
 from aga_lightning.study.report.paired import Matrix, fixed_levels, reference_levels, right_answers
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import NOT_RUN, difference, ends, file_name, listed, number
+from aga_lightning.study.settings import StudyError
 from aga_lightning.study.statistics import Interval, accuracy
 
 TITLES = {"acc": "Accuracy", "recall": "Mean recall over classes", "f1": "Mean F1 over classes"}
@@ -51,7 +52,8 @@ class AccuracyTable(Section):
     Args:
         heading: Of the section.
         rows: The axes whose levels make the rows, in order; [arm] by default.
-        where: The levels of the axes that are fixed, such as {backbone: resnet18}.
+        where: The levels of the axes that are fixed, such as {backbone: resnet18}; of an axis in `rows`, which of its
+            levels are shown, such as {arm: [baseline, AGA]}.
         sets: Which evaluation sets; null for all.
         metric: "acc" has intervals over seeds and images, and paired tests; "recall" and "f1" are not means over
             images, so that they have the standard deviation over seeds only.
@@ -124,15 +126,27 @@ class AccuracyTable(Section):
 
     def _lines(self, outcomes: Outcomes) -> list[_Line]:
         plan = outcomes.plan
-        fixed = fixed_levels(plan, self.where, self.rows)
+        fixed = fixed_levels(
+            plan, {axis: level for axis, level in self.where.items() if axis not in self.rows}, self.rows
+        )
         lines = []
-        for names in itertools.product(*(plan.axes[axis] for axis in self.rows)):
+        for names in itertools.product(*(self._shown(plan, axis) for axis in self.rows)):
             levels = {**fixed, **dict(zip(self.rows, names, strict=True))}
             planned = [cell for cell in plan.cells if all(cell.levels[axis] == level for axis, level in levels.items())]
             group = tuple(name for axis, name in zip(self.rows, names, strict=True) if axis != ARM)
             if planned:
                 lines.append(_Line(levels, names, group, outcomes.where(**levels), len(planned)))
         return lines
+
+    def _shown(self, plan: Plan, axis: str) -> Sequence[str]:
+        """The levels of a row's axis: all, or those that are asked for."""
+        asked = self.where.get(axis, plan.axes[axis])
+        shown = [str(level) for level in ([asked] if isinstance(asked, str | int) else asked)]
+        if unknown := [level for level in shown if level not in plan.axes[axis]]:
+            raise StudyError(
+                f"the report asks for {axis} {', '.join(unknown)}; its levels are {', '.join(plan.axes[axis])}"
+            )
+        return shown
 
     def _arm(self, line: _Line) -> str:
         return line.levels.get(ARM, "")

@@ -57,6 +57,16 @@ def test_means_intervals_and_paired_differences(outcomes):
     assert row(table, "aga")[4].tone == "open", "nobody is best where all are alike"
 
 
+def test_rows_may_be_some_levels_of_an_axis(outcomes):
+    shown = AccuracyTable(rows=["backbone", "arm"], where={"arm": ["baseline", "aga"]})
+    table, _ = tables(shown, outcomes)
+    assert [line[:2] for line in table.rows] == [
+        [backbone, arm] for backbone in ("r18", "r50") for arm in ("baseline", "aga")
+    ]
+    with pytest.raises(StudyError, match="asks for arm bga; its levels are baseline, aga, mixup"):
+        AccuracyTable(where={"arm": ["bga"], "backbone": "r18"}).blocks(outcomes)
+
+
 def test_what_is_better_but_not_best_and_what_is_worse(tmp_path):
     right = {"baseline": 20, "aga": 38, "mixup": 30, "cutmix": 5}
     axes = {"arm": list(right), "seed": ["0", "1"]}
