@@ -18,13 +18,16 @@ import sys
 import warnings
 from typing import Any
 
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.store import StoreError
+from aga_lightning.callbacks.augmentation_record import AugmentationRecord
+from aga_lightning.callbacks.predictions_table import PredictionsTable
+from aga_lightning.callbacks.training_record import TrainingRecord
 from aga_lightning.checking import CheckError
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
@@ -60,7 +63,7 @@ class AgaCLI(LightningCLI):
             ImageClassifier,
             AGADataModule,
             trainer_class=AgaTrainer,
-            trainer_defaults={"callbacks": [_last_checkpoint()]},
+            trainer_defaults={"callbacks": [_last_checkpoint(), *_run_files()]},
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
@@ -118,6 +121,11 @@ class AgaCLI(LightningCLI):
 def _last_checkpoint() -> ModelCheckpoint:
     """Keeps the state after each epoch in `last.ckpt`, for a run to go on from; the best is kept by `checkpoint`."""
     return ModelCheckpoint(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
+
+
+def _run_files() -> list[Callback]:
+    """What keeps a run's files beside the results: no setting turns them off."""
+    return [PredictionsTable(), TrainingRecord(), AugmentationRecord()]
 
 
 def run() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -15,6 +16,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.augment.augmenter import ModelStage
 from aga_lightning.augment.generation import Shard, Source, StageFiller, StoreFiller
+from aga_lightning.augment.made import Made, Spent
+from aga_lightning.augment.workload import images_task, stage_task
 from aga_lightning.checking import LicencePolicy, check
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
@@ -28,6 +31,9 @@ class AgaTrainer(Trainer):
     Args:
         run_dir: Where a run's configuration, metrics and checkpoints go; null for the next free runs/version_<n>.
     """
+
+    spent: Spent | None = None
+    """What the last `augment` has made and taken; None before it."""
 
     def __init__(self, *args: Any, run_dir: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
         if kwargs.get("logger") in (None, True) and not kwargs.get("fast_dev_run"):
@@ -70,16 +76,17 @@ class AgaTrainer(Trainer):
         if datamodule is None or datamodule.augmenter is None:
             raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
         workers = datamodule.generation_workers
+        start = time.monotonic()
         source = Source(datamodule.prepare_data, lambda: datamodule.collection, workers, Shard.parse(shard))
         # A fit must not depend on whether there was something left to make before it.
         with isolate_rng(), self._whole_prediction(), warnings.catch_warnings():
             # A complete store leaves nothing to do, which Lightning takes for a mistake.
             warnings.filterwarnings("ignore", message="Total length of `.*` across ranks is zero")
             warnings.filterwarnings("ignore", message=".*does not have many workers")
-            for stage in datamodule.augmenter.stages(datamodule.store):
-                self._complete(source, stage)
-            self.predict(StoreFiller(source), return_predictions=False)
+            made = [self._complete(source, stage) for stage in datamodule.augmenter.stages(datamodule.store)]
+            made.append(self._finish(source, staged=bool(made)))
         self.strategy.barrier("augment")
+        self.spent = Spent(tuple(made), time.monotonic() - start)
         collection = datamodule.collection
         if self.is_global_zero:
             from aga_lightning.callbacks.reject_sheet import save_rejects  # matplotlib takes seconds to import
@@ -171,14 +178,26 @@ class AgaTrainer(Trainer):
             wishes = Wishes(to, format, originals, shard_size, seed, partial)
             export(datamodule.collection, datamodule.class_names, wishes)
 
-    def _complete(self, source: Source, stage: ModelStage) -> None:
+    def _complete(self, source: Source, stage: ModelStage) -> Made:
         """Take a stage through all requests, and wait for what other jobs were making."""
+        start, units = time.monotonic(), 0
         while True:
             filler = StageFiller(source, stage)
             self.predict(filler, return_predictions=False)
-            if not self.strategy.reduce_boolean_decision(filler.left_to_others > 0, all=False):
-                return
+            left = torch.tensor(filler.left_to_others, device=self.strategy.root_device)
+            left_by_all = int(self.strategy.reduce(left, reduce_op="sum"))
+            units += len(filler.work) - left_by_all
+            if not left_by_all:
+                return Made(stage_task(stage, units), time.monotonic() - start)
             time.sleep(1.0)
+
+    def _finish(self, source: Source, staged: bool) -> Made:
+        """Make the images of what the stages have made."""
+        start = time.monotonic()
+        filler = StoreFiller(source)
+        self.predict(filler, return_predictions=False)
+        task = images_task(filler.collection.augmenter, sum(map(len, filler.work)), staged)
+        return Made(task, time.monotonic() - start)
 
     @contextmanager
     def _whole_prediction(self) -> Iterator[None]:

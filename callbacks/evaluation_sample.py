@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from aga_lightning.augment.samples import load_sample
 from aga_lightning.data.base import ImageRecord
@@ -142,16 +142,26 @@ def evaluation_samples(trainer: Trainer, count: int, seed: int) -> list[Evaluati
         seed: Which images.
     """
     datamodule: Any = getattr(trainer, "datamodule", None)
+    return [
+        EvaluationSample(name, loader.dataset, spread_over_classes(loader.dataset, count, seed), datamodule)
+        for name, loader in evaluation_loaders(trainer)
+    ]
+
+
+def evaluation_loaders(trainer: Trainer) -> list[tuple[str, Any]]:
+    """The name and the loader of each evaluation set of the stage that the trainer is in, in order.
+
+    Args:
+        trainer: One that is validating or testing.
+    """
+    datamodule: Any = getattr(trainer, "datamodule", None)
     stage = "test" if trainer.testing else "val"
-    loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
-    loaders = [loaders] if isinstance(loaders, DataLoader) else list(loaders or [])
+    given = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+    loaders = [] if given is None or given == [] else CombinedLoader(given, "sequential").flattened
     names = getattr(datamodule, f"{stage}_names", None)
     if names is None or len(names) != len(loaders):
         names = [stage] if len(loaders) == 1 else [f"{stage}/{number}" for number in range(len(loaders))]
-    return [
-        EvaluationSample(name, loader.dataset, spread_over_classes(loader.dataset, count, seed), datamodule)
-        for name, loader in zip(names, loaders, strict=True)
-    ]
+    return list(zip(names, loaders, strict=True))
 
 
 def spread_over_classes(dataset: Any, count: int, seed: int) -> list[int]:  # noqa: ANN401 any map-style data set

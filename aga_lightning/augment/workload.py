@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
-from aga_lightning.augment.augmenter import Finished, Stage, StageCache, denoiser_calls
+from aga_lightning.augment.augmenter import Augmenter, Finished, ModelStage, Stage, StageCache, denoiser_calls
 from aga_lightning.augment.collection import Collection
 
 
@@ -86,12 +86,34 @@ def workload(collection: Collection) -> list[Task]:
     exact = True
     for stage in collection.augmenter.stages(cache):
         units = len(stage.pending(collection.requests, cache))
-        calls = {type(model).__name__: ceil(units / model.batch_size) for model in stage.models}
-        attempt = getattr(stage, "attempt", 0)
-        name = type(stage).__name__ + (f" {attempt + 1}" if attempt else "")
-        tasks.append(Task(name, units, exact, calls, units * stage.denoiser_calls_per_unit, attempt))
+        tasks.append(stage_task(stage, units, exact))
         exact = exact and units == 0
     images = sum(len(group) for group in collection.pending())
+    return [*tasks, images_task(collection.augmenter, images, staged=bool(tasks))]
+
+
+def stage_task(stage: ModelStage, units: int, exact: bool = True) -> Task:
+    """What some units of a stage take.
+
+    Args:
+        stage: The stage.
+        units: How many.
+        exact: Whether that is their number.
+    """
+    calls = {type(model).__name__: ceil(units / model.batch_size) for model in stage.models}
+    attempt = getattr(stage, "attempt", 0)
+    name = type(stage).__name__ + (f" {attempt + 1}" if attempt else "")
+    return Task(name, units, exact, calls, units * stage.denoiser_calls_per_unit, attempt)
+
+
+def images_task(augmenter: Augmenter, images: int, staged: bool) -> Task:
+    """What it takes to finish some images.
+
+    Args:
+        augmenter: Who makes them.
+        images: How many.
+        staged: Whether stages have made what needs a device.
+    """
     # Without stages, a painter with a model works where the images are finished.
-    painting = 0 if tasks else images * denoiser_calls([collection.augmenter])
-    return [*tasks, Task("Merging" if tasks else "Images", images, True, {}, painting)]
+    painting = 0 if staged else images * denoiser_calls([augmenter])
+    return Task("Merging" if staged else "Images", images, True, {}, painting)

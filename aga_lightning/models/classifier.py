@@ -192,13 +192,13 @@ class ImageClassifier(LightningModule):
         self.log("train/acc", self.train_accuracy.compute(), sync_dist=True)
         self.train_accuracy.reset()
 
-    def validation_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Count a batch of one evaluation set."""
-        self._evaluate(batch, dataloader_idx)
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Count a batch of one evaluation set; its logits (N, num_classes), for those who list the answers."""
+        return self._evaluate(batch, dataloader_idx)
 
-    def test_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Count a batch of one evaluation set."""
-        self._evaluate(batch, dataloader_idx)
+    def test_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Count a batch of one evaluation set; its logits (N, num_classes), for those who list the answers."""
+        return self._evaluate(batch, dataloader_idx)
 
     def predict_step(self, batch: EvaluationBatch | Tensor, batch_idx: int, dataloader_idx: int = 0) -> Prediction:
         """Classify images, labelled or not."""
@@ -233,11 +233,13 @@ class ImageClassifier(LightningModule):
                 f"{self.evaluation_names}; name each of them in the data module's {attribute}."
             )
 
-    def _evaluate(self, batch: EvaluationBatch, dataloader_idx: int) -> None:
+    def _evaluate(self, batch: EvaluationBatch, dataloader_idx: int) -> Tensor:
         images, labels, *groups = batch
+        logits: Tensor = self(images)
         # By name, since each metric of the collection then takes what it needs: most know nothing of groups.
         known = {"groups": groups[0]} if groups else {}
-        self._metrics()[dataloader_idx].update(preds=self(images), target=labels, **known)
+        self._metrics()[dataloader_idx].update(preds=logits, target=labels, **known)
+        return logits
 
     def _metrics(self) -> list[MetricCollection]:
         return [metrics for metrics in self.evaluations if isinstance(metrics, MetricCollection)]
