@@ -74,7 +74,8 @@ def _run(verb: str, settings: Namespace, typed: str) -> int:
         if ready.dry_run:
             return _tell(planned, jobs)
         Path(study.out).mkdir(parents=True, exist_ok=True)
-        made.save(settings, Path(study.out) / "study.yaml", overwrite=True, skip_check=True)
+        kept = Namespace({key: value for key, value in settings.items() if key not in ("config", "shard", "dry_run")})
+        parser("report").save(kept, Path(study.out) / "study.yaml", overwrite=True)
         endings = run_jobs(planned, jobs)
         for ending in (Ending.FAILED, Ending.WAITING):
             for job in endings[ending]:

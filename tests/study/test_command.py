@@ -51,7 +51,7 @@ def test_a_study_runs_its_cells_and_reports(study, capsys):
     page = (study / "runs/small/report.html").read_text()
     assert "A small study" in page and "75.0" in page and "25.0" in page
     assert "python -m aga_lightning study --config small.yaml" in page, "the command that made it"
-    assert (study / "runs/small/results.csv").read_text().count("\n") == 3
+    assert (study / "runs/small/results.csv").read_text().count("\n") == 1 + 2 * 4
     kept = yaml.safe_load((study / "runs/small/study.yaml").read_text())
     assert kept["axes"]["arm"]["AGA"] == {"model.width": 3}
 
