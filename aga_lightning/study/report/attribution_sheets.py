@@ -1,0 +1,189 @@
+"""Where the models look: the sheets of a comparison, as Figure 9 of the AGA paper."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from aga_lightning.study.outcomes import Explained, Judged, Outcome, Outcomes
+from aga_lightning.study.report.blocks import Block, Paragraph, Picture
+from aga_lightning.study.report.explanations import NOTHING_PLANNED, Compared, compared, seed_of
+from aga_lightning.study.report.section import Section
+from aga_lightning.study.report.wording import listed
+
+_SHOWS = {
+    "only_this_model_is_right": "images that {arm} alone has right",
+    "both_models_are_right": "images that both have right",
+    "attributions": "images of all classes, whoever has them right",
+}
+_WIDEST = 1400  # pixels of a picture; a sheet's words are 20 pixels high
+_GAP = 24
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A sheet as it is shown.
+
+    Args:
+        kind: As its file's name begins.
+        image: RGB.
+    """
+
+    kind: str
+    image: Image.Image
+
+
+class AttributionSheets(Section):
+    """The sheets that AttributionPanels drew for an arm beside the reference: the images, and where each model looks.
+
+    Sheets of one set stand side by side as far as the page is wide, as (a) and (b) of the paper's Figure 9.
+
+    Args:
+        heading: The section's.
+        arm: Which arm, of those that the study explains; null for all.
+        where: Levels of axes to stay with, such as {backbone: resnet18}.
+        sets: Which evaluation sets; null for all that there are sheets of.
+        kinds: Which sheets, from left to right: only_this_model_is_right, both_models_are_right and attributions, the
+            last of images of all classes; null for all.
+        seeds: Whose sheets; null for those of the first seed that is finished.
+    """
+
+    def __init__(
+        self,
+        heading: str = "Where the models look",
+        arm: str | None = None,
+        where: dict[str, Any] | None = None,
+        sets: list[str] | None = None,
+        kinds: list[str] | None = None,
+        seeds: list[int | str] | None = None,
+    ) -> None:
+        if unknown := [kind for kind in kinds or () if kind not in _SHOWS]:
+            raise ValueError(f"kinds names {listed(unknown)}; there are {', '.join(_SHOWS)}")
+        self.heading = heading
+        self.arm = arm
+        self.where = where or {}
+        self.sets = sets
+        self.kinds = list(_SHOWS) if kinds is None else kinds
+        self.seeds = seeds
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return self.heading
+
+    def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
+        """The sheets, or why there are none.
+
+        Raises:
+            StudyError: If the study has no such arm, axis or level.
+        """
+        groups = compared(outcomes, None if self.arm is None else [self.arm], self.where)
+        blocks: list[Block] = [] if groups else [Paragraph(NOTHING_PLANNED)]
+        for group in groups:
+            for explained in self._chosen(group):
+                blocks += self._of_comparison(group, explained, outcomes)
+            if words := self._missing(group):
+                blocks.append(Paragraph(words, "note"))
+        return blocks
+
+    def _chosen(self, group: Compared) -> Sequence[Explained]:
+        if self.seeds is None:
+            return group.finished[:1]
+        seeds = [str(seed) for seed in self.seeds]
+        return [explained for explained in group.finished if seed_of(explained.comparison) in seeds]
+
+    def _missing(self, group: Compared) -> str:
+        if self.seeds is None:
+            return "" if group.finished else group.missing
+        finished = [seed_of(explained.comparison) for explained in group.finished]
+        missing = [str(seed) for seed in self.seeds if str(seed) not in finished]
+        return f"{group.title}: no comparison of seed {listed(missing)} is finished." if missing else ""
+
+    def _of_comparison(self, group: Compared, explained: Explained, outcomes: Outcomes) -> Iterator[Block]:
+        seed = seed_of(explained.comparison)
+        title = group.title + (f", seed {seed}" if seed else "")
+        there = [name for name in outcomes.sets if any(_path(explained, kind, name).is_file() for kind in _SHOWS)]
+        if not there and not self.sets:
+            yield Paragraph(f"{title}: there are no sheets in the comparison's folder.", "note")
+        for name in self.sets or there:
+            counts = _counts(group, explained, outcomes, name)
+            paths = {kind: _path(explained, kind, name) for kind in self.kinds}
+            sheets = [_Sheet(kind, _opened(path)) for kind, path in paths.items() if path.is_file()]
+            for row in _rows(sheets):
+                yield _picture(row, group, f"{name}, {title}", counts)
+            if absent := [kind for kind, path in paths.items() if not path.is_file()]:
+                shows = listed([_SHOWS[kind].format(arm=group.arm) for kind in absent], "or")
+                why = "" if name not in there else ": none was found, or none was looked for"
+                yield Paragraph(f"{name}, {title}: there is no sheet of {shows}{why}.", "note")
+
+
+def _path(explained: Explained, kind: str, name: str) -> Path:
+    return explained.folder / f"{kind}-{name.replace('/', '-')}.png"
+
+
+def _opened(path: Path) -> Image.Image:
+    """A sheet in RGB, on white where it is transparent, and not too wide."""
+    with Image.open(path) as file:
+        sheet = file.convert("RGBA")
+    paper = Image.new("RGBA", sheet.size, "white")
+    image = Image.alpha_composite(paper, sheet).convert("RGB")
+    if image.width <= _WIDEST:
+        return image
+    return image.resize((_WIDEST, round(image.height * _WIDEST / image.width)), Image.Resampling.LANCZOS)
+
+
+def _rows(sheets: Sequence[_Sheet]) -> list[list[_Sheet]]:
+    """Sheets side by side, as many as are not too wide together."""
+    rows: list[list[_Sheet]] = []
+    for sheet in sheets:
+        if rows and sum(each.image.width + _GAP for each in rows[-1]) + sheet.image.width <= _WIDEST:
+            rows[-1].append(sheet)
+        else:
+            rows.append([sheet])
+    return rows
+
+
+def _picture(row: Sequence[_Sheet], group: Compared, title: str, counts: str) -> Picture:
+    width = sum(sheet.image.width for sheet in row) + _GAP * (len(row) - 1)
+    image = Image.new("RGB", (width, max(sheet.image.height for sheet in row)), "white")
+    left = 0
+    for sheet in row:
+        image.paste(sheet.image, (left, 0))
+        left += sheet.image.width + _GAP
+    shows = [_SHOWS[sheet.kind].format(arm=group.arm) for sheet in row]
+    if len(row) > 1:
+        shows = [f"({letter}) {words}" for letter, words in zip("abc", shows, strict=False)]
+    what = f"{title}: {'; '.join(shows)}."
+    columns = (
+        "Each row is a photo under its true class, then where the baseline looks and where this model looks, with the "
+        f"class that each predicts, its confidence, and whether that is right. Baseline: {group.reference}; this "
+        f"model: {group.arm}."
+    )
+    return Picture(image, alt=" ".join(filter(None, (what, columns, counts))), caption=f"{what} {counts}".strip())
+
+
+def _counts(group: Compared, explained: Explained, outcomes: Outcomes, name: str) -> str:
+    """How many images of the whole set each of the two has right; "" where the cells do not tell."""
+    by_folder = {outcome.cell.folder: outcome for outcome in outcomes.cells}
+    found: list[Judged] = []
+    for cell in (explained.comparison.cell, explained.comparison.reference):
+        judged = _judged(by_folder[cell.folder]) if cell.folder in by_folder else {}
+        if name in judged:
+            found.append(judged[name])
+    if len(found) < 2 or found[0].images != found[1].images:
+        return ""
+    arm, reference = (judged.right for judged in found)
+    return (
+        f"Of all {len(arm)} images of the set, {int((arm & ~reference).sum())} are right by {group.arm} alone, "
+        f"{int((reference & ~arm).sum())} by {group.reference} alone, {int((arm & reference).sum())} by both and "
+        f"{int((~arm & ~reference).sum())} by neither."
+    )
+
+
+def _judged(outcome: Outcome) -> Mapping[str, Judged]:
+    try:
+        return outcome.judged
+    except FileNotFoundError:  # a cell of a run without predictions.csv
+        return {}
