@@ -95,7 +95,7 @@ def _claim(aside: Path, plan: Mapping[str, object]) -> FileLock:
         raise ExportError(f"{aside} is in the way: it is no folder; remove it, or name another target")
     left = [path for path in aside.iterdir() if path.name != _LOCK] if aside.is_dir() else []
     if left and _plan_of(aside) != json.loads(json.dumps(plan)):
-        raise ExportError(f"{aside} holds something else than an unfinished export of this: delete it, if you may")
+        raise ExportError(f"{aside} is no unfinished export of this set with these settings: delete it, if you may")
     aside.mkdir(parents=True, exist_ok=True)
     lock = FileLock(aside / _LOCK)
     try:

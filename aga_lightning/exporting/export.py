@@ -140,7 +140,8 @@ def _write_all(
     }
     write(folder / PLAN, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
     megabytes = (sum(int(str(shard["bytes"])) for shard in shards) or images_bytes) / 1e6
-    return f"{len(shards)} shards, {megabytes:,.1f} MB" if sharded else f"{megabytes:,.1f} MB"
+    told = f"{len(shards):,} shard{'s' * (len(shards) != 1)}, " if sharded else ""
+    return f"{told}{megabytes:,.1f} MB"
 
 
 def _settings(collection: Collection) -> bytes:

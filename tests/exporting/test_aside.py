@@ -45,7 +45,10 @@ def test_a_link_to_an_empty_folder_is_followed(tmp_path):
     [
         (lambda folder: (folder / "out").mkdir() or (folder / "out" / "mine.txt").write_text(""), "out is not empty"),
         (lambda folder: (folder / "out").write_text(""), "out is a file"),
-        (lambda folder: (folder / "out.partial").mkdir() or (folder / "out.partial" / "x").write_text(""), "something"),
+        (
+            lambda folder: (folder / "out.partial").mkdir() or (folder / "out.partial" / "x").write_text(""),
+            "no unfinished export",
+        ),
         (lambda folder: (folder / "out.partial").symlink_to(folder), "is no folder"),
     ],
 )
@@ -113,7 +116,7 @@ def test_a_killed_export_is_done_anew(tmp_path, killed):
 
 def test_a_killed_export_of_another_set_is_left(tmp_path, killed):
     left = tree(tmp_path)
-    with pytest.raises(ExportError, match="something else than an unfinished export of this"):
+    with pytest.raises(ExportError, match="is no unfinished export of this set with these settings"):
         fill(tmp_path / "out", PLAN | {"images": 4})
     assert tree(tmp_path) == left
 
