@@ -22,10 +22,11 @@ PACKAGES = {
 
 # A name places the module, and everything inside it where it is a folder.
 FLOORS = {
-    5: "__main__ cli parsing parts",
-    4: "callbacks checking duplicate_report estimating report results study trainer",
+    6: "__main__ cli parts",
+    5: "study",
+    4: "callbacks checking duplicate_report estimating results trainer",
     3: """augment.generation augment.made augment.probe augment.workload callbacks.drawing callbacks.reject_sheet
-          data.datamodule data.loading data.usable exporting models""",
+          data.datamodule data.loading data.usable exporting models parsing""",
     2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury
           augment.recipe augment.rivals augment.scenery augment.stages augment.store augment.subject_stages
           data.background_sets data.record_sets""",

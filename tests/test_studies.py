@@ -85,9 +85,21 @@ def study(trees, shrunken_models, command, tmp_path, monkeypatch):
     def run(name, *words):
         paths = yaml.safe_load((CONFIGS / "studies" / name).read_text()).get("paths", {})
         given = [word for path in paths for word in (f"--paths.{path}", str(trees[path]))]
-        shrunken = [word for key, value in SHRUNKEN.items() for word in (f"--settings.{key}", value)]
+        shrunken = [f"--{key}={value}" for key, value in SHRUNKEN.items()]
+        behind = words.index("--") if "--" in words else len(words)
         with pytest.raises(SystemExit) as stop:
-            command("study", "--config", f"studies/{name}", *given, *shrunken, *words)
+            command(
+                "study",
+                "--config",
+                f"studies/{name}",
+                *given,
+                "--jobs",
+                "1",
+                *words[:behind],
+                "--",
+                *shrunken,
+                *words[behind + 1 :],
+            )
         assert stop.value.code == 0
         return Path(yaml.safe_load((CONFIGS / "studies" / name).read_text())["out"])
 
@@ -99,13 +111,16 @@ def results(out):
         return list(csv.DictReader(file))
 
 
+MEASURED = {"images": 2, "measures": ["aic", "sic", "insertion"], "min_prediction": 0.0, "triangulation": "reduced"}
+EXPLAINED = ["--explain.callbacks", json.dumps([{"class_path": "Faithfulness", "init_args": MEASURED}])]
 SMALL = {"train": 4, "val": 3, "test": 3, "ood": 3}
-FEW = ["--axes.backbone", "[resnet18]", "--axes.seed", "[0]", "--settings.data.dataset.val_per_class", "1"]
+FEW = ["--axes.backbone", "[resnet18]", "--axes.seed", "[0]"]
+ONE = ["--", "--data.dataset.val_per_class=1"]
 
 
 @pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
 def test_the_tables_and_figures_of_imagenet10(study):
-    out = study("table1.yaml", *FEW)
+    out = study("table1.yaml", *FEW, *ONE)
     assert {(row["arm"], row["set"]) for row in results(out)} == {
         (arm, name) for arm in ("baseline", "AGA") for name in ("test", "ood/v2", "ood/sketch")
     }
@@ -114,17 +129,15 @@ def test_the_tables_and_figures_of_imagenet10(study):
     cells = {path: path.stat().st_mtime_ns for path in Path("runs/imagenet10/cells").rglob(DONE)}
     assert len(cells) == 2
 
-    asked = {"images": 2, "measures": ["aic", "sic", "insertion"], "min_prediction": 0.0, "triangulation": "reduced"}
-    explain = ["--explain.callbacks", json.dumps([{"class_path": "Faithfulness", "init_args": asked}])]
-    out = study("table2.yaml", *FEW, *explain)
+    out = study("table2.yaml", *FEW, *EXPLAINED, *ONE)
     assert {path: path.stat().st_mtime_ns for path in cells} == cells, "cells that studies share are run once"
     assert "0.764" in (out / "report.html").read_text()
 
-    out = study("figure6.yaml", *FEW, "--axes.degree", "[2, 1]")
+    out = study("figure6.yaml", *FEW, "--axes.degree", "[2, 1]", *ONE)
     assert (out / "figures").is_dir() and list((out / "figures").glob("*.svg"))
     assert len(list(Path("runs/imagenet10/cells").iterdir())) >= 4
 
-    out = study("figure9.yaml", "--axes.backbone", "[resnet18]", *FEW[4:])
+    out = study("figure9.yaml", *FEW, *ONE)
     assert (out / "report.html").read_text().count("<img") >= 3, "a sheet of each set"
 
 
@@ -135,19 +148,20 @@ def test_all_arms_on_three_data_sets(study):
         {"dataset": ["iwildcam"], "arm": ["baseline", "ALIA", "AGA 1X"]},
         {"dataset": ["imagenet10"], "arm": ["baseline", "DA-Fusion", "AGA 2X"]},
     ]
-    words = ["--settings.model.backbone", "resnet18", "--settings.data.dataset.val_per_class", "1"]
-    out = study("figure8.yaml", "--grids", json.dumps(grids), *words[:2])
+    out = study("figure8.yaml", "--grids", json.dumps(grids), "--", "--model.backbone=resnet18")
     found = {(row["dataset"], row["arm"]) for row in results(out)}
     assert len(found) == 9 + 3 + 3
     assert {row["optimiser_steps"] for row in results(out)} == {"2"}, "all arms take the same number of steps"
 
 
 def test_the_quick_one(study):
-    words = ["--axes.backbone", "[resnet18]", "--axes.degree", "[1, 2]"]
+    words = ["--axes.backbone", "[resnet18]", "--axes.degree", "[4, 1]"]
     seeds = {"levels": [0], "sets": ["seed_everything", "data.dataset.seed"]}
     grids = [{"arm": ["baseline", "AGA", "background swap"]}, {"arm": ["AGA"], "degree": "all"}]
-    small = [f"--settings.data.dataset.{split}_per_class={count}" for split, count in SMALL.items()]
-    out = study("quick.yaml", *words, "--axes.seed", json.dumps(seeds), "--grids", json.dumps(grids), *small)
+    small = [f"--data.dataset.{split}_per_class={count}" for split, count in SMALL.items()]
+    out = study(
+        "quick.yaml", *words, "--axes.seed", json.dumps(seeds), "--grids", json.dumps(grids), *EXPLAINED, "--", *small
+    )
     page = (out / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
 

@@ -5,7 +5,8 @@ python -m aga_lightning study  --config studies/quick.yaml --shard 0/8     an ei
 python -m aga_lightning study  --config studies/quick.yaml --dry_run true  what is there, and what is missing
 python -m aga_lightning report --config studies/quick.yaml                 the report of what is finished
 
-Any setting of a study can be changed behind it: `--jobs 2 --out runs/again --paths.cub PATH`.
+Any setting of a study can be changed behind it: `--jobs 2 --out runs/again --paths.cub PATH`. Settings behind `--` are
+those of a fit, and are given to every cell: `study --config studies/quick.yaml -- --trainer.max_epochs 3`.
 """
 
 import shlex
@@ -51,11 +52,32 @@ def run(verb: str, arguments: Sequence[str]) -> None:
         verb: One of VERBS.
         arguments: What stands behind it.
     """
-    settings = parser(verb).parse_args(list(arguments))
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    settings = parser(verb).parse_args(list(arguments[:end]))
     try:
+        settings.settings = {**settings.settings, **settings_of(arguments[end + 1 :])}
         sys.exit(_run(verb, settings, shlex.join(["python", "-m", "aga_lightning", verb, *arguments])))
     except StudyError as error:
         sys.exit(f"StudyError: {error}")
+
+
+def settings_of(words: Sequence[str]) -> dict[str, str]:
+    """The settings that stand behind `--`, by dotted names.
+
+    Args:
+        words: `--name value` or `--name=value`, any number of them.
+
+    Raises:
+        StudyError: If they are something else.
+    """
+    settings: dict[str, str] = {}
+    left = list(words)
+    while left:
+        name, equals, value = left.pop(0).partition("=")
+        if not name.startswith("--") or (not equals and (not left or left[0].startswith("--"))):
+            raise StudyError(f"behind -- stand settings of a fit, such as --data.degree 4, not {name!r}")
+        settings[name.removeprefix("--")] = value if equals else left.pop(0)
+    return settings
 
 
 def _run(verb: str, settings: Namespace, typed: str) -> int:
@@ -74,7 +96,9 @@ def _run(verb: str, settings: Namespace, typed: str) -> int:
         if ready.dry_run:
             return _tell(planned, jobs)
         Path(study.out).mkdir(parents=True, exist_ok=True)
-        kept = Namespace({key: value for key, value in settings.items() if key not in ("config", "shard", "dry_run")})
+        kept = settings.clone()
+        for name in ("config", "shard", "dry_run"):
+            kept.pop(name, None)
         parser("report").save(kept, Path(study.out) / "study.yaml", overwrite=True)
         endings = run_jobs(planned, jobs)
         for ending in (Ending.FAILED, Ending.WAITING):

@@ -22,8 +22,6 @@ ARM = "arm"
 BEST = Path("checkpoints") / "best.ckpt"
 """The checkpoint of a cell that is judged."""
 
-_GROUPS = ("trainer", "data", "model", "checkpoint")
-
 _BRACED = re.compile(r"\{(\w+)\}")
 
 
@@ -168,7 +166,7 @@ def _cell(study: Study, levels: Mapping[str, Level], contents: "_Contents") -> C
     configs += tuple(_with_levels(config, names) for level in levels.values() for config in level.configs)
     if not configs:
         raise StudyError("the study has no base: name the configuration of its cells, such as base: [quickstart.yaml]")
-    settings: dict[str, Any] = {"data.cache_dir": str(_place(study) / "store")} | _dotted(study.settings)
+    settings: dict[str, Any] = {"data.cache_dir": str(_place(study) / "store")} | study.settings
     for level in levels.values():
         settings |= level.settings
     if study.budget == "epochs":
@@ -210,17 +208,6 @@ def _comparisons(study: Study, axes: Mapping[str, Sequence[str]], cells: Sequenc
 def _rank(cell: Cell, axes: Mapping[str, Sequence[Level]]) -> tuple[int, ...]:
     places = {axis: [level.name for level in levels].index(cell.levels[axis]) for axis, levels in axes.items()}
     return (places.get("seed", 0), *places.values())
-
-
-def _dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted names, also those that were given behind a study: `--settings.data.degree 4`.
-
-    The parser makes {data: {degree: 4}} of that one, which stands behind what the study says itself.
-    """
-    dotted = {key: value for key, value in settings.items() if key not in _GROUPS}
-    for group in _GROUPS:
-        dotted |= {f"{group}.{key}": value for key, value in (settings.get(group) or {}).items()}
-    return dotted
 
 
 def _place(study: Study) -> Path:

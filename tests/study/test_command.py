@@ -87,6 +87,14 @@ def test_a_dry_run_only_tells(study, capsys):
     assert not (study / "runs").exists()
 
 
+def test_settings_behind_two_dashes_are_those_of_every_cell(study):
+    assert exit_status("study", "--", "--data.degree", "7", "--model.stem=small") == 0
+    kept = yaml.safe_load((study / "runs/small/study.yaml").read_text())
+    assert kept["settings"] == {"data.degree": "7", "model.stem": "small"}
+    logs = [path.read_text() for path in (study / "runs").rglob("log.txt")]
+    assert len(logs) == 2 and all("--data.degree 7 --model.stem small" in log for log in logs)
+
+
 def test_a_shard_runs_its_part_and_leaves_the_report(study, capsys):
     assert exit_status("study", "--shard", "1/2") == 0
     assert len(list((study / "runs").rglob("done.json"))) == 1
@@ -101,6 +109,8 @@ def test_a_shard_runs_its_part_and_leaves_the_report(study, capsys):
         (["--grids", "[{arm: [BGA]}]"], "grid 1 asks for arm BGA"),
         (["--axes.arm", "{}"], "axes.arm has no levels"),
         (["--report", "[{class_path: AccuracyTable, init_args: {where: {colour: red}}}]"], "names the axis colour"),
+        (["--", "--data.degree"], "behind -- stand settings of a fit"),
+        (["--", "degree", "4"], "behind -- stand settings of a fit"),
         (["--base", "[nowhere.yaml]"], "nowhere.yaml: this configuration cannot be read"),
     ],
 )

@@ -57,13 +57,9 @@ def test_later_axes_win_and_the_command_is_that_of_a_fit(tmp_path):
     assert "--data.augmenter null" in " ".join(plan(study(tmp_path)).cells[0].arguments)
 
 
-def test_settings_may_be_given_behind_a_study(tmp_path):
-    # What a parser makes of `--settings.data.degree 7 --settings.data.dataset.ood '{x: 1}'`.
-    behind = {"data.degree": 4, "data": {"degree": "7", "dataset.ood": {"x": 1}}}
-    cell = plan(study(tmp_path, settings=behind)).cells[0]
-    assert cell.settings["data.degree"] == "7" and cell.settings["data.dataset.ood"] == {"x": 1}
-    same = plan(study(tmp_path, settings={"data.degree": 7, "data.dataset.ood": {"x": 1}})).cells[0]
-    assert same.folder == cell.folder
+def test_words_and_numbers_that_read_alike_are_one_setting(tmp_path):
+    asked, typed = (plan(study(tmp_path, settings={"data.degree": degree})).cells[0] for degree in (7, "7"))
+    assert asked.folder == typed.folder and asked.arguments == typed.arguments
 
 
 def test_a_folder_changes_with_any_setting_and_with_what_a_configuration_says(tmp_path):
