@@ -63,8 +63,13 @@ def shrunken_models(tmp_path_factory):
         content = configured(arm, weights)
         content["data"]["degree"] = 1
         content["data"]["augmenter"]["init_args"]["max_side"] = 48
+        if arm == "AGA":  # the data set's configuration may name other parts, whose settings these are not
+            cut = {"class_path": "GrabCut", "init_args": {"size": 64}}
+            content["data"]["augmenter"]["init_args"] |= {"detector": {"class_path": "CentrePrior"}, "segmenter": cut}
         written[name] = yaml.safe_dump(content)
-    return written
+    imagenet10 = yaml.safe_load((CONFIGS / "imagenet10.yaml").read_text())
+    imagenet10["data"]["dataset"]["init_args"]["val_per_class"] = 1  # of its four images
+    return written | {"imagenet10.yaml": yaml.safe_dump(imagenet10)}
 
 
 @pytest.fixture
@@ -115,12 +120,11 @@ MEASURED = {"images": 2, "measures": ["aic", "sic", "insertion"], "min_predictio
 EXPLAINED = ["--explain.callbacks", json.dumps([{"class_path": "Faithfulness", "init_args": MEASURED}])]
 SMALL = {"train": 4, "val": 3, "test": 3, "ood": 3}
 FEW = ["--axes.backbone", "[resnet18]", "--axes.seed", "[0]"]
-ONE = ["--", "--data.dataset.val_per_class=1"]
 
 
 @pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
 def test_the_tables_and_figures_of_imagenet10(study):
-    out = study("table1.yaml", *FEW, *ONE)
+    out = study("table1.yaml", *FEW)
     assert {(row["arm"], row["set"]) for row in results(out)} == {
         (arm, name) for arm in ("baseline", "AGA") for name in ("test", "ood/v2", "ood/sketch")
     }
@@ -129,15 +133,15 @@ def test_the_tables_and_figures_of_imagenet10(study):
     cells = {path: path.stat().st_mtime_ns for path in Path("runs/imagenet10/cells").rglob(DONE)}
     assert len(cells) == 2
 
-    out = study("table2.yaml", *FEW, *EXPLAINED, *ONE)
+    out = study("table2.yaml", *FEW, *EXPLAINED)
     assert {path: path.stat().st_mtime_ns for path in cells} == cells, "cells that studies share are run once"
     assert "0.764" in (out / "report.html").read_text()
 
-    out = study("figure6.yaml", *FEW, "--axes.degree", "[2, 1]", *ONE)
+    out = study("figure6.yaml", *FEW, "--axes.degree", "[2, 10]")
     assert (out / "figures").is_dir() and list((out / "figures").glob("*.svg"))
     assert len(list(Path("runs/imagenet10/cells").iterdir())) >= 4
 
-    out = study("figure9.yaml", *FEW, *ONE)
+    out = study("figure9.yaml", *FEW)
     assert (out / "report.html").read_text().count("<img") >= 3, "a sheet of each set"
 
 
@@ -145,15 +149,16 @@ def test_the_tables_and_figures_of_imagenet10(study):
 def test_all_arms_on_three_data_sets(study):
     grids = [
         {"dataset": ["cub"], "arm": "all"},
-        {"dataset": ["iwildcam"], "arm": ["baseline", "ALIA", "AGA 1X"]},
-        {"dataset": ["imagenet10"], "arm": ["baseline", "DA-Fusion", "AGA 2X"]},
+        {"dataset": ["iwildcam"], "arm": ["baseline", "ALIA"]},
+        {"dataset": ["imagenet10"], "arm": ["baseline", "AGA 2X"]},
     ]
     out = study("figure8.yaml", "--grids", json.dumps(grids), "--", "--model.backbone=resnet18")
     found = {(row["dataset"], row["arm"]) for row in results(out)}
-    assert len(found) == 9 + 3 + 3
+    assert len(found) == 9 + 2 + 2
     assert {row["optimiser_steps"] for row in results(out)} == {"2"}, "all arms take the same number of steps"
 
 
+@pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
 def test_the_quick_one(study):
     words = ["--axes.backbone", "[resnet18]", "--axes.degree", "[4, 1]"]
     seeds = {"levels": [0], "sets": ["seed_everything", "data.dataset.seed"]}
