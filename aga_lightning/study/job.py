@@ -23,6 +23,9 @@ from aga_lightning.study.state import DONE, FAILED, JOB, LOCK, LOG, read_state, 
 BUSY = 75
 """The exit status where another process is at this job; EX_TEMPFAIL of the C library."""
 
+STOPPED = 130
+"""The exit status where its user has stopped it; as a shell gives it for an interrupt."""
+
 _LAST_LINES = 30
 
 
@@ -44,16 +47,20 @@ def _run(folder: Path) -> int:
         log.flush()
         arguments = [*job["command"], *_continued(folder, job)]
         process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, env=os.environ | job["environment"])
-        _pass_on(process)
+        stopped = _pass_on(process)
         code = process.wait()
     times = {"seconds": time.monotonic() - start, "started": started, "finished": _now()}
-    if code == 0:
+    if stopped:  # by its user: neither finished nor failed. Lightning ends a fit that is told to stop with status 0.
+        return code or STOPPED
+    missing = [name for name in job["leaves"] if not (folder / name).exists()]
+    if code == 0 and not missing:
         write_state(folder / DONE, times | {"versions": _versions()})
         (folder / FAILED).unlink(missing_ok=True)
-    elif code not in (-signal.SIGTERM, -signal.SIGINT):  # stopped by its user, not failed
-        lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        write_state(folder / FAILED, times | {"exit_code": code, "last_lines": "\n".join(lines)})
-    return code
+        return 0
+    lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+    lines += [f"It ended without an error, and without {name}." for name in missing if code == 0]
+    write_state(folder / FAILED, times | {"exit_code": code, "last_lines": "\n".join(lines)})
+    return code or 1
 
 
 def _continued(folder: Path, job: Mapping[str, Any]) -> list[str]:
@@ -62,14 +69,17 @@ def _continued(folder: Path, job: Mapping[str, Any]) -> list[str]:
     return ["--ckpt_path", str(last)] if job.get("continues") and last.is_file() else []
 
 
-def _pass_on(process: "subprocess.Popen[bytes]") -> None:
-    """Who stops this process stops the job."""
+def _pass_on(process: "subprocess.Popen[bytes]") -> list[int]:
+    """Who stops this process stops the job; the signals that have come."""
+    signals: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
         process.terminate()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    return signals
 
 
 def _now() -> str:

@@ -128,6 +128,7 @@ def _description(job: Job, plan: Plan, slot: int) -> dict[str, object]:
         "levels": dict(job.cell.levels if isinstance(job, Comparison) else job.levels),
         "command": command_line(job.arguments),
         "continues": isinstance(job, Cell),
+        "leaves": ["results.json"],
         "environment": environment,
     }
 

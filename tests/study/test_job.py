@@ -17,7 +17,10 @@ def folder(tmp_path):
 
 
 def job(folder, script, **more):
-    write_state(folder / "job.json", {"command": [sys.executable, "-c", script], "environment": {"MARK": "7"}} | more)
+    write_state(
+        folder / "job.json",
+        {"command": [sys.executable, "-c", script], "environment": {"MARK": "7"}, "leaves": []} | more,
+    )
 
 
 def test_a_job_that_ends_well_is_done(folder):
@@ -63,9 +66,21 @@ def test_a_fit_that_was_killed_goes_on_from_its_last_epoch(folder):
     assert f"said --ckpt_path {folder / 'checkpoints' / 'last.ckpt'}" in (folder / "log.txt").read_text()
 
 
+def test_a_job_that_leaves_no_results_has_failed_whatever_it_says(folder):
+    job(folder, "print('bye')", leaves=["results.json"])
+    assert main(folder) == 1
+    assert read_state(folder / "failed.json")["last_lines"].endswith("without results.json.")
+    job(folder, f"open({str(folder / 'results.json')!r}, 'w').write('x')", leaves=["results.json"])
+    assert main(folder) == 0 and (folder / "done.json").exists()
+
+
+STUBBORN = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); "
+
+
+@pytest.mark.parametrize("start", ["import time; ", STUBBORN], ids=["by the signal", "well, as Lightning does"])
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_who_stops_a_job_stops_its_process_and_it_has_not_failed(folder):
-    job(folder, "import time; print('up', flush=True); time.sleep(60)")
+def test_who_stops_a_job_stops_its_process_and_it_has_neither_failed_nor_finished(folder, start):
+    job(folder, start + "print('up', flush=True); time.sleep(60)")
     process = subprocess.Popen([sys.executable, "-m", "aga_lightning.study.job", str(folder)])
     for _ in range(300):
         if (folder / "log.txt").exists() and "up" in (folder / "log.txt").read_text().splitlines():

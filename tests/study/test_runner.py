@@ -22,6 +22,8 @@ with open({log!r}, "a") as log:
     entry = {{"verb": sys.argv[1], "seed": said["--seed_everything"], "ran": said["--trainer.run_dir"]}}
     entry |= {{"threads": os.environ["OMP_NUM_THREADS"], "gpu": os.environ.get("CUDA_VISIBLE_DEVICES")}}
     log.write(json.dumps(entry) + "\\n")
+if "--fail" not in said:
+    open(said["--trainer.run_dir"] + "/results.json", "w").write("{{}}")
 sys.exit(int(said.get("--fail", 0)))
 """
 
