@@ -7,6 +7,7 @@ The study itself may be killed meanwhile: the job goes on, and the next start of
 
 import datetime
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def _run(folder: Path) -> int:
     with (folder / LOG).open("a", encoding="utf-8") as log:
         log.write(f"# {started} {' '.join(job['command'])}\n")
         log.flush()
-        arguments = [*job["command"], *_continued(folder, job)]
+        arguments = [*job["command"], *_from_where(folder, job)]
         process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, env=os.environ | job["environment"])
         stopped = _pass_on(process)
         code = process.wait()
@@ -63,10 +64,14 @@ def _run(folder: Path) -> int:
     return code or 1
 
 
-def _continued(folder: Path, job: Mapping[str, Any]) -> list[str]:
-    """A fit that was killed goes on from its last epoch."""
-    last = folder / "checkpoints" / "last.ckpt"
-    return ["--ckpt_path", str(last)] if job.get("continues") and last.is_file() else []
+def _from_where(folder: Path, job: Mapping[str, Any]) -> list[str]:
+    """Where a fit that was killed goes on; one that starts anew must not find checkpoints of an earlier start."""
+    checkpoints = folder / "checkpoints"
+    last = checkpoints / "last.ckpt"
+    if job["goes_on"] and last.is_file():
+        return ["--ckpt_path", str(last)]
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return []
 
 
 def _pass_on(process: "subprocess.Popen[bytes]") -> list[int]:

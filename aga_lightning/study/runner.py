@@ -127,7 +127,7 @@ def _description(job: Job, plan: Plan, slot: int) -> dict[str, object]:
         "title": job.title,
         "levels": dict(job.cell.levels if isinstance(job, Comparison) else job.levels),
         "command": command_line(job.arguments),
-        "continues": isinstance(job, Cell),
+        "goes_on": isinstance(job, Cell) and study.goes_on,
         "leaves": ["results.json"],
         "environment": environment,
     }

@@ -57,6 +57,9 @@ class Study:
         explain: Which cells are explained beside which; null for none.
         jobs: Cells that run at a time, each in a process of its own.
         threads: CPU threads of each; null for an even share of the cores.
+        goes_on: Whether a cell that was killed goes on from its last epoch; what is random in the epochs that are left
+            then differs from a run that was never interrupted. False starts it anew, which costs its time again and
+            gives the same results however often a study is stopped.
         gpus: Numbers of GPUs that are dealt out, one to each cell that runs; empty leaves them to the cell's trainer.
     """
 
@@ -73,4 +76,5 @@ class Study:
     explain: Explain | None = None
     jobs: int = 1
     threads: int | None = None
+    goes_on: bool = True
     gpus: list[int] = field(default_factory=list)

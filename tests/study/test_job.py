@@ -17,10 +17,8 @@ def folder(tmp_path):
 
 
 def job(folder, script, **more):
-    write_state(
-        folder / "job.json",
-        {"command": [sys.executable, "-c", script], "environment": {"MARK": "7"}, "leaves": []} | more,
-    )
+    description = {"command": [sys.executable, "-c", script], "environment": {"MARK": "7"}}
+    write_state(folder / "job.json", description | {"leaves": [], "goes_on": False} | more)
 
 
 def test_a_job_that_ends_well_is_done(folder):
@@ -57,13 +55,24 @@ def test_two_processes_never_run_one_job(folder):
     assert not (folder / "log.txt").exists()
 
 
-def test_a_fit_that_was_killed_goes_on_from_its_last_epoch(folder):
-    script = "import sys; print('said', *sys.argv[1:])"
-    job(folder, script, continues=True)
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "last.ckpt").write_bytes(b"")
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_fit_that_was_killed_goes_on_from_its_last_epoch_or_starts_anew(folder, goes_on):
+    job(folder, "import sys; print('said', *sys.argv[1:])", goes_on=goes_on)
+    last = folder / "checkpoints" / "last.ckpt"
+    last.parent.mkdir()
+    last.write_bytes(b"")
     main(folder)
-    assert f"said --ckpt_path {folder / 'checkpoints' / 'last.ckpt'}" in (folder / "log.txt").read_text()
+    assert (f"said --ckpt_path {last}" in (folder / "log.txt").read_text()) == goes_on
+    assert last.exists() == goes_on, "a new start must not find checkpoints of an old one"
+
+
+def test_checkpoints_without_a_last_epoch_are_of_no_use(folder):
+    job(folder, "pass", goes_on=True)
+    best = folder / "checkpoints" / "best.ckpt"
+    best.parent.mkdir()
+    best.write_bytes(b"")
+    main(folder)
+    assert not best.exists()
 
 
 def test_a_job_that_leaves_no_results_has_failed_whatever_it_says(folder):
