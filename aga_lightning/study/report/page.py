@@ -162,7 +162,8 @@ def _numeric(column: Sequence[Cell]) -> bool:
 def _cell(cell: Cell, kind: str) -> str:
     tag, scope = ("th", ' scope="row"') if kind == "label" else ("td", "")
     tone = "" if cell.tone == "plain" else f" {_text(cell.tone)}"
-    detail = f"<small>{_text(cell.detail)}</small>" if cell.detail else ""
+    # What a middle dot joins stands line by line, so that a column is as wide as its widest part.
+    detail = "".join(f"<small>{_text(part)}</small>" for part in cell.detail.split(" \N{MIDDLE DOT} ") if part)
     return f'<{tag}{scope} class="{kind}{tone}">{_sign(cell.tone)}{_text(cell.text)}{detail}</{tag}>'
 
 

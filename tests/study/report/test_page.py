@@ -119,6 +119,8 @@ def test_details_stand_below_the_number():
     cell = tree(Table("t", "c", ["arm", "acc"], [["aga", Cell("81.5", "78 to 84")]])).find(".//td")
     assert cell.text == "81.5"
     assert cell.find("small").text == "78 to 84"
+    table = Table("t", "c", ["arm", "acc"], [["aga", Cell("81.5", "78 to 84 \N{MIDDLE DOT} +3.1 [1, 5]")]])
+    assert [part.text for part in tree(table).findall(".//td/small")] == ["78 to 84", "+3.1 [1, 5]"]
 
 
 @pytest.mark.parametrize(
