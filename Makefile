@@ -9,8 +9,9 @@ BIN = $(VENV)/bin
 quickstart: $(VENV)/.installed
 	$(BIN)/python -m aga_lightning fit --config quickstart.yaml
 
+# One thread each: two workers with two threads each would fight for two cores.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
