@@ -55,7 +55,7 @@ def run(verb: str, arguments: Sequence[str]) -> None:
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     settings = parser(verb).parse_args(list(arguments[:end]))
     try:
-        settings.settings = {**settings.settings, **settings_of(arguments[end + 1 :])}
+        settings.overrides = {**settings.overrides, **settings_of(arguments[end + 1 :])}
         sys.exit(_run(verb, settings, shlex.join(["python", "-m", "aga_lightning", verb, *arguments])))
     except StudyError as error:
         sys.exit(f"StudyError: {error}")

@@ -171,6 +171,7 @@ def _cell(study: Study, levels: Mapping[str, Level], contents: "_Contents") -> C
         settings |= level.settings
     if study.budget == "epochs":
         settings["data.steps_per_epoch"] = None
+    settings |= study.overrides
     settings = {key: _with_paths(value, study.paths, key) for key, value in settings.items()}
     if study.budget == "steps" and not contents.fixes_steps(configs, settings):
         raise StudyError(

@@ -43,8 +43,9 @@ class Study:
         title: What the report is called.
         about: What it asks, in a paragraph.
         base: Configurations of every cell, later ones winning, as behind `fit --config`.
-        settings: Settings of every cell behind these, by dotted names: {data.degree: 4}. What stands
-            behind a -- on the command line is added: study --config quick.yaml -- --data.degree 4.
+        settings: Settings of every cell behind these, by dotted names: {data.degree: 4}.
+        overrides: Settings of every cell that win over those of the axes too; what stands behind a -- on the command
+            line is added to them: study --config quick.yaml -- --data.degree 4.
         axes: By name, the levels of each axis: a mapping of a level's name to its settings (with `config` among them, a
             list of further configurations; {axis} in their names stands for the level of another axis), or a plain
             list, for `backbone`, `degree` and `seed`, which know their settings; {levels: [...], sets: [...]} names
@@ -69,6 +70,7 @@ class Study:
     about: str = ""
     base: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, Any] = field(default_factory=dict)
     grids: list[dict[str, Any]] | None = None
     paths: dict[str, str | None] = field(default_factory=dict)

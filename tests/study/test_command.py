@@ -99,7 +99,7 @@ def test_a_dry_run_only_tells(study, capsys):
 def test_settings_behind_two_dashes_are_those_of_every_cell(study):
     assert exit_status("study", "--", "--data.degree", "7", "--model.stem=small") == 0
     kept = yaml.safe_load((study / "runs/small/study.yaml").read_text())
-    assert kept["settings"] == {"data.degree": 7, "model.stem": "small"}
+    assert kept["overrides"] == {"data.degree": 7, "model.stem": "small"}
     logs = [path.read_text() for path in (study / "runs").rglob("log.txt")]
     assert len(logs) == 2 and all("--data.degree 7 --model.stem small" in log for log in logs)
 

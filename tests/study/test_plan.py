@@ -57,6 +57,12 @@ def test_later_axes_win_and_the_command_is_that_of_a_fit(tmp_path):
     assert "--data.augmenter null" in " ".join(plan(study(tmp_path)).cells[0].arguments)
 
 
+def test_overrides_win_over_axes(tmp_path):
+    axes = {"degree": [1, 4]}
+    planned = plan(study(tmp_path, axes=axes, settings={"data.degree": 2}, overrides={"data.degree": 7}))
+    assert [cell.settings["data.degree"] for cell in planned.cells] == [7, 7]
+
+
 def test_words_and_numbers_that_read_alike_are_one_setting(tmp_path):
     asked, typed = (plan(study(tmp_path, settings={"data.degree": degree})).cells[0] for degree in (7, "7"))
     assert asked.folder == typed.folder and asked.arguments == typed.arguments
