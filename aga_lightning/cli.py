@@ -18,6 +18,7 @@ import sys
 import warnings
 from typing import Any
 
+import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
@@ -138,5 +139,12 @@ def run() -> None:
         warnings.filterwarnings("ignore", message=message)
     try:
         AgaCLI()
+        end_process_group()
     except EXPECTED_ERRORS as error:
         sys.exit("\n\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]))
+
+
+def end_process_group() -> None:
+    """Let several ranks part in good order: threads of gloo that outlive Python may abort a run that has finished."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

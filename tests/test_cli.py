@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
+
+from aga_lightning.cli import end_process_group
 
 # A FieldGuide that is drawn in a second, and a fit of six steps.
 SMALL = [
@@ -76,6 +79,14 @@ def test_a_run_goes_on_from_its_checkpoint(folder, capsys, run):
     run("fit", "--trainer.run_dir", "second", "--ckpt_path", last, "--model.schedule", "{name: constant}")
     steps = [int(row["step"]) for row in table(folder / "second" / "metrics.csv")]
     assert min(steps) >= 3, "the first epoch was not trained again"
+
+
+def test_ranks_part_in_good_order(tmp_path):
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    end_process_group()
+    assert not torch.distributed.is_initialized()
+    end_process_group()  # and of one process there is no group
 
 
 def test_the_plugin_can_be_turned_off(folder, run):

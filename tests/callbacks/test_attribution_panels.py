@@ -468,6 +468,9 @@ trainer = open_trainer(Path({folder!r}), panels, devices=2, strategy="ddp")
 net = ImageClassifier(2, stem="small", width=4)
 trainer.test(net, datamodule=open_data(Path({discs!r})), ckpt_path={model!r}, verbose=False)
 print([float(trainer.callback_metrics[f"test/only_{{who}}_is_right"]) for who in ("this_model", "the_baseline")])
+import torch
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
 """
 
 

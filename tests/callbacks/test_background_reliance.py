@@ -303,6 +303,9 @@ from test_background_reliance import BackgroundReliance, Looks, open_data, open_
 here = Path({folder!r})
 trainer = open_trainer(here, BackgroundReliance(images=5), devices=2, strategy="ddp")
 trainer.test(Looks(), datamodule=open_data(here), verbose=False)
+import torch
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
 """
 
 

@@ -240,6 +240,9 @@ import sys
 sys.path[:0] = {paths!r}
 from test_faithfulness import evaluate_alike
 evaluate_alike({folder!r}, {root!r}, {other!r}, devices=2, strategy="ddp")
+import torch
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
 """
 
 

@@ -208,6 +208,9 @@ for name, settings in (("dealt", dict()), ("whole", dict(use_distributed_sampler
     trainer.test(Mirror(), datamodule=Data(), verbose=False)
 trainer = open_trainer({folder!r} + "/bare", devices=2, strategy="ddp")
 trainer.test(Mirror(), DataLoader(Set(named=False), 3, shuffle=True), verbose=False)
+import torch
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
 """
 
 
