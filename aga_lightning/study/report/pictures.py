@@ -37,7 +37,7 @@ def data_uri(image: Image.Image, width: int | None) -> str:
         image = image.resize((limit, max(1, round(image.height * limit / image.width))), Image.Resampling.LANCZOS)
     tries = [_encoded(image, "PNG", optimize=True), _encoded(image, "WEBP", lossless=True, method=4)]
     if not small:
-        tries.append(_encoded(image, "WEBP", quality=88, method=4))
+        tries.append(_encoded(image, "WEBP", quality=80, method=6))
     kind, content = min(tries, key=lambda found: len(found[1]))
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode('ascii')}"
 
