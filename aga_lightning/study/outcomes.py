@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aga_lightning.study.plan import Cell, Comparison, Plan
-from aga_lightning.study.state import DONE, FAILED, read_state
+from aga_lightning.study.state import DONE, FAILED, LOG, read_state
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class Outcome:
 
     @functools.cached_property
     def judged(self) -> Mapping[str, Judged]:
-        """By evaluation set, what was said of each image; read from `predictions.csv` when it is first asked for."""
-        return read_judged(self.cell.folder / "predictions.csv")
+        """By evaluation set, what was said of each image; nothing where the run has left no `predictions.csv`."""
+        path = self.cell.folder / "predictions.csv"
+        return read_judged(path) if path.is_file() else {}
 
     def level(self, axis: str) -> str:
         """Its level of an axis."""
@@ -157,7 +158,7 @@ def read_outcomes(plan: Plan) -> Outcomes:
         elif done is not None and isinstance(job, Comparison):
             explained.append(Explained(job, done["seconds"]))
         elif failed is not None:
-            failures.append(Failure(job.title, job.folder / "log.txt", failed["last_lines"], failed["exit_code"]))
+            failures.append(Failure(job.title, job.folder / LOG, failed["last_lines"], failed["exit_code"]))
         else:
             missing.append(job.title)
     return Outcomes(plan, cells, explained, failures, missing)

@@ -48,6 +48,12 @@ def test_what_was_said_of_each_image_is_read(planned):
     assert judged.predicted.tolist() == ["wren", "tit", "wren"]
 
 
+def test_a_run_without_predictions_says_nothing_of_single_images(planned):
+    finish(planned.cells[0], [1])
+    (planned.cells[0].folder / "predictions.csv").unlink()
+    assert read_outcomes(planned).cells[0].judged == {}
+
+
 def test_steps_and_augmentation_come_from_the_run(planned):
     finish(planned.cells[0], [1])
     write_state(planned.cells[0].folder / "training.json", {"optimiser_steps": 600})

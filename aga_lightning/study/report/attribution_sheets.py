@@ -1,13 +1,13 @@
 """Where the models look: the sheets of a comparison, as Figure 9 of the AGA paper."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from aga_lightning.study.outcomes import Explained, Judged, Outcome, Outcomes
+from aga_lightning.study.outcomes import Explained, Judged, Outcomes
 from aga_lightning.study.report.blocks import Block, Paragraph, Picture
 from aga_lightning.study.report.explanations import NOTHING_PLANNED, Compared, compared, seed_of
 from aga_lightning.study.report.section import Section
@@ -169,7 +169,7 @@ def _counts(group: Compared, explained: Explained, outcomes: Outcomes, name: str
     by_folder = {outcome.cell.folder: outcome for outcome in outcomes.cells}
     found: list[Judged] = []
     for cell in (explained.comparison.cell, explained.comparison.reference):
-        judged = _judged(by_folder[cell.folder]) if cell.folder in by_folder else {}
+        judged = by_folder[cell.folder].judged if cell.folder in by_folder else {}
         if name in judged:
             found.append(judged[name])
     if len(found) < 2 or found[0].images != found[1].images:
@@ -180,10 +180,3 @@ def _counts(group: Compared, explained: Explained, outcomes: Outcomes, name: str
         f"{int((reference & ~arm).sum())} by {group.reference} alone, {int((arm & reference).sum())} by both and "
         f"{int((~arm & ~reference).sum())} by neither."
     )
-
-
-def _judged(outcome: Outcome) -> Mapping[str, Judged]:
-    try:
-        return outcome.judged
-    except FileNotFoundError:  # a cell of a run without predictions.csv
-        return {}

@@ -46,7 +46,7 @@ def right_answers(outcomes: Iterable[Outcome], set_name: str) -> Matrix | None:
     """
     found: dict[str, dict[Image, float]] = {}
     for outcome in outcomes:
-        if set_name in _judged(outcome):
+        if set_name in outcome.judged:
             judged = outcome.judged[set_name]
             _add(found, outcome.cell.levels, judged.images, judged.right.astype(float))
     return _matrix(found)
@@ -177,13 +177,6 @@ def _as_number(axis: str, level: str) -> float:
         return float(level)
     except ValueError:
         raise StudyError(f"the report follows {axis} as numbers, but its level {level} is none") from None
-
-
-def _judged(outcome: Outcome) -> Mapping[str, Any]:
-    try:
-        return outcome.judged
-    except FileNotFoundError:  # a cell of a run without predictions.csv
-        return {}
 
 
 def _add(
