@@ -25,6 +25,7 @@ from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.writing import write_report
 from aga_lightning.study.runner import Ending, Job, finished, jobs_of, run_jobs
 from aga_lightning.study.settings import Study, StudyError
+from aga_lightning.study.state import LOG
 
 VERBS = {
     "study": "Run all cells of a study that are not finished, and write its report.",
@@ -94,7 +95,7 @@ def _run(verb: str, settings: Namespace, typed: str) -> int:
         section.blocks(nothing)
     endings: dict[Ending, list[Job]] = {}
     if verb == "study":
-        shard = Shard.parse(ready.shard)
+        shard = _shard(ready.shard)
         jobs = jobs_of(planned, shard)
         if ready.dry_run:
             return _tell(planned, jobs)
@@ -106,12 +107,19 @@ def _run(verb: str, settings: Namespace, typed: str) -> int:
         endings = run_jobs(planned, jobs)
         for ending in (Ending.FAILED, Ending.WAITING):
             for job in endings[ending]:
-                print(f"{ending.value}: {job.title} ({job.folder / 'log.txt'})")
+                print(f"{ending.value}: {job.title} ({job.folder / LOG})")
         if shard.count > 1:
             return 1 if endings[Ending.FAILED] else 0
     path = write_report(read_outcomes(planned), ready.report, Path(study.out), typed)
     print(f"Report: {path}")
     return 1 if endings.get(Ending.FAILED) else 0
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
 
 
 def _tell(planned: Plan, jobs: Sequence[Job]) -> int:

@@ -125,6 +125,8 @@ def plan(study: Study) -> Plan:
         StudyError: If it cannot be planned: an axis, a level, a path or a configuration that is not there, or arms that
             would take different numbers of optimiser steps.
     """
+    if study.jobs < 1:
+        raise StudyError(f"jobs is {study.jobs}; at least one cell runs at a time")
     axes = read_axes(study.axes)
     contents = _Contents()
     cells: dict[str, Cell] = {}

@@ -12,7 +12,7 @@ from enum import Enum
 from aga_lightning.augment.generation import Shard
 from aga_lightning.study.job import BUSY
 from aga_lightning.study.plan import Cell, Comparison, Plan, command_line
-from aga_lightning.study.state import DONE, FAILED, JOB, write_state
+from aga_lightning.study.state import DONE, FAILED, JOB, LOG, write_state
 
 Job = Cell | Comparison
 
@@ -88,7 +88,7 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], say: Callable[[str], None] = print
                 ending = Ending.FINISHED if future.result() == 0 else Ending.FAILED
                 endings[ending].append(job)
                 ended = len(endings[Ending.FINISHED]) + len(endings[Ending.FAILED])
-                remark = "" if ending is Ending.FINISHED else f" FAILED: see {job.folder / 'log.txt'}"
+                remark = "" if ending is Ending.FINISHED else f" FAILED: see {job.folder / LOG}"
                 say(f"[{ended}/{len(jobs)}, {_clock(time.monotonic() - start)}] {job.title}{remark}")
     endings[Ending.WAITING] = pending
     return endings

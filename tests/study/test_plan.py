@@ -141,6 +141,7 @@ def test_paths_have_to_be_given_and_are_filled_in(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"jobs": 0}, "jobs is 0"),
         ({"base": None}, "no base"),
         ({"base": "nowhere.yaml"}, "nowhere.yaml: this configuration cannot be read"),
         ({"grids": [{"colour": "all"}]}, "grid 1 names colour; the axes are arm, backbone, seed"),
