@@ -1,6 +1,5 @@
 """What `augment` will take, told before it is begun: the verb `estimate`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from aga_lightning.augment.probe import Measured, probe
 from aga_lightning.augment.workload import Task, workload
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.files import write_json
 
 FILE = "estimate.json"
 
@@ -222,9 +222,8 @@ def _write(lines: Sequence[Line], place: Place, assumptions: Sequence[str], coun
         "hours_on_all_devices": _in_hours(total_seconds(lines, place.devices)),
         "assumptions": list(assumptions),
     }
-    place.folder.mkdir(parents=True, exist_ok=True)
     path = place.folder / FILE
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(path, content)
     return path
 
 

@@ -1,13 +1,13 @@
 """The results of an evaluation: a table to read, and files to keep in the run's folder."""
 
-import csv
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from lightning.pytorch import Trainer
 from rich.console import Console
 from rich.table import Table
+
+from aga_lightning.files import write_csv, write_json
 
 _COLUMNS = {
     "acc": "accuracy",
@@ -67,14 +67,13 @@ def _cell(column: str, value: float) -> str:
 def _write(
     folder: Path, results: dict[str, dict[str, float]], metrics: dict[str, float], group_images: GroupImages
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "results.json", results)
     classes = _scores_of_parts("acc_per_class", results, metrics)
-    _write_table(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
+    write_csv(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
     groups = _scores_of_parts("acc_per_group", results, metrics)
     if groups:
         rows = [(name, group, group_images.get(name, {}).get(group), score) for name, group, score in groups]
-        _write_table(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], rows)
+        write_csv(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], rows)
     print(f"Results, metrics and checkpoints: {folder}")
 
 
@@ -87,10 +86,3 @@ def _scores_of_parts(metric: str, sets: Iterable[str], metrics: dict[str, float]
         for key in metrics
         if key.startswith(prefix)
     ]
-
-
-def _write_table(path: Path, header: list[str], rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)

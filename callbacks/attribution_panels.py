@@ -20,13 +20,13 @@ from aga_lightning.callbacks.evaluation_sample import (
     evaluation_samples,
     pixels_of,
 )
-from aga_lightning.callbacks.files import written_aside
 from aga_lightning.callbacks.measuring import Target
 from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
 from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
+from aga_lightning.files import written_aside
 
 _MOST_IMAGES = 64
 _THIS, _BASELINE = "this model", "baseline"

@@ -15,9 +15,9 @@ from aga_lightning.augment.card import kind_of_reason
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.collection import Collection, Outcome
 from aga_lightning.augment.made import Made, Spent
-from aga_lightning.callbacks.files import written_aside
 from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.data.images import ImageReadError, read_image
+from aga_lightning.files import write_bytes, write_json
 
 FILE = "augmentation.json"
 _IMAGES, _VARIANTS = 6, 8  # of the examples, at most
@@ -70,8 +70,7 @@ def _record(trainer: Trainer, spent: Spent | None) -> None:
         **_taken(spent, _before(folder / FILE, collection)),
         "examples": _examples(collection, found, folder),
     }
-    with written_aside(folder / FILE) as aside:
-        aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / FILE, content)
 
 
 def _before(path: Path, collection: Collection) -> Mapping[str, Any]:
@@ -119,8 +118,7 @@ def _examples(collection: Collection, found: Mapping[Request, Outcome], folder: 
         except ImageReadError:
             continue
         image.thumbnail((_SIDE, _SIDE))
-        with written_aside(folder / original) as aside:
-            aside.write_bytes(encode_jpeg(np.asarray(image)))
+        write_bytes(folder / original, encode_jpeg(np.asarray(image)))
         requests = collection.requests_of([record])[:_VARIANTS]
         variants = [_variant(collection, found[request]) for request in requests if request in found]
         examples.append({"class": record.class_name, "original": original.as_posix(), "variants": variants})

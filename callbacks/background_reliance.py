@@ -22,11 +22,11 @@ from aga_lightning.callbacks.evaluation_sample import (
     evaluation_samples,
     pixels_of,
 )
-from aga_lightning.callbacks.files import write_csv
 from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
+from aga_lightning.files import write_csv
 
 VERSIONS = ("whole", "subject only", "background only")
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Aggregation, Summary
-from aga_lightning.callbacks.files import write_csv
 from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measure, Measured
 from aga_lightning.explain.information import webp_version
 from aga_lightning.explain.pic import KINDS
+from aga_lightning.files import write_csv
 
 _POINTS = 101  # of a curve, at most
 

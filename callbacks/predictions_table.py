@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
 from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
-from aga_lightning.callbacks.files import write_csv
 from aga_lightning.callbacks.run_stage import run_folder
+from aga_lightning.files import write_csv
 
 FILE = "predictions.csv"
 _HEADER = ["set", "image", "label", "predicted", "confidence"]

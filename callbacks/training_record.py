@@ -1,6 +1,5 @@
 """What a training has taken: optimiser steps, epochs, images and seconds, as a file in the run's folder."""
 
-import json
 import time
 from typing import Any, Literal
 
@@ -9,8 +8,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
-from aga_lightning.callbacks.files import written_aside
 from aga_lightning.callbacks.run_stage import run_folder
+from aga_lightning.files import write_json
 
 FILE = "training.json"
 
@@ -100,8 +99,7 @@ class TrainingRecord(Callback):
             "validation_seconds": self._taken["validation_seconds"] if known else None,
             "images_per_second": images / seconds if images is not None and seconds else None,
         }
-        with written_aside(folder / FILE) as aside:
-            aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / FILE, content)
 
     def state_dict(self) -> dict[str, Any]:
         """What the training has taken so far."""

@@ -36,14 +36,15 @@ FLOORS = {
           augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters data.cub
           data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
-    0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers",
+    0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers files",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
-    "augment": {"data.base", "data.images", "data.workers"},
+    "augment": {"data.base", "data.images", "data.workers", "files"},
     "data": {
+        "files",
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
         *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
     },

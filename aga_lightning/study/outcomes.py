@@ -1,6 +1,5 @@
 """What is finished of a study, as the report reads it."""
 
-import csv
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aga_lightning.files import read_csv
 from aga_lightning.study.plan import Cell, Comparison, Plan
 from aga_lightning.study.state import DONE, FAILED, LOG, read_state
 
@@ -81,10 +81,7 @@ class Explained:
     def rows(self, table: str) -> list[dict[str, str]]:
         """The rows of one of the callbacks' tables, such as "faithfulness.csv"; none where it is not there."""
         path = self.folder / table
-        if not path.is_file():
-            return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return read_csv(path) if path.is_file() else []
 
 
 @dataclass(frozen=True)
@@ -178,9 +175,8 @@ def read_judged(path: Path) -> dict[str, Judged]:
         path: A `predictions.csv`, with the columns set, image, label, predicted and confidence.
     """
     rows: dict[str, list[tuple[str, str, str]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            rows.setdefault(row["set"], []).append((row["image"], row["label"], row["predicted"]))
+    for row in read_csv(path):
+        rows.setdefault(row["set"], []).append((row["image"], row["label"], row["predicted"]))
     found = {}
     for name, of_set in rows.items():
         images, labels, predicted = zip(*of_set, strict=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aga_lightning.files import write_json
+
 DONE = "done.json"
 FAILED = "failed.json"
 JOB = "job.json"
@@ -23,7 +25,4 @@ def read_state(path: Path) -> dict[str, Any] | None:
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a file of state, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(dict(state), indent=2) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_json(path, dict(state))

@@ -1,13 +1,12 @@
 """The report as files: the page, the numbers of all cells, and each figure and table by itself."""
 
-import csv
 import dataclasses
-import io
 import shlex
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from aga_lightning.files import csv_bytes, write_bytes
 from aga_lightning.study.outcomes import Outcomes
 from aga_lightning.study.report.blocks import Block, Cell, Figure, Listing, Paragraph, Table
 from aga_lightning.study.report.closing import facts, failures, generated, origin
@@ -46,12 +45,12 @@ def write_report(outcomes: Outcomes, sections: Sequence[Section], out: Path, com
         | {f"{figure.name}.svg": svg_file_of(figure).encode() for figure in figures},
         (".png", ".svg"),
     )
-    tables = {f"{block.name}.csv": _csv(_lines(block)) for block in blocks if isinstance(block, Table)}
+    tables = {f"{block.name}.csv": csv_bytes(_lines(block)) for block in blocks if isinstance(block, Table)}
     _replace(out / "tables", tables, (".csv",))
-    _write(out / RESULTS, _csv(_results(outcomes)))
+    write_bytes(out / RESULTS, csv_bytes(_results(outcomes)))
     study = outcomes.plan.study
     title, about = hide_places((study.title, study.about), outcomes.plan.out)
-    _write(out / REPORT, page(title, about, found, facts(outcomes), generated()).encode())
+    write_bytes(out / REPORT, page(title, about, found, facts(outcomes), generated()).encode())
     return out / REPORT
 
 
@@ -107,24 +106,10 @@ def _results(outcomes: Outcomes) -> Iterable[Sequence[object]]:
                 yield [*levels, name, metric, value, steps, round(outcome.seconds, 1), folder]
 
 
-def _csv(lines: Iterable[Sequence[object]]) -> bytes:
-    file = io.StringIO(newline="")
-    csv.writer(file, lineterminator="\n").writerows(lines)
-    return file.getvalue().encode()
-
-
 def _replace(folder: Path, files: dict[str, bytes], endings: tuple[str, ...]) -> None:
     """Write the files of a folder; others with these endings are an earlier report's, and go."""
     for name, content in files.items():
-        _write(folder / name, content)
+        write_bytes(folder / name, content)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.suffix in endings and path.name not in files:
             path.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    aside.write_bytes(content)
-    aside.replace(path)
