@@ -39,12 +39,10 @@ from aga_lightning.models.weights import WeightsError
 from aga_lightning.parsing import FindConfig, OneLineErrorParser
 from aga_lightning.results import report_results
 from aga_lightning.trainer import AgaTrainer
+from aga_lightning.verbs import STUDIES
 
 EXPECTED_ERRORS = (CheckError, DatasetError, ExportError, ImageReadError, PretrainedError, StoreError, WeightsError)
 """Errors that a user can mend; told in a line, without a traceback."""
-
-STUDIES = ("study", "report")
-"""The verbs that are no run of a trainer."""
 
 _NOT_THE_USERS = (
     r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed

@@ -4,14 +4,12 @@ import inspect
 import re
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any, NoReturn
 
 import jsonargparse
 from lightning.pytorch.cli import LightningArgumentParser
 
-CONFIGS = Path(__file__).parent / "configs"
-_CONFIGS_OF_A_CHECKOUT = Path(__file__).parents[1] / "configs"
+from aga_lightning.configurations import find_config
 
 # Lines of jsonargparse's messages that say nothing to a reader who knows what was typed.
 _NOISE = re.compile(
@@ -31,12 +29,6 @@ class FindConfig(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, m
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401 jsonargparse's types
         """Parse the configuration that was found."""
         super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
-
-
-def find_config(name: str) -> str:
-    """The path of a configuration; the name as it is where none is found, so that the parser reports it."""
-    candidates = (Path(name), CONFIGS / name, _CONFIGS_OF_A_CHECKOUT / name)
-    return next((str(path) for path in candidates if path.is_file()), name)
 
 
 class _Paragraphs(jsonargparse.DefaultHelpFormatter):

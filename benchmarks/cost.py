@@ -35,8 +35,8 @@ from aga_lightning.augment.base import Caption, Gate, Prompt, Scene, accelerated
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.store import Store
 from aga_lightning.augment.workload import workload
+from aga_lightning.configurations import find_config
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.parsing import find_config
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyGate, CostlyPainter, CostlySegmenter, calls

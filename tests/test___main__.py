@@ -13,7 +13,7 @@ def test_idle_threads_do_not_spin_unless_the_user_says_so(monkeypatch, own, expe
         monkeypatch.setenv("OMP_WAIT_POLICY", own)
     seen = []
     monkeypatch.setattr(cli, "run", lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
-    monkeypatch.setattr(sys, "argv", ["aga_lightning"])
+    monkeypatch.setattr(sys, "argv", ["aga_lightning", "fit"])
     __main__.main()
     assert seen == [expected]
     monkeypatch.delenv("OMP_WAIT_POLICY")

@@ -36,7 +36,8 @@ FLOORS = {
           augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters data.cub
           data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
-    0: "augment.augmenter augment.base augment.pretrained data.base data.images data.workers files",
+    0: """augment.augmenter augment.base augment.pretrained configurations data.base data.images data.workers files
+          verbs""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -29,7 +29,7 @@ import contextlib, io, json, runpy, sys
 import lightning.pytorch.cli, torchmetrics
 
 theirs = set(sys.modules)
-import aga_lightning.callbacks.augmentation_gallery, aga_lightning.cli, aga_lightning.explain, aga_lightning.parsing
+import aga_lightning.callbacks.augmentation_gallery, aga_lightning.cli, aga_lightning.explain
 
 imported = sorted(set(sys.modules) - theirs)
 words = io.StringIO()
@@ -40,7 +40,7 @@ with contextlib.redirect_stdout(words):
     except SystemExit as end:
         status = end.code
 files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("aga_lightning")}
-config = aga_lightning.parsing.find_config("quickstart.yaml")
+config = aga_lightning.configurations.find_config("quickstart.yaml")
 print(json.dumps({"files": files, "imported": imported, "help": words.getvalue(), "status": status, "config": config}))
 """
 

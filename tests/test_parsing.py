@@ -1,21 +1,7 @@
 import pytest
 
 from aga_lightning.augment.rivals.image_to_image import ImageToImage
-from aga_lightning.parsing import CONFIGS, OneLineErrorParser, condense, find_config
-
-
-def test_a_configuration_is_found_here_first_then_in_the_package(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    packaged = find_config("quickstart.yaml")
-    assert packaged.endswith("configs/quickstart.yaml") and packaged != "quickstart.yaml"
-    (tmp_path / "quickstart.yaml").write_text("")
-    assert find_config("quickstart.yaml") == "quickstart.yaml"
-
-
-def test_a_name_that_is_nowhere_stays_for_the_parser_to_report(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_config("nowhere.yaml") == "nowhere.yaml"
-    assert CONFIGS.name == "configs"
+from aga_lightning.parsing import OneLineErrorParser, condense
 
 
 @pytest.mark.parametrize(

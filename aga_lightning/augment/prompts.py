@@ -5,10 +5,12 @@ the members here are ours; the list in the authors' published code is the preset
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -135,9 +137,29 @@ _SEPARATORS = re.compile(r"[\s_-]+")
 
 @lru_cache(maxsize=1)
 def _engine() -> "inflect.engine":
-    import inflect  # takes a second, and `--help` needs no plurals
+    with _without_type_checks():
+        import inflect
 
     return inflect.engine()
+
+
+@contextmanager
+def _without_type_checks() -> Iterator[None]:
+    """Let what is imported do without typeguard, which rewrites a module once for each function that it checks.
+
+    For inflect that takes from one to five seconds in each process, and a fiftieth of it without.
+    """
+    try:
+        typeguard: Any = import_module("typeguard")
+    except ImportError:  # inflect 7.0 has no use for it
+        yield
+        return
+    checked = typeguard.typechecked
+    typeguard.typechecked = lambda function: function
+    try:
+        yield
+    finally:
+        typeguard.typechecked = checked
 
 
 @lru_cache(maxsize=4096)

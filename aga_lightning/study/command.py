@@ -26,11 +26,7 @@ from aga_lightning.study.report.writing import write_report
 from aga_lightning.study.runner import Ending, Job, finished, jobs_of, run_jobs
 from aga_lightning.study.settings import Study, StudyError
 from aga_lightning.study.state import LOG
-
-VERBS = {
-    "study": "Run all cells of a study that are not finished, and write its report.",
-    "report": "Write the report of a study once more, of what is finished.",
-}
+from aga_lightning.verbs import VERBS
 
 
 def parser(verb: str) -> OneLineErrorParser:
@@ -50,7 +46,7 @@ def run(verb: str, arguments: Sequence[str]) -> None:
     """Run a verb.
 
     Args:
-        verb: One of VERBS.
+        verb: study or report.
         arguments: What stands behind it.
     """
     end = list(arguments).index("--") if "--" in arguments else len(arguments)

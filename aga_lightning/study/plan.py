@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from aga_lightning.parsing import find_config
+from aga_lightning.configurations import find_config
 from aga_lightning.study.axes import Level, read_axes
 from aga_lightning.study.settings import Explain, Study, StudyError
 
