@@ -74,8 +74,8 @@ def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
 
     `folder / member` appears when it is complete, so this may be killed at any time, and the next call goes on from
     there; of several processes, one works and the others wait. Other top-level entries are not unpacked. An archive
-    that lies complete at `folder / archive.name`, put there by hand, is used in place of a download. Once unpacked, the
-    archive is REMOVED, whoever put it there.
+    that lies complete at `folder / archive.name`, put there by hand, is used in place of a download, and stays. A
+    download has a hidden name of its own, and is removed once it is unpacked.
 
     Args:
         archive: What to fetch.
@@ -106,25 +106,24 @@ def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
 
 
 def _fetch(archive: Archive, path: Path, place: Path) -> None:
-    """Download unless the archive is there, unpack it and remove it."""
-    by_hand = path.exists()
-    if by_hand:
+    """Unpack the archive that was put there by hand, or else download it, unpack it and remove it."""
+    part = _part(path)
+    if path.exists():
         fault = _fault(archive, path)
         if fault:
             raise DatasetError(
                 f"{path} is not what was published at {archive.url}: {fault}; remove it to have it downloaded, or "
                 "download it by hand again"
             )
+        _unpack(path, path, place)
     else:
         _download(archive, path)
-    try:
-        _unpack(path, place)
-    except DatasetError:
-        if not by_hand:
-            path.unlink()
-        raise
-    path.unlink()
-    _part(path).unlink(missing_ok=True)
+        try:
+            _unpack(part, path, place)
+        except DatasetError:
+            part.unlink()
+            raise
+    part.unlink(missing_ok=True)
 
 
 class _Interrupted(Exception):
@@ -149,8 +148,8 @@ def _host(url: str) -> str:
 
 
 def _part(path: Path) -> Path:
-    """Where a file lies while it is incomplete."""
-    return path.with_name(f"{path.name}.part")
+    """Where a download lies until it is unpacked: no name that a browser or a person gives."""
+    return path.with_name(f".{path.name}.part")
 
 
 def _size(path: Path) -> int:
@@ -164,7 +163,6 @@ def _download(archive: Archive, path: Path) -> None:
         continued = _receive_all(archive, path)
         fault = _fault(archive, part)
         if fault is None:
-            part.replace(path)
             return
         part.unlink()
         if again or not continued:
@@ -286,25 +284,28 @@ def _leads_down(name: str) -> bool:
     return not path.anchor and ".." not in path.parts
 
 
-def _unpack(path: Path, place: Path) -> None:
-    """Unpack the entry called as `place` into a hidden folder beside it, then move it there."""
+def _unpack(source: Path, path: Path, place: Path) -> None:
+    """Unpack the entry of an archive called as `place` into a hidden folder beside it, then move it there.
+
+    The archive lies at `source`; `path` is what it is called.
+    """
     aside = place.with_name(f".{place.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
     aside.mkdir()
     try:
-        _extract(path, aside, place.name)
+        _extract(source, path, aside, place.name)
         (aside / place.name).rename(place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _extract(path: Path, aside: Path, member: str) -> None:
+def _extract(source: Path, path: Path, aside: Path, member: str) -> None:
     """Unpack one top-level entry and all below it into a folder, after a look at every entry of the archive."""
-    allowed = max(_FLOOR, _RATIO * path.stat().st_size)
+    allowed = max(_FLOOR, _RATIO * source.stat().st_size)
     unpacked = 0
     seen: set[str] = set()
     try:
-        with closing(_entries(path)) as entries:
+        with closing(_entries(source, zipped=path.suffix.lower() == ".zip")) as entries:
             for entry in tqdm(entries, desc=f"unpacking {path.name}", unit=" files", disable=None, leave=False):
                 complaint = entry.objection()
                 unpacked += entry.size + _BLOCK
@@ -328,9 +329,9 @@ def _extract(path: Path, aside: Path, member: str) -> None:
         raise DatasetError(f"{path} has no {member!r} at its top, but {sorted(seen)[:5]}: unpack it by hand")
 
 
-def _entries(path: Path) -> Generator[_Entry, None, None]:
-    """What an archive holds, in its own order."""
-    if path.suffix.lower() == ".zip":
+def _entries(path: Path, zipped: bool) -> Generator[_Entry, None, None]:
+    """What a zip, or else a tar, holds, in its own order."""
+    if zipped:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on a Unix

@@ -191,7 +191,7 @@ def test_what_is_there_is_left_alone(server, tmp_path):
 def test_a_download_goes_on_where_an_earlier_one_ended(server, tmp_path, size):
     data = tarred(FILES)
     archive = server.publish("birds.tgz", data, size=size)
-    (tmp_path / "birds.tgz.part").write_bytes(data[:123_456])
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:123_456])
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
     assert server.asked == ["bytes=123456-"]
     assert server.served == [len(data) - 123_456]
@@ -223,7 +223,7 @@ def test_a_server_that_is_lost_leaves_what_came_and_the_next_run_goes_on(server,
     server.cuts = [150_000, 0]
     message = refusal(archive, tmp_path)
     assert archive.url in message and "150,000" in message and str(tmp_path / "birds.tgz") in message
-    assert names_in(tmp_path) == ["birds.tgz.part"]
+    assert names_in(tmp_path) == [".birds.tgz.part"]
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
     assert server.asked[-1] == "bytes=150000-"
     assert sum(server.served) == len(data)
@@ -233,7 +233,7 @@ def test_a_server_that_is_lost_leaves_what_came_and_the_next_run_goes_on(server,
 def test_a_server_without_ranges_starts_again(server, tmp_path, tells_length):
     data = tarred(FILES)
     server.honours_ranges, server.tells_length = False, tells_length
-    (tmp_path / "birds.tgz.part").write_bytes(data[:1000])
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
     assert content_of(fetch_archive(server.publish("birds.tgz", data), tmp_path, "birds")) == BIRDS
     assert server.asked == ["bytes=1000-"]
     assert server.served == [len(data)]
@@ -242,16 +242,16 @@ def test_a_server_without_ranges_starts_again(server, tmp_path, tells_length):
 def test_a_part_that_was_not_asked_for_is_not_taken(server, tmp_path):
     data = tarred(FILES)
     server.shift = 10
-    (tmp_path / "birds.tgz.part").write_bytes(data[:1000])
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
     assert "another part" in refusal(server.publish("birds.tgz", data), tmp_path)
-    assert (tmp_path / "birds.tgz.part").read_bytes() == data[:1000]
+    assert (tmp_path / ".birds.tgz.part").read_bytes() == data[:1000]
 
 
 @pytest.mark.parametrize("size", [True, False])
 @pytest.mark.parametrize("old", [1000, 900_000])
 def test_a_file_that_changed_between_two_parts_is_fetched_once_more(server, tmp_path, size, old):
     data = tarred(FILES)
-    (tmp_path / "birds.tgz.part").write_bytes(b"o" * old)
+    (tmp_path / ".birds.tgz.part").write_bytes(b"o" * old)
     assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
     assert server.asked[-1] is None
     assert server.served[-1] == len(data)
@@ -261,7 +261,7 @@ def test_a_file_that_changed_between_two_parts_is_fetched_once_more(server, tmp_
 @pytest.mark.parametrize("size", [True, False])
 def test_a_part_that_is_complete_is_not_fetched_again(server, tmp_path, size):
     data = tarred(FILES)
-    (tmp_path / "birds.tgz.part").write_bytes(data)
+    (tmp_path / ".birds.tgz.part").write_bytes(data)
     assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
     assert not server.served and len(server.asked) == (not size)
 
@@ -280,7 +280,7 @@ def test_another_file_is_removed_and_both_checksums_are_named(server, tmp_path):
 def test_after_a_resumed_mismatch_one_fresh_try_is_made_and_no_more(server, tmp_path):
     data = tarred(FILES)
     server.publish("birds.tgz", data)
-    (tmp_path / "birds.tgz.part").write_bytes(data[:1000])
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
     refusal(Archive(server.url("birds.tgz"), f"md5:{'0' * 32}", len(data)), tmp_path)
     assert server.asked == ["bytes=1000-", None]
     assert names_in(tmp_path) == []
@@ -290,11 +290,11 @@ def test_a_file_of_another_length_is_not_even_fetched_and_harms_nothing(server, 
     archive = server.publish("birds.tgz", tarred(FILES))
     server.content["/files/birds.tgz"] = b"<html>log in first</html>"
     server.honours_ranges = False
-    (tmp_path / "birds.tgz.part").write_bytes(b"a good beginning")
+    (tmp_path / ".birds.tgz.part").write_bytes(b"a good beginning")
     message = refusal(archive, tmp_path)
     assert "25 bytes" in message and f"{archive.size:,}" in message
     assert len(server.asked) == 1
-    assert (tmp_path / "birds.tgz.part").read_bytes() == b"a good beginning"
+    assert (tmp_path / ".birds.tgz.part").read_bytes() == b"a good beginning"
 
 
 def test_a_server_that_does_not_stop_is_left(server, tmp_path):
@@ -314,13 +314,20 @@ def test_a_server_that_does_not_stop_is_left(server, tmp_path):
     assert len(sizes) == 1 and sizes[0] < 2 * archive.size
 
 
-def test_an_archive_put_there_by_hand_needs_no_network(tmp_path):
+def test_an_archive_put_there_by_hand_needs_no_network_and_stays(tmp_path):
     data = tarred(FILES)
     archive = Archive("https://nowhere.invalid/birds.tgz", f"md5:{hashlib.md5(data).hexdigest()}", len(data))
     (tmp_path / "birds.tgz").write_bytes(data)
-    (tmp_path / "birds.tgz.part").write_bytes(data[:10])
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
-    assert names_in(tmp_path) == ["birds"]
+    assert (tmp_path / "birds.tgz").read_bytes() == data
+    assert names_in(tmp_path) == ["birds", "birds.tgz"]
+
+
+def test_what_a_browser_has_begun_to_fetch_is_not_touched(server, tmp_path):
+    (tmp_path / "birds.tgz.part").write_bytes(b"half of it")
+    assert content_of(fetch_archive(server.publish("birds.tgz", tarred(FILES)), tmp_path, "birds")) == BIRDS
+    assert (tmp_path / "birds.tgz.part").read_bytes() == b"half of it"
+    assert names_in(tmp_path) == ["birds", "birds.tgz.part"]
 
 
 @pytest.mark.parametrize("size", [True, False])
@@ -352,7 +359,7 @@ def test_no_network(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's")
 def test_a_full_disk(server, tmp_path):
-    (tmp_path / "birds.tgz.part").symlink_to("/dev/full")
+    (tmp_path / ".birds.tgz.part").symlink_to("/dev/full")
     message = refusal(server.publish("birds.tgz", tarred(FILES)), tmp_path)
     assert "No space left" in message and str(tmp_path / "birds") in message
 
@@ -374,7 +381,7 @@ def test_archives_may_lie_at_another_host(server, tmp_path):
     data = tarred(FILES)
     target = server.publish("stored.bin", data)
     server.moved["/files/birds.tgz"] = target.url.replace("127.0.0.1", "localhost")
-    (tmp_path / "birds.tgz.part").write_bytes(data[:1000])
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
     archive = Archive(server.url("birds.tgz"), target.checksum)
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
     assert server.asked == ["bytes=1000-", "bytes=1000-"]
