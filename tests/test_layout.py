@@ -33,8 +33,8 @@ FLOORS = {
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors
           augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences
-          augment.perceptual_hash augment.prompts augment.saliency augment.samples augment.segmenters data.cub
-          data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
+          augment.perceptual_hash augment.photo augment.prompts augment.saliency augment.samples augment.segmenters
+          data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained configurations data.base data.images data.workers files
           verbs""",

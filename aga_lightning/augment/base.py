@@ -152,13 +152,17 @@ class Request:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Draft:
-    """An augmentation while it is being made; each gate looks at what its stage has added."""
+    """An augmentation while it is being made; each gate looks at what its stage has added.
+
+    `landed` is where the subject is in `image`; None for methods that do not know.
+    """
 
     sample: Sample
     subject: Subject | None = None
     caption: Caption | None = None
     background: Image | None = None
     image: Image | None = None
+    landed: Mask | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,16 +1,33 @@
 """Augmenters that follow a recipe, image by image, and whose gates may look at the training images first."""
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from aga_lightning.augment.augmenter import Augmenter, StageCache
-from aga_lightning.augment.base import Augmented, Draft, Gate, Rejected, Request, Sample, Subject, SubjectSource
+from aga_lightning.augment.base import (
+    Augmented,
+    Draft,
+    Gate,
+    Mask,
+    Rejected,
+    Request,
+    Sample,
+    Subject,
+    SubjectSource,
+    parts_in,
+)
+from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import mask_digest
 from aga_lightning.augment.jury import Jury
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.augment.photo import AugmentedPhoto, Photo, augmented_photo, photo_record
+from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.augment.store import Store
+from aga_lightning.data.base import Box, ImageRecord
 from aga_lightning.data.images import ImageReadError
 
 
@@ -36,14 +53,65 @@ class JudgedAugmenter(Augmenter):
 
     def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
         """Make what is asked; the subject of a record is isolated once for all its variants."""
+        for request, made in self.drafts(requests, cache):
+            yield Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
+
+    def drafts(self, requests: Sequence[Request], cache: StageCache) -> Iterator[tuple[Request, Draft | str]]:
+        """Each request with its finished image and all that went into it, or with the reason why there is none."""
         for record, variants in groupby(requests, key=lambda request: self._recipe.source(request, cache)):
             try:
                 sample, subject = self._recipe.subject(record, cache)
             except ImageReadError as error:
-                yield from (Rejected(request, str(error)) for request in variants)
+                yield from ((request, str(error)) for request in variants)
                 continue
             for request in variants:
-                yield self._judged(request, self._recipe.compose(request, sample, subject, cache), cache)
+                made = self._recipe.compose(request, sample, subject, cache)
+                objection = None if isinstance(made, str) else self._recipe.objection_to_image(request, made, cache)
+                yield request, objection or made
+
+    def augment_image(
+        self,
+        photo: Photo,
+        superclass: str,
+        *,
+        n: int = 1,
+        class_name: str | None = None,
+        box: Box | None = None,
+        mask: Mask | None = None,
+        seed: int = 0,
+        cache_dir: str | Path | None = None,
+    ) -> list[AugmentedPhoto]:
+        """Augment one photo, without a data set.
+
+        The augmenter itself stays as it is: what it has learned of a data set is not touched. Methods that borrow from
+        other training images have none here, and reject.
+
+        Args:
+            photo: A file's path, a PIL image, or an array (height, width, 3) of RGB values, uint8.
+            superclass: What a detector is asked for, such as "bird"; no caption may name it.
+            n: How many augmentations to make.
+            class_name: The class, such as "water ouzel", which no caption may name either; None for the superclass.
+            box: Where the subject is, if that is known: left, top, right, bottom in pixels of the upright photo.
+            mask: Which pixels are the subject's, if that is known: (height, width), bool.
+            seed: All that is random about them; the same seed gives the same augmentations.
+            cache_dir: Where masks, captions and backgrounds are kept for the next call; None keeps none.
+
+        Returns:
+            n results in the order of their numbers, rejects among them with their reason.
+
+        Raises:
+            ImageReadError: If the photo cannot be read.
+            ValueError: If n, the array or the mask is of another kind than described.
+        """
+        if n < 1:
+            raise ValueError(f"n is {n}: ask for at least one augmentation")
+        with photo_record(photo, superclass, class_name, box, mask) as (record, folder):
+            # A copy learns of this photo alone; the models, which may take gigabytes, are shared.
+            shared: dict[int, object] = {id(part): part for part in parts_in(self) if isinstance(part, Pretrained)}
+            augmenter = copy.deepcopy(self, shared)
+            collection = Collection(augmenter, Store(cache_dir or folder / "cache"), [record], n, seed)
+            collection.prefetch(collection.requests)
+            return [augmented_photo(made) for _, made in augmenter.drafts(collection.requests, collection.store)]
 
     def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
         """A record's image at the working size, and its subject."""
@@ -60,12 +128,6 @@ class JudgedAugmenter(Augmenter):
     def _finished(self, request: Request, draft: Draft, cache: StageCache) -> Augmented:
         assert draft.image is not None  # the recipe's last step has made it
         return Augmented(request, draft.image, self._facts(request, draft, cache))
-
-    def _judged(self, request: Request, made: Draft | str, cache: StageCache) -> Augmented | Rejected:
-        if isinstance(made, str):
-            return Rejected(request, made)
-        objection = self._recipe.objection_to_image(request, made, cache)
-        return self._finished(request, made, cache) if objection is None else Rejected(request, objection)
 
     def _instruct(self, training: SubjectSource) -> None:
         """Give the gates what they may learn from."""

@@ -108,5 +108,5 @@ class Recipe(IsolatingRecipe):
         source = draft.sample.image
         placement = self.merging.draw(np.random.default_rng(seed))
         behind = cover(draft.background, (source.shape[1], source.shape[0]))
-        image, _ = self.merging.merge(source, draft.subject.mask, behind, placement)
-        return replace(draft, image=image)
+        image, landed = self.merging.merge(source, draft.subject.mask, behind, placement)
+        return replace(draft, image=image, landed=landed)

@@ -5,6 +5,7 @@ import pytest
 from tiny.costly import CostlyDetector, CostlySegmenter, calls
 from tiny.plain import Corners, Plain
 
+from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.base import Augmented, Gate, Rejected, Request
 from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.judged import TrainingSubjects
@@ -128,3 +129,40 @@ def test_where_no_subject_is_looked_for_nothing_about_subjects_matters(store, di
         return training(disc_records, store, isolates=False, **settings).digest()
 
     assert digest() == digest(segmenter=Other()) == digest(gates=[MaskSanity()]) != digest(max_side=40)
+
+
+def test_one_photo_is_augmented_as_a_data_set_of_one(disc_records, store):
+    record = disc_records[0]
+    results = AGA().augment_image(record.path, "fruit", class_name=record.class_name, n=2, seed=3)
+    augmenter = AGA()
+    augmenter.prepare([record], store)
+    made = list(augmenter.augment([Request(record, variant, 3) for variant in range(2)], store))
+    assert [result.caption for result in results] == [one.facts["caption"] for one in made]
+    assert all(np.array_equal(result.image, one.image) for result, one in zip(results, made, strict=True))
+    assert not np.array_equal(results[0].image, results[1].image)
+
+
+def test_a_photo_leaves_what_the_augmenter_has_learned(disc_records, store):
+    augmenter = AGA()
+    augmenter.prepare(disc_records, store)
+    before = augmenter.learned()
+    augmenter.augment_image(disc_records[0].path, "bicycle")
+    assert augmenter.learned() == before
+    assert "plum" in before["avoid"] and "bicycle" not in before["avoid"]
+
+
+def test_a_photo_without_its_subject_is_a_reject_with_its_reason(disc_records):
+    method = AGA(gates=[MaskSanity(max_area=0.01)])
+    (result,) = method.augment_image(disc_records[0].path, "fruit")
+    assert result.image is None and "more than 1.0%" in result.rejected
+    with pytest.raises(ValueError, match="at least one"):
+        method.augment_image(disc_records[0].path, "fruit", n=0)
+
+
+def test_the_models_of_a_photo_are_the_augmenters_own_and_masks_are_kept_where_asked(tmp_path, disc_records):
+    log = str(tmp_path / "log")
+    detector, segmenter = CostlyDetector(log), CostlySegmenter(log)
+    method = Plain(detector=detector, segmenter=segmenter)
+    for _ in range(2):
+        method.augment_image(disc_records[0].path, "fruit", n=3, cache_dir=tmp_path / "cache")
+    assert calls(tmp_path / "log")["detect"] == calls(tmp_path / "log")["segment"] == 1

@@ -1,0 +1,126 @@
+"""One photo augmented on its own: no data set, no store, no requests to write by hand."""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps
+
+from aga_lightning.augment.base import Draft, Image, Mask
+from aga_lightning.augment.codec import encode_mask
+from aga_lightning.data.base import Box, ImageRecord
+from aga_lightning.data.images import image_size
+
+Photo = str | Path | PillowImage.Image | Image
+"""A file's path, a PIL image, or an array (height, width, 3) of RGB values, uint8."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AugmentedPhoto:
+    """One augmentation of a photo, or the reason why there is none. A notebook shows it as a picture.
+
+    Args:
+        image: (height, width, 3) RGB, uint8; None for a reject.
+        mask: (height, width) bool, where the subject is in `image`; None where the method does not know.
+        background: (height, width, 3) RGB, uint8, the picture that stands behind the subject; None for methods whose
+            image is made as a whole, and for rejects.
+        caption: The background in words; empty for methods without captions.
+        original: (height, width, 3) RGB, uint8, the photo at the size that it was worked on; None for a reject.
+        rejected: Why there is no image, in words; None where there is one.
+    """
+
+    image: Image | None
+    mask: Mask | None = None
+    background: Image | None = None
+    caption: str = ""
+    original: Image | None = None
+    rejected: str | None = None
+
+    @property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom of the subject in `image`, right and bottom exclusive; None without a mask."""
+        if self.mask is None:
+            return None
+        left, top, width, height = cv2.boundingRect(self.mask.astype(np.uint8))
+        return left, top, left + width, top + height
+
+    def save(self, path: str | Path) -> None:
+        """Write the image to a file of the format that its suffix names.
+
+        Raises:
+            ValueError: If there is no image.
+        """
+        if self.image is None:
+            raise ValueError(f"there is no image to save: {self.rejected}")
+        PillowImage.fromarray(self.image).save(path)
+
+    def _repr_png_(self) -> bytes | None:
+        if self.image is None:
+            return None
+        file = io.BytesIO()
+        PillowImage.fromarray(self.image).save(file, format="PNG")
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        if self.image is None:
+            return f"AugmentedPhoto(rejected={self.rejected!r})"
+        height, width = self.image.shape[:2]
+        return f"AugmentedPhoto({width} x {height} pixels, caption={self.caption!r})"
+
+
+@contextmanager
+def photo_record(
+    photo: Photo, superclass: str, class_name: str | None, box: Box | None, mask: Mask | None
+) -> Iterator[tuple[ImageRecord, Path]]:
+    """A record of one photo, as a data set would give it, and a folder that is there for the time of the block.
+
+    Args:
+        photo: The photo; one that is no file is written to the folder.
+        superclass: What a detector is asked for.
+        class_name: The class; None for the superclass.
+        box: Where the subject is, if that is known.
+        mask: (height, width) bool, which pixels are the subject's, if that is known.
+
+    Raises:
+        ImageReadError: If the photo cannot be read.
+        ValueError: If superclass is empty, or array or mask are of another kind than described.
+    """
+    if not superclass.strip():
+        raise ValueError("superclass is empty: give the kind of thing that the photo shows, such as 'bird'")
+    with tempfile.TemporaryDirectory(prefix="aga-photo-") as folder:
+        path = Path(photo) if isinstance(photo, str | Path) else _written(photo, Path(folder) / "photo.png")
+        width, height = image_size(path)
+        mask_path = None
+        if mask is not None:
+            if mask.dtype != np.bool_ or mask.shape != (height, width):
+                raise ValueError(
+                    f"the mask is {mask.dtype} of shape {mask.shape}: give bool of shape {(height, width)}, the photo's"
+                )
+            mask_path = Path(folder) / "mask.png"
+            mask_path.write_bytes(encode_mask(mask))
+        yield ImageRecord(path, 0, class_name or superclass, superclass, box=box, mask_path=mask_path), Path(folder)
+
+
+def augmented_photo(made: Draft | str) -> AugmentedPhoto:
+    """What was made of a photo, or the reason why nothing was."""
+    if isinstance(made, str):
+        return AugmentedPhoto(None, rejected=made)
+    caption = "" if made.caption is None else made.caption.text
+    return AugmentedPhoto(made.image, made.landed, made.background, caption, made.sample.image)
+
+
+def _written(photo: PillowImage.Image | Image, path: Path) -> Path:
+    if isinstance(photo, np.ndarray):
+        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
+            raise ValueError(
+                f"the photo is {photo.dtype} of shape {photo.shape}: give uint8 of shape (height, width, 3), RGB"
+            )
+        photo = PillowImage.fromarray(photo)
+    ImageOps.exif_transpose(photo).convert("RGB").save(path)
+    return path

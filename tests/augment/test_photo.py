@@ -1,0 +1,84 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.base import Draft, Sample
+from aga_lightning.augment.photo import AugmentedPhoto, augmented_photo, photo_record
+from aga_lightning.data.base import ImageRecord
+from aga_lightning.data.images import image_size
+
+
+@pytest.fixture
+def pixels(shared_disc_folder):
+    return np.asarray(Image.open(shared_disc_folder / "train" / "plum" / "plum_0.png"))
+
+
+def test_a_photo_of_any_kind_becomes_a_record_for_a_while(shared_disc_folder, pixels):
+    path = shared_disc_folder / "train" / "plum" / "plum_0.png"
+    for photo in (path, str(path), Image.open(path), pixels, Image.fromarray(pixels).convert("RGBA")):
+        with photo_record(photo, "fruit", "plum", (1, 2, 30, 40), pixels[..., 0] > 120) as (record, folder):
+            assert np.array_equal(np.asarray(Image.open(record.path)), pixels)
+            assert (record.superclass, record.class_name, record.box) == ("fruit", "plum", (1, 2, 30, 40))
+            assert np.array_equal(np.asarray(Image.open(record.mask_path)) > 0, pixels[..., 0] > 120)
+        assert not folder.exists() and path.exists()
+
+
+def test_a_photo_given_as_pixels_is_turned_upright():
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.new("RGB", (40, 20), "red").save(file, format="JPEG", exif=exif)
+    with photo_record(Image.open(file), "fruit", None, None, None) as (record, _):
+        assert image_size(record.path) == (20, 40)
+        assert record.class_name == "fruit"
+
+
+@pytest.mark.parametrize(
+    ("photo", "superclass", "mask", "message"),
+    [
+        (np.zeros((8, 8, 3)), "fruit", None, "float64 of shape .* give uint8 of shape"),
+        (np.zeros((8, 8), np.uint8), "fruit", None, "give uint8 of shape"),
+        (np.zeros((8, 8, 3), np.uint8), " ", None, "superclass is empty"),
+        (np.zeros((8, 8, 3), np.uint8), "fruit", np.zeros((9, 8), np.bool_), r"\(9, 8\): give bool of shape \(8, 8\)"),
+        (np.zeros((8, 8, 3), np.uint8), "fruit", np.zeros((8, 8), np.uint8), "the mask is uint8"),
+    ],
+)
+def test_what_is_no_photo_or_mask_is_told(photo, superclass, mask, message):
+    with pytest.raises(ValueError, match=message), photo_record(photo, superclass, None, None, mask):
+        pass
+
+
+def test_a_result_shows_and_saves_itself(pixels, tmp_path):
+    mask = np.zeros(pixels.shape[:2], np.bool_)
+    mask[5:20, 7:30] = True
+    result = AugmentedPhoto(pixels, mask, caption="A meadow.")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(result._repr_png_()))), pixels)
+    assert result.box == (7, 5, 30, 20)
+    assert "48 x 48" in repr(result) and "A meadow." in repr(result)
+    result.save(tmp_path / "new.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "new.png")), pixels)
+
+
+def test_a_reject_says_why():
+    result = augmented_photo("no fruit could be isolated")
+    assert result.image is None and result._repr_png_() is None and result.box is None
+    assert "no fruit could be isolated" in repr(result)
+    with pytest.raises(ValueError, match="no fruit could be isolated"):
+        result.save("new.png")
+
+
+def test_a_method_that_paints_the_whole_image_has_no_background(pixels):
+    made = Draft(Sample(pixels, ImageRecord("a", 0, "plum", "fruit"), "0"), image=pixels)
+    result = augmented_photo(made)
+    assert result.background is None and result.mask is None and result.caption == ""
+
+
+def test_the_parts_of_a_merged_photo_fit_together(pixels):
+    results = AGA().augment_image(pixels, "fruit", n=2)
+    for result in results:
+        assert result.mask.any() and not result.mask.all()
+        outside = ~result.mask
+        assert np.array_equal(result.image[outside], result.background[outside])
