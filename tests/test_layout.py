@@ -67,6 +67,7 @@ WHOLE = {
     "test_studies.py": "runs the shipped studies on miniatures",
     "test_paper_pipeline.py": "runs all the models of the paper, tiny, as a user would",
     "test_packaging.py": "builds and installs the package",
+    "test_thumbnails.py": "holds what the methods without weights make",
 }
 # Source files without a test file of their name.
 UNMIRRORED = {"__main__.py": "one call, which test_packaging.py and test_cli.py make as users do"}
