@@ -42,7 +42,7 @@ def thumbnails(method, folder):
     return np.concatenate(tiles, axis=1)
 
 
-@pytest.mark.parametrize("row, method", enumerate(METHODS), ids=[method.__name__ for method in METHODS])
+@pytest.mark.parametrize("row, method", [*enumerate(METHODS)], ids=[method.__name__ for method in METHODS])
 def test_a_method_makes_the_pictures_that_it_made_before(row, method, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "thumbnails"
     kept = np.asarray(Image.open(KEPT))[8 * row : 8 * row + 8].astype(int)
