@@ -7,9 +7,13 @@ import textwrap
 from typing import Any, NoReturn
 
 import jsonargparse
+import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from aga_lightning.configurations import find_config
+from aga_lightning.yaml_names import loads_any_name
+
+jsonargparse.set_loader("yaml", loads_any_name(jsonargparse.get_loader("yaml")), (yaml.YAMLError,))
 
 # Lines of jsonargparse's messages that say nothing to a reader who knows what was typed.
 _NOISE = re.compile(
