@@ -17,6 +17,8 @@ from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Spl
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.images import ImageReadError, verify_image
 from aga_lightning.duplicate_report import DUPLICATES, report_duplicates
+from aga_lightning.files import shown
+from aga_lightning.terminal import Terminal
 
 LicencePolicy = Literal["any", "commercial"]
 Records = Mapping[str, Sequence[ImageRecord]]
@@ -50,7 +52,7 @@ def check(
     """
     if policy not in get_args(LicencePolicy):
         raise ValueError(f"--license is {policy!r}; give any or commercial")
-    console = console or Console()
+    console = console or Terminal()
     problems: list[str] = []
     records = _records(data, problems)
     if problems and (guide := data.dataset.guide()):
@@ -161,7 +163,9 @@ def _report_classes(data: AGADataModule, records: Records, console: Console) -> 
     named = list(enumerate(dataset.classes))
     for label, class_name in named[:_CLASSES]:
         table.add_row(
-            class_name, dataset.superclass(class_name) or "(none)", *(str(counts[name][label]) for name in splits)
+            shown(class_name),
+            shown(dataset.superclass(class_name) or "(none)"),
+            *(str(counts[name][label]) for name in splits),
         )
     if len(named) > _CLASSES:
         table.add_row(f"... and {len(named) - _CLASSES} more")

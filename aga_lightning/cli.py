@@ -14,6 +14,7 @@
 Any setting can be changed behind the configuration: `--data.degree 2 --model.backbone resnet50`.
 """
 
+import io
 import sys
 import warnings
 from typing import Any
@@ -133,6 +134,8 @@ def run() -> None:
         from aga_lightning.study.command import run as run_study  # its sections draw, which other verbs need not load
 
         return run_study(sys.argv[1], sys.argv[2:])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a name that cannot be printed ends no run
     for message in _NOT_THE_USERS:
         warnings.filterwarnings("ignore", message=message)
     try:

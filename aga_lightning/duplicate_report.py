@@ -1,6 +1,5 @@
 """List the evaluation images that nearly equal a training image: a part of the verb `check`."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from rich.progress import track
 
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.duplicates import Hashed, near_duplicates
+from aga_lightning.files import write_csv
 
 DUPLICATES = "near_duplicates.csv"
 """The file in the cache directory that lists them."""
@@ -40,10 +40,7 @@ def report_duplicates(records: Mapping[str, Sequence[ImageRecord]], listing: Pat
     listing.unlink(missing_ok=True)
     if not any(found.values()):
         return
-    listing.parent.mkdir(parents=True, exist_ok=True)
-    with listing.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["set", "evaluation image", "training image", "distance", "mirrored"])
-        for name, near in found.items():
-            writer.writerows([name, one.evaluation, one.training, one.distance, one.mirrored] for one in near)
+    header = ["set", "evaluation image", "training image", "distance", "mirrored"]
+    rows = [(name, one.evaluation, one.training, one.distance, one.mirrored) for name in found for one in found[name]]
+    write_csv(listing, header, rows)
     console.print(f"They are listed in {listing}.", soft_wrap=True, markup=False, highlight=False)

@@ -16,6 +16,7 @@ from aga_lightning.augment.workload import Task, workload
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.files import write_json
+from aga_lightning.terminal import Terminal
 
 FILE = "estimate.json"
 
@@ -88,7 +89,7 @@ def estimate(data: AGADataModule, place: Place, batches: int = 2, console: Conso
     if batches and (missing := missing_weights(data.augmenter)):
         others = f" ({len(missing) - 1} more: see the verb check)" if len(missing) > 1 else ""
         raise PretrainedError(f"nothing can be timed, because {missing[0]}{others}; --probe 0 only counts")
-    console = console or Console()
+    console = console or Terminal()
     data.prepare_data()
     collection = data.collection
     measured: Sequence[Measured | None] = probe(collection, batches, place.device) if batches else []

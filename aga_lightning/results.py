@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Trainer
-from rich.console import Console
 from rich.table import Table
 
-from aga_lightning.files import write_csv, write_json
+from aga_lightning.files import shown, write_csv, write_json
+from aga_lightning.terminal import Terminal
 
 _COLUMNS = {
     "acc": "accuracy",
@@ -55,34 +56,36 @@ def report_results(trainer: Trainer) -> None:
         table.add_column(_COLUMNS[column], justify="right")
     for name, scores in results.items():
         table.add_row(name, *(_cell(column, scores[column]) if column in scores else "" for column in columns))
-    Console().print(table)
+    Terminal().print(table)
     if folder is not None:
-        _write(Path(folder), results, metrics, getattr(trainer.lightning_module, "group_images", {}))
+        _write(Path(folder), trainer, results, metrics)
 
 
 def _cell(column: str, value: float) -> str:
     return f"{value:.3f}" if column == "loss" else f"{100 * value:.1f} %"
 
 
-def _write(
-    folder: Path, results: dict[str, dict[str, float]], metrics: dict[str, float], group_images: GroupImages
-) -> None:
+def _write(folder: Path, trainer: Trainer, results: dict[str, dict[str, float]], metrics: dict[str, float]) -> None:
+    data: Any = getattr(trainer, "datamodule", None)
+    group_images: GroupImages = getattr(trainer.lightning_module, "group_images", {})
     write_json(folder / "results.json", results)
-    classes = _scores_of_parts("acc_per_class", results, metrics)
+    classes = _scores_of_parts("acc_per_class", results, metrics, getattr(data, "class_names", ()))
     write_csv(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
-    groups = _scores_of_parts("acc_per_group", results, metrics)
+    groups = _scores_of_parts("acc_per_group", results, metrics, getattr(data, "group_names", ()))
     if groups:
         rows = [(name, group, group_images.get(name, {}).get(group), score) for name, group, score in groups]
         write_csv(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], rows)
-    print(f"Results, metrics and checkpoints: {folder}")
+    print(f"Results, metrics and checkpoints: {shown(folder)}")
 
 
-def _scores_of_parts(metric: str, sets: Iterable[str], metrics: dict[str, float]) -> list[tuple[str, str, float]]:
-    """Set, class or group, and score, as they were measured."""
-    prefixes = [(name, f"{name}/{metric}/") for name in sets]
-    return [
-        (name, key.removeprefix(prefix), metrics[key])
-        for name, prefix in prefixes
-        for key in metrics
-        if key.startswith(prefix)
-    ]
+def _scores_of_parts(
+    metric: str, sets: Iterable[str], metrics: dict[str, float], names: Iterable[str]
+) -> list[tuple[str, str, float]]:
+    """Set, class or group by its own name, and score, as they were measured; metrics have the names for people."""
+    own = {shown(name): name for name in names}
+    found = []
+    for name in sets:
+        prefix = f"{name}/{metric}/"
+        parts = [key.removeprefix(prefix) for key in metrics if key.startswith(prefix)]
+        found += [(name, own.get(part, part), metrics[prefix + part]) for part in parts]
+    return found

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from aga_lightning.augment.base import Image, Mask
+from aga_lightning.files import shown
 
 # Colours that those who cannot tell red from green can tell apart, after Okabe and Ito 2008; dark enough for words.
 RIGHT_COLOUR, WRONG_COLOUR = "#00694c", "#b84700"
@@ -67,4 +68,4 @@ def write(axis: Axes, paragraphs: Sequence[tuple[str, str, int]], width: int = 4
 
 def wrapped(text: str, width: int = 34, lines: int = 3) -> str:
     """A text in lines of at most `width` characters; what is beyond the last of the lines is cut."""
-    return textwrap.fill(text, width, max_lines=lines, placeholder=" ...")
+    return textwrap.fill(shown(" ".join(text.split())), width, max_lines=lines, placeholder=" ...")

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Aggregation, Summary
 from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measure, Measured
 from aga_lightning.explain.information import webp_version
 from aga_lightning.explain.pic import KINDS
-from aga_lightning.files import write_csv
+from aga_lightning.files import shown, write_csv
+from aga_lightning.terminal import Terminal
 
 _POINTS = 101  # of a curve, at most
 
@@ -117,7 +117,7 @@ def table_of(summaries: Sequence[Summary], width: int | None = None) -> str:
                 table.add_section()
             cells = [_cell(found.get(measure)) for measure in measures]
             table.add_row(name if model == THIS_MODEL else f"  {model}", *cells)
-        Console(file=text, width=width).print(table)
+        Terminal(file=text, width=width).print(table)
     return text.getvalue().rstrip("\n")
 
 
@@ -140,7 +140,7 @@ def skipped_table(summaries: Sequence[Summary]) -> str:
     titles = [*first, "measure", "value", "used", "skipped"]
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for summary in summaries:
-        words = " | ".join(_place(summary)[: len(first)])
+        words = " | ".join(shown(word).replace("|", "\\|") for word in _place(summary)[: len(first)])
         value = "-" if math.isnan(summary.value) else f"{summary.value:.3f}"
         lines.append(f"| {words} | {title_of(summary.measure)} | {value} | {summary.used} | {_reasons(summary)} |")
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from aga_lightning.callbacks.drawing import (
     wrapped,
 )
 from aga_lightning.explain.overlay import overlay
+from aga_lightning.files import shown
 
 # Lengths are in pixels of the sheet, so that each pixel of a small photo becomes a square of whole pixels.
 _DPI = 110
@@ -231,4 +232,4 @@ def _paint(axis: Axes, picture: Image) -> None:
 
 def _name(class_names: Sequence[str], label: int) -> str:
     """A class's name, with spaces to break it at; its number where it has no name."""
-    return class_names[label].replace("_", " ") if 0 <= label < len(class_names) else str(label)
+    return shown(class_names[label].replace("_", " ")) if 0 <= label < len(class_names) else str(label)

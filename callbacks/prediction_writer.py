@@ -36,7 +36,7 @@ class PredictionWriter(BasePredictionWriter):
         path = folder / f"{self.filename}-{trainer.global_rank}.csv"
         mode: Literal["w", "a"] = "w" if batch_idx == 0 else "a"
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open(mode, newline="", encoding="utf-8") as file:
+        with path.open(mode, newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
             if mode == "w":
                 writer.writerow(["file", "class", "probability"])

@@ -2,14 +2,18 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from aga_lightning.cli import end_process_group
+from aga_lightning.files import read_csv, shown
 
 # A FieldGuide that is drawn in a second, and a fit of six steps.
 SMALL = [
@@ -62,6 +66,49 @@ def test_a_new_user_fits_then_evaluates_and_predicts(folder, capsys, run):
     run("predict", "--ckpt_path", best, "--trainer.callbacks+=PredictionWriter", "--trainer.run_dir", "out")
     rows = table(folder / "out" / "predictions-0.csv")
     assert len(rows) == 8 and all(0 < float(row["probability"]) <= 1 for row in rows)
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_any_name_is_written_and_given_back(folder, capsys, command):
+    classes = [os.fsdecode(b"caf\xe9"), "[bold]new\nline[red] <b>|"]
+    images = [os.fsdecode(b"\xff.png"), "a\nb.png", "c\rd.png", '-q"uo,te.png', "\u202egpj.png", "n" * 251 + ".png"]
+    root = folder / os.fsdecode(b"d\xe9t [x") / "red]"  # the path says [x/red]
+    for number, name in enumerate(f"{split}/{label}/{image}" for split in ("train", "val") for label in classes
+                                  for image in images):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        picture = np.full((16, 16, 3), 5 * number, np.uint8)
+        with open(root / name, "wb") as file:
+            Image.fromarray(picture).save(file, "png")
+    dataset = {"class_path": "ImageFolder", "init_args": {"root": str(root)}}
+    made = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--trainer.max_epochs", "1"]
+    made += [
+        "--trainer.enable_model_summary",
+        "false",
+        "--data.image_size",
+        "32",
+        "--data.num_workers",
+        "0",
+        "--data.batch_size",
+        "4",
+        "--model.width",
+        "8",
+    ]
+    command("check", "--data.dataset", json.dumps(dataset))
+    assert shown(classes[1]) in capsys.readouterr().out
+    panels = '[{"class_path": "AttributionPanels", "init_args": {"images": 2}}]'
+    command("fit", "--data.dataset", json.dumps(dataset), "--trainer.callbacks", panels, *made)
+    run = folder / "runs" / "version_0"
+    assert [row["class"] for row in read_csv(run / "accuracy_per_class.csv")] == sorted(classes)
+    rows = read_csv(run / "predictions.csv")
+    assert {row["image"] for row in rows} == {f"{label}/{image}" for label in classes for image in images}
+    assert {row["label"] for row in rows} == set(classes)
+    assert shown(classes[0]) in (run / "metrics.csv").read_text(encoding="utf-8")
+
+    again = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
+    command("predict", *again, "--trainer.callbacks", "PredictionWriter", "--trainer.run_dir", "out")
+    assert {row["file"] for row in read_csv(folder / "out" / "predictions-0.csv")} == {
+        str(root / "val" / row["image"]) for row in rows
+    }
 
 
 @pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")

@@ -174,7 +174,7 @@ def weights_identity(weights: str, revision: str | None = None) -> str:
     for file in files:
         size = file.stat().st_size
         name = file.name if file == path else file.relative_to(path).as_posix()
-        digest.update(f"{name}\0{size}\0".encode())
+        digest.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
         with file.open("rb") as opened:
             digest.update(opened.read(1 << 16))
             opened.seek(max(0, size - (1 << 16)))

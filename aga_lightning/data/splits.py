@@ -15,6 +15,6 @@ def hold_out(names: Sequence[str], count: int, seed: int) -> list[bool]:
     Returns:
         For each name whether it is held out.
     """
-    lots = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    lots = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest())
     chosen = set(lots[:count])
     return [name in chosen for name in names]

@@ -15,6 +15,7 @@ from torch.optim import SGD
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from aga_lightning.files import shown
 from aga_lightning.models.backbones import Stem, build_backbone
 from aga_lightning.models.metrics import background_gap, evaluation_metrics, worst_group_accuracy
 from aga_lightning.models.mixing import Mixing, build_mixing
@@ -271,7 +272,7 @@ class ImageClassifier(LightningModule):
     def _log_parts(self, prefix: str, names: Iterable[object], scores: Tensor) -> None:
         for name, score in zip(names, scores, strict=True):
             if not score.isnan():
-                self.log(f"{prefix}/{name}", score, sync_dist=True)
+                self.log(f"{prefix}/{shown(name)}", score, sync_dist=True)  # loggers take no bytes that are no UTF-8
 
 
 def inverse_frequencies(counts: Sequence[int]) -> Tensor:

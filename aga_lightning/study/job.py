@@ -43,7 +43,7 @@ def _run(folder: Path) -> int:
     job = read_state(folder / JOB)
     assert job is not None
     start, started = time.monotonic(), _now()
-    with (folder / LOG).open("a", encoding="utf-8") as log:
+    with (folder / LOG).open("a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"# {started} {' '.join(job['command'])}\n")
         log.flush()
         arguments = [*job["command"], *_from_where(folder, job)]

@@ -10,6 +10,7 @@ import re
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from aga_lightning.files import shown
 from aga_lightning.study.report.blocks import Figure
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def svg_of(figure: Figure, name: str | None = None) -> str:
     body = re.sub(r"(<text [^>]*font-family: )'DejaVu Sans', sans-serif", r"\1system-ui, sans-serif", body)
     width, height = (72 * float(inches) for inches in figure.drawing.get_size_inches())
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(figure.alt)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(shown(figure.alt))}" '
         f'viewBox="0 0 {width:g} {height:g}" style="--natural-width: {width * _PIXELS_PER_POINT:.0f}px" '
         'fill="currentColor" stroke-linejoin="round" stroke-linecap="butt">\n'
     )

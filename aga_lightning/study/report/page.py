@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 
+from aga_lightning.files import shown
 from aga_lightning.study.report.blocks import Block, Cell, Figure, Gallery, Listing, Paragraph, Picture, Table
 from aga_lightning.study.report.figures import svg_of
 from aga_lightning.study.report.names import distinct
@@ -220,4 +221,4 @@ def _paragraphs(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text)
+    return html.escape("\n".join(map(shown, text.expandtabs().split("\n"))))
