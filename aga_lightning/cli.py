@@ -28,6 +28,7 @@ import aga_lightning.parts  # noqa: F401 configurations name parts by their bare
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.store import StoreError
 from aga_lightning.callbacks.augmentation_record import AugmentationRecord
+from aga_lightning.callbacks.prediction_writer import PredictionWriter
 from aga_lightning.callbacks.predictions_table import PredictionsTable
 from aga_lightning.callbacks.training_record import TrainingRecord
 from aga_lightning.checking import CheckError
@@ -39,15 +40,24 @@ from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.models.weights import WeightsError
 from aga_lightning.parsing import FindConfig, OneLineErrorParser
 from aga_lightning.results import report_results
+from aga_lightning.run_folder import RunFolderError
 from aga_lightning.trainer import AgaTrainer
 from aga_lightning.verbs import STUDIES
 
-EXPECTED_ERRORS = (CheckError, DatasetError, ExportError, ImageReadError, PretrainedError, StoreError, WeightsError)
+EXPECTED_ERRORS = (
+    CheckError,
+    DatasetError,
+    ExportError,
+    ImageReadError,
+    PretrainedError,
+    RunFolderError,
+    StoreError,
+    WeightsError,
+)
 """Errors that a user can mend; told in a line, without a traceback."""
 
 _NOT_THE_USERS = (
     r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
-    "Experiment logs directory .* exists and is not empty",  # two loggers share the folder that was just made
     "The dirpath has changed from",  # each run has a folder of its own, also one that goes on from a checkpoint
 )
 """Warnings that no user can do anything about."""
@@ -96,7 +106,8 @@ class AgaCLI(LightningCLI):
         )
 
     def before_fit(self) -> None:
-        """Fill the store, as `augment` does."""
+        """Make the run's folder, and fill the store as `augment` does."""
+        self.trainer.open_run(self.model, self.config["fit"]["ckpt_path"])
         if self.datamodule.pregenerates:
             rank_zero_only(self.datamodule.look_ahead)()
             self.trainer.augment(datamodule=self.datamodule)
@@ -108,6 +119,11 @@ class AgaCLI(LightningCLI):
         best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
         report_results(self.trainer)
+
+    def before_predict(self) -> None:
+        """Have the predictions written."""
+        if not any(isinstance(callback, PredictionWriter) for callback in self.trainer.callbacks):
+            self.trainer.callbacks.append(PredictionWriter())
 
     def after_validate(self) -> None:
         """Print and keep the results."""

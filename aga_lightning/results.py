@@ -7,6 +7,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from rich.table import Table
 
+from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.files import shown, write_csv, write_json
 from aga_lightning.terminal import Terminal
 
@@ -36,7 +37,7 @@ def report_results(trainer: Trainer) -> None:
     Args:
         trainer: One that has just validated or tested.
     """
-    folder = None if trainer.logger is None else trainer.log_dir  # all ranks have to ask: the first one answers
+    folder = run_folder(trainer)  # all ranks have to ask: the first one answers
     if not trainer.is_global_zero:
         return
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -58,7 +59,7 @@ def report_results(trainer: Trainer) -> None:
         table.add_row(name, *(_cell(column, scores[column]) if column in scores else "" for column in columns))
     Terminal().print(table)
     if folder is not None:
-        _write(Path(folder), trainer, results, metrics)
+        _write(folder, trainer, results, metrics)
 
 
 def _cell(column: str, value: float) -> str:

@@ -4,13 +4,11 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.seed import isolate_rng
 
@@ -23,45 +21,19 @@ from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.estimating import Place, estimate
 from aga_lightning.exporting import Format, Wishes, export
+from aga_lightning.run_trainer import RunTrainer
 
 
-class AgaTrainer(Trainer):
-    """Lightning's Trainer; it can also fill the store of augmentations, after saying what that needs and takes.
-
-    Args:
-        run_dir: Where a run's configuration, metrics and checkpoints go; null for the next free runs/version_<n>.
-    """
+class AgaTrainer(RunTrainer):
+    """Lightning's Trainer with a folder for each run; it can also fill the store, after saying what that takes."""
 
     spent: Spent | None = None
     """What the last `augment` has made and taken; None before it."""
 
-    def __init__(self, *args: Any, run_dir: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
-        if kwargs.get("logger") in (None, True) and not kwargs.get("fast_dev_run"):
-            folder = _next_run_folder() if run_dir is None else Path(run_dir)
-            kwargs["logger"] = [TensorBoardLogger(folder, "", "", default_hp_metric=False), CSVLogger(folder, "", "")]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
         if kwargs.get("enable_progress_bar") is not False:
             kwargs["callbacks"] = _with_calm_bar(kwargs.get("callbacks"))
         super().__init__(*args, **kwargs)
-
-    def validate(self, *args: Any, verbose: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401 they are Trainer's
-        """Lightning's own, quiet unless asked: it would print each metric of each class once for each loader.
-
-        Args:
-            args: Lightning's.
-            verbose: Whether to print that.
-            kwargs: Lightning's.
-        """
-        return super().validate(*args, verbose=verbose, **kwargs)  # type: ignore[misc] # the fourth of its arguments
-
-    def test(self, *args: Any, verbose: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401 they are Trainer's
-        """Lightning's own, quiet unless asked: it would print each metric of each class once for each loader.
-
-        Args:
-            args: Lightning's.
-            verbose: Whether to print that.
-            kwargs: Lightning's.
-        """
-        return super().test(*args, verbose=verbose, **kwargs)  # type: ignore[misc] # the fourth of its arguments
 
     def augment(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, shard: str = "0/1"
@@ -135,7 +107,7 @@ class AgaTrainer(Trainer):
         """
         if datamodule is None or not self.is_global_zero:
             return
-        folder = Path(self.log_dir) if self.loggers and self.log_dir else None
+        folder = self._named_folder
         place = Place(
             device=self.strategy.root_device,
             devices=self.num_devices * self.num_nodes,
@@ -183,7 +155,7 @@ class AgaTrainer(Trainer):
         start, units = time.monotonic(), 0
         while True:
             filler = StageFiller(source, stage)
-            self.predict(filler, return_predictions=False)
+            super().predict(filler, return_predictions=False)
             left = torch.tensor(filler.left_to_others, device=self.strategy.root_device)
             left_by_all = int(self.strategy.reduce(left, reduce_op="sum"))
             units += len(filler.work) - left_by_all
@@ -195,7 +167,7 @@ class AgaTrainer(Trainer):
         """Make the images of what the stages have made."""
         start = time.monotonic()
         filler = StoreFiller(source)
-        self.predict(filler, return_predictions=False)
+        super().predict(filler, return_predictions=False)
         task = images_task(filler.collection.augmenter, sum(map(len, filler.work)), staged)
         return Made(task, time.monotonic() - start)
 
@@ -210,11 +182,6 @@ class AgaTrainer(Trainer):
             yield
         finally:
             self.callbacks, self.limit_predict_batches = callbacks, limit
-
-
-def _next_run_folder() -> Path:
-    taken = [path.name.removeprefix("version_") for path in Path("runs").glob("version_*")]
-    return Path("runs") / f"version_{1 + max((int(number) for number in taken if number.isdigit()), default=-1)}"
 
 
 def _with_calm_bar(callbacks: list[Callback] | Callback | None) -> list[Callback]:

@@ -26,6 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from aga_lightning.run_folder import set_aside
+
 NO_AUGMENTER = ["--data.augmenter", "null"]
 ALIKE = "[dunes, brick, skyline, flower, beach, canyon, fence, dusk, sunset]"
 
@@ -146,6 +148,7 @@ def start(
     command += ["--data.num_workers", "0", "--trainer.enable_progress_bar", "false", "--trainer.run_dir", str(folder)]
     command += [*settings, *ARMS[arm], *options.settings]
     folder.mkdir(parents=True, exist_ok=True)
+    set_aside(folder)  # of a start that was killed
     with (folder / "log.txt").open("w") as log:
         code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"})
     if code.returncode:

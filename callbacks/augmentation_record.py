@@ -18,6 +18,7 @@ from aga_lightning.augment.made import Made, Spent
 from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.data.images import ImageReadError, read_image
 from aga_lightning.files import write_bytes, write_json
+from aga_lightning.run_folder import written_before
 
 FILE = "augmentation.json"
 _IMAGES, _VARIANTS = 6, 8  # of the examples, at most
@@ -55,8 +56,7 @@ class AugmentationRecord(Callback):
 def _record(trainer: Trainer, spent: Spent | None) -> None:
     data: Any = getattr(trainer, "datamodule", None)
     folder = run_folder(trainer)  # all ranks have to ask
-    trial = bool(getattr(trainer, "fast_dev_run", False))
-    if folder is None or trial or not trainer.is_global_zero or getattr(data, "augmenter", None) is None:
+    if folder is None or not trainer.is_global_zero or getattr(data, "augmenter", None) is None:
         return
     collection: Collection = data.collection
     found = collection.find_all()
@@ -67,17 +67,18 @@ def _record(trainer: Trainer, spent: Spent | None) -> None:
         "asked": len(collection.requests),
         "accepted": len(found) - rejected.total(),
         "rejected": dict(rejected.most_common()),
-        **_taken(spent, _before(folder / FILE, collection)),
+        **_taken(spent, _before(folder, collection)),
         "examples": _examples(collection, found, folder),
     }
     write_json(folder / FILE, content)
 
 
-def _before(path: Path, collection: Collection) -> Mapping[str, Any]:
+def _before(folder: Path, collection: Collection) -> Mapping[str, Any]:
     """What an earlier start of the run has made of the same collection."""
+    path = written_before(folder, FILE)
     try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        found: Mapping[str, Any] = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
         return {}
     return found if Path(str(found.get("collection"))).name == collection.name else {}
 

@@ -1,16 +1,22 @@
 """Write what the verb predict says of each image to a table."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from aga_lightning.callbacks.run_stage import run_folder
+from aga_lightning.files import csv_bytes, shown
+
+_HEADER = ["file", "class", "probability"]
+
 
 class PredictionWriter(BasePredictionWriter):
     """Writes `predictions-<rank>.csv` to the run's folder: file, predicted class, its probability.
+
+    Trial runs, which have no folder, write nothing.
 
     Args:
         filename: The table's name, without rank and suffix.
@@ -19,6 +25,15 @@ class PredictionWriter(BasePredictionWriter):
     def __init__(self, filename: str = "predictions") -> None:
         super().__init__("batch")
         self.filename = filename
+        self._path: Path | None = None
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the table."""
+        folder = run_folder(trainer)  # all ranks have to ask
+        self._path = None if folder is None else folder / f"{self.filename}-{trainer.global_rank}.csv"
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_bytes(csv_bytes([_HEADER]))
 
     def write_on_batch_end(
         self,
@@ -31,17 +46,17 @@ class PredictionWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         """Append the rows of a batch."""
+        if self._path is None:
+            return
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # set by the trainer where there is one
-        folder = Path(trainer.log_dir or ".")
-        path = folder / f"{self.filename}-{trainer.global_rank}.csv"
-        mode: Literal["w", "a"] = "w" if batch_idx == 0 else "a"
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open(mode, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file)
-            if mode == "w":
-                writer.writerow(["file", "class", "probability"])
-            probabilities = prediction.probabilities.max(dim=1).values.tolist()
-            for index, label, probability in zip(
-                batch_indices or (), prediction.labels.tolist(), probabilities, strict=True
-            ):
-                writer.writerow([data.predict_records[index].path, data.class_names[label], f"{probability:.4f}"])
+        probabilities = prediction.probabilities.max(dim=1).values.tolist()
+        said = zip(batch_indices or (), prediction.labels.tolist(), probabilities, strict=True)
+        rows = [(data.predict_records[index].path, data.class_names[label], f"{p:.4f}") for index, label, p in said]
+        with self._path.open("ab") as file:
+            file.write(csv_bytes(rows))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the table is."""
+        if self._path is not None and trainer.is_global_zero:
+            several = f", and beside it that of each of {trainer.world_size} ranks" if trainer.world_size > 1 else ""
+            print(f"Predictions: {shown(self._path)}{several}")

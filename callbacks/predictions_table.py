@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
 from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
-from aga_lightning.callbacks.run_stage import run_folder
+from aga_lightning.callbacks.run_stage import keeps_files, run_folder
 from aga_lightning.files import write_csv
 
 FILE = "predictions.csv"
@@ -118,8 +118,7 @@ class PredictionsTable(Callback):
 
 
 def _listed(trainer: Trainer) -> bool:
-    trial = bool(getattr(trainer, "fast_dev_run", False))
-    return trainer.state.fn != TrainerFn.FITTING and trainer.logger is not None and not trial
+    return trainer.state.fn != TrainerFn.FITTING and keeps_files(trainer)
 
 
 def _order(loader: Any) -> Any | None:  # noqa: ANN401 any loader

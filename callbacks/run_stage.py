@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 
 
@@ -31,4 +32,27 @@ def run_folder(trainer: Trainer) -> Path | None:
     Args:
         trainer: One that is running. The first rank tells the others, so all of them have to ask.
     """
-    return None if trainer.logger is None or trainer.log_dir is None else Path(trainer.log_dir)
+    if not keeps_files(trainer):
+        return None
+    place = trainer.log_dir
+    logger = trainer.logger
+    if place is None:
+        return None
+    known = hasattr(trainer, "keeps_files") or isinstance(logger, TensorBoardLogger | CSVLogger)
+    if known or not isinstance(logger, Logger):
+        return Path(place)
+    # Lightning's own trainer names what its logger may share with all runs, such as the working directory.
+    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
+    return Path(place) / str(logger.name) / version
+
+
+def keeps_files(trainer: Trainer) -> bool:
+    """Whether a run has a folder; known on each rank without asking the others.
+
+    Args:
+        trainer: One that is running.
+    """
+    own: bool | None = getattr(trainer, "keeps_files", None)
+    if own is not None:
+        return own
+    return trainer.logger is not None and not getattr(trainer, "fast_dev_run", False)

@@ -84,9 +84,8 @@ class TrainingRecord(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the file."""
-        trial = bool(getattr(trainer, "fast_dev_run", False))
         folder = run_folder(trainer)  # all ranks have to ask
-        if folder is None or trial or not trainer.is_global_zero:
+        if folder is None or not trainer.is_global_zero:
             return
         known = self._steps == trainer.global_step
         seconds = self._taken["seconds"] if known else None

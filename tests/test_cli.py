@@ -63,7 +63,9 @@ def test_a_new_user_fits_then_evaluates_and_predicts(folder, capsys, run):
     run("test", "--ckpt_path", best)
     again = json.loads((folder / "runs" / "version_2" / "results.json").read_text())
     assert again["test"] == pytest.approx(results["test"])
-    run("predict", "--ckpt_path", best, "--trainer.callbacks+=PredictionWriter", "--trainer.run_dir", "out")
+    capsys.readouterr()
+    run("predict", "--ckpt_path", best, "--trainer.run_dir", "out")
+    assert "Predictions: out/predictions-0.csv" in capsys.readouterr().out
     rows = table(folder / "out" / "predictions-0.csv")
     assert len(rows) == 8 and all(0 < float(row["probability"]) <= 1 for row in rows)
 
@@ -117,6 +119,24 @@ def test_a_saved_configuration_gives_the_same_run_again(folder, run, command):
     command("fit", "--config", "first/config.yaml", "--trainer.run_dir", "second")
     first, second = (json.loads((folder / name / "results.json").read_text()) for name in ("first", "second"))
     assert first == second
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_no_run_writes_over_a_users_file_or_another_run(folder, run):
+    (folder / "config.yaml").write_text("# the user's own\nseed_everything: 0\n")
+    short = ["--data.augmenter", "null", "--trainer.max_epochs", "1", "--trainer.callbacks", "[]"]
+    run("fit", "--config", "config.yaml", "--trainer.logger", "false", *short)
+    made = folder / "runs" / "version_0"
+    assert {path.name for path in folder.iterdir()} == {"cache", "config.yaml", "runs"}
+    names = {"config.yaml", "results.json", "predictions.csv", "training.json", "checkpoints", "run.json"}
+    assert {path.name for path in made.iterdir()} >= names
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for place in (str(made), "."):
+        for words in (["fit", *short], ["test", "--ckpt_path", str(made / "checkpoints" / "best.ckpt")]):
+            with pytest.raises(SystemExit, match=r"^RunFolderError: .* already, .* --trainer\.run_dir") as told:
+                run(*words, "--trainer.run_dir", place)
+            assert "\n" not in str(told.value)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")

@@ -26,7 +26,7 @@ FLOORS = {
     5: "study",
     4: "callbacks checking duplicate_report estimating results trainer",
     3: """augment.generation augment.made augment.probe augment.workload callbacks.drawing callbacks.reject_sheet
-          data.datamodule data.loading data.usable exporting models parsing""",
+          callbacks.run_stage data.datamodule data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury
           augment.recipe augment.rivals augment.scenery augment.stages augment.store augment.subject_stages
           data.background_sets data.record_sets""",
@@ -37,7 +37,7 @@ FLOORS = {
           data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained configurations data.base data.images data.workers files
-          terminal verbs yaml_names""",
+          run_folder terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 

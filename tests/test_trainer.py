@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar, RichProgressBar, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar, TQDMProgressBar
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
@@ -143,36 +142,6 @@ def test_limits_of_prediction_do_not_limit_augmentation(open_data):
     assert data.collection.pending() == []
 
 
-def test_a_run_has_a_folder_of_its_own(open_data, tmp_path):
-    for number in range(2):
-        run = trainer(logger=None)
-        assert Path(run.log_dir) == Path("runs") / f"version_{number}"
-        (Path(run.log_dir)).mkdir(parents=True)
-    Path("runs/version_old").mkdir()
-    Path("runs/version_7").mkdir()
-    assert Path(trainer(logger=True).log_dir).name == "version_8"
-
-
-@pytest.mark.filterwarnings("ignore:Experiment logs directory .* exists")
-def test_the_folder_of_a_run_can_be_chosen(open_data, tmp_path):
-    checkpoint = ModelCheckpoint(filename="best")
-    run = trainer(
-        logger=True,
-        run_dir=str(tmp_path / "mine"),
-        enable_checkpointing=True,
-        callbacks=checkpoint,
-        log_every_n_steps=1,
-    )
-    assert [type(logger) for logger in run.loggers] == [TensorBoardLogger, CSVLogger]
-    run.fit(classifier(), datamodule=open_data())
-    found = {
-        path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*") if path.is_file()
-    }
-    assert {"metrics.csv", "hparams.yaml", "checkpoints/best.ckpt"} <= found
-    assert any(name.startswith("events.out.tfevents") for name in found)
-    assert not Path("runs").exists()
-
-
 def test_the_bar_is_drawn_a_few_times_a_second_unless_the_user_has_one():
     (bar,) = [one for one in AgaTrainer(accelerator="cpu", logger=False).callbacks if isinstance(one, ProgressBar)]
     assert isinstance(bar, RichProgressBar) and bar.refresh_rate == 5
@@ -181,12 +150,6 @@ def test_the_bar_is_drawn_a_few_times_a_second_unless_the_user_has_one():
         assert [type(one) for one in callbacks if isinstance(one, ProgressBar)] == [TQDMProgressBar]
     silent = AgaTrainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     assert not any(isinstance(one, ProgressBar) for one in silent.callbacks)
-
-
-def test_without_a_logger_or_in_a_trial_nothing_is_left_behind(open_data):
-    for settings in ({"logger": False}, {"logger": True, "fast_dev_run": True}):
-        trainer(**settings).fit(classifier(), datamodule=open_data())
-    assert list(Path().iterdir()) == []
 
 
 def test_a_fit_does_not_depend_on_what_was_left_to_make(open_data):

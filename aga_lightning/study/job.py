@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from aga_lightning.run_folder import CHECKPOINTS, set_aside
 from aga_lightning.study.state import DONE, FAILED, JOB, LOCK, LOG, read_state, write_state
 
 BUSY = 75
@@ -65,12 +66,13 @@ def _run(folder: Path) -> int:
 
 
 def _from_where(folder: Path, job: Mapping[str, Any]) -> list[str]:
-    """Where a fit that was killed goes on; one that starts anew must not find checkpoints of an earlier start."""
-    checkpoints = folder / "checkpoints"
+    """Where a fit that was killed goes on; one that starts anew must not find what an earlier start has left."""
+    checkpoints = folder / CHECKPOINTS
     last = checkpoints / "last.ckpt"
     if job["goes_on"] and last.is_file():
         return ["--ckpt_path", str(last)]
     shutil.rmtree(checkpoints, ignore_errors=True)
+    set_aside(folder)
     return []
 
 

@@ -66,13 +66,15 @@ def test_a_fit_that_was_killed_goes_on_from_its_last_epoch_or_starts_anew(folder
     assert last.exists() == goes_on, "a new start must not find checkpoints of an old one"
 
 
-def test_checkpoints_without_a_last_epoch_are_of_no_use(folder):
-    job(folder, "pass", goes_on=True)
+def test_a_new_start_finds_neither_checkpoints_nor_results_of_an_old_one(folder):
+    job(folder, "pass", goes_on=True, leaves=["results.json"])
     best = folder / "checkpoints" / "best.ckpt"
     best.parent.mkdir()
-    best.write_bytes(b"")
-    main(folder)
-    assert not best.exists()
+    for path in (best, folder / "results.json"):
+        path.write_text("old")
+    assert main(folder) == 1, "results of an old start are not those of a new one"
+    assert not best.exists() and (folder / "earlier/1/results.json").read_text() == "old"
+    assert {"job.json", "log.txt"} <= {path.name for path in folder.iterdir()}
 
 
 def test_a_job_that_leaves_no_results_has_failed_whatever_it_says(folder):
