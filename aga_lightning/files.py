@@ -9,12 +9,14 @@ import csv
 import io
 import json
 import os
+import re
 import secrets
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+_LONE = re.compile("[\ud800-\udfff]")  # surrogates: in text that Python has read, only those without a partner
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no UTF-8, ends of lines and paragraphs
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # right-to-left marks
 
@@ -81,6 +83,24 @@ def json_bytes(content: object, indent: int | None = None) -> bytes:
     """
     # Lone surrogates stand only in strings, and Python's escape for them is that of JSON.
     return json.dumps(content, indent=indent, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def portable_json(content: object, indent: int | None = None) -> bytes:
+    r"""JSON in UTF-8 for every reader: a byte of a name that is no UTF-8 becomes the four letters `\xe9`.
+
+    Python reads the escape of a lone surrogate; other readers, such as Arrow's, refuse the whole file for it.
+
+    Args:
+        content: Plain JSON values.
+        indent: Spaces a level; None for one line.
+    """
+    text = json.dumps(content, indent=indent, ensure_ascii=False)
+    return _LONE.sub(lambda found: "\\" + _escaped(found[0]), text).encode()
+
+
+def portable_text(text: str) -> bytes:
+    r"""Text in UTF-8, with the four letters `\xe9` for a byte of a name that is no UTF-8."""
+    return _LONE.sub(lambda found: _escaped(found[0]), text).encode()
 
 
 def write_json(path: Path, content: object) -> None:

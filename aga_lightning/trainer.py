@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.augment.augmenter import ModelStage
+from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.generation import Shard, Source, StageFiller, StoreFiller
 from aga_lightning.augment.made import Made, Spent
 from aga_lightning.augment.workload import images_task, stage_task
@@ -61,10 +62,7 @@ class AgaTrainer(RunTrainer):
         self.spent = Spent(tuple(made), time.monotonic() - start)
         collection = datamodule.collection
         if self.is_global_zero:
-            from aga_lightning.callbacks.reject_sheet import save_rejects  # matplotlib takes seconds to import
-
-            collection.finish()
-            save_rejects(collection)
+            collection.finish(lambda: _sheet_of_rejects(collection))
         total, rejected = len(collection.requests), sum(collection.rejections().values())
         rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
         for reason, count in collection.rejections().most_common(5):
@@ -182,6 +180,12 @@ class AgaTrainer(RunTrainer):
             yield
         finally:
             self.callbacks, self.limit_predict_batches = callbacks, limit
+
+
+def _sheet_of_rejects(collection: Collection) -> bytes | None:
+    from aga_lightning.callbacks.reject_sheet import rejects_png  # matplotlib takes seconds to import
+
+    return rejects_png(collection)
 
 
 def _with_calm_bar(callbacks: list[Callback] | Callback | None) -> list[Callback]:

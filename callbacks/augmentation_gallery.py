@@ -113,7 +113,7 @@ def _row(collection: Collection, index: int, pairs: int) -> _Row:
         [(wrapped(record.class_name, _ACROSS // 2 - 1, _LINES), "black"), ("", "black")],
     )
     for request, draft in zip(requests, drafts, strict=True):
-        outcome = collection.find(request)
+        outcome = collection.find(request, look=True)
         background = None if draft is None else draft.background
         row.pictures.append("no background" if background is None else background)
         if outcome is None:

@@ -18,19 +18,20 @@ from aga_lightning.data.images import ImageReadError, read_image
 _ACROSS = 2  # rejects side by side
 
 
-def save_rejects(collection: Collection, rows: int = 12) -> None:
-    """Write the sheet as `rejected.png` beside `rejected.jsonl`; nothing is written where nothing is rejected.
+def rejects_png(collection: Collection, rows: int = 12) -> bytes | None:
+    """The sheet as a PNG file, for `Collection.finish`; None where nothing is rejected.
 
     Args:
         collection: What to show.
         rows: Rejects to show, at most.
     """
     figure = draw_rejects(collection, rows)
-    if figure is not None:
-        picture = io.BytesIO()
-        # matplotlib would write its version into the file; without it the same rejects give the same bytes.
-        figure.savefig(picture, format="png", bbox_inches="tight", metadata={"Software": None})
-        collection.shelf.write_aside("rejected.png", picture.getvalue())
+    if figure is None:
+        return None
+    picture = io.BytesIO()
+    # matplotlib would write its version into the file; without it the same rejects give the same bytes.
+    figure.savefig(picture, format="png", bbox_inches="tight", metadata={"Software": None})
+    return picture.getvalue()
 
 
 def draw_rejects(collection: Collection, rows: int = 12) -> Figure | None:

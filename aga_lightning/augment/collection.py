@@ -1,14 +1,13 @@
 """The finished images of one augmenter: which are asked for, which are finished, and where they lie."""
 
-import json
+import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from urllib.parse import quote
 
 import torch
 import yaml
@@ -19,8 +18,14 @@ from aga_lightning.augment.card import dataset_card, kind_of_reason
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.fingerprint import describe, fingerprint
 from aga_lightning.augment.isolation import mask_digest
-from aga_lightning.augment.store import Entry, Store
+from aga_lightning.augment.store import Entry, Store, UnwritableError, file_name, folder_name
 from aga_lightning.data.base import ImageRecord
+from aga_lightning.files import portable_json, portable_text
+
+SHEET = "rejected.png"
+"""The file of a collection that shows what was rejected; it lies beside `rejected.jsonl`."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +88,15 @@ class Collection:
         subjects = [record for record in records if record.has_subject]
         return [Request(record, variant, self.seed) for record in subjects for variant in range(self.degree)]
 
-    def find(self, request: Request) -> Outcome | None:
-        """How a request ended; None while it has not."""
-        entry = self.shelf.get(self._key(request))
+    def find(self, request: Request, look: bool = False) -> Outcome | None:
+        """How a request ended; None while it has not.
+
+        Args:
+            request: What was asked.
+            look: Read the image's file too, once a process: None where it is not what was written.
+        """
+        key = self._key(request)
+        entry = self.shelf.sound(key) if look else self.shelf.get(key)
         return None if entry is None else self._outcome(entry)
 
     def find_all(self) -> dict[Request, Outcome]:
@@ -145,17 +156,62 @@ class Collection:
             made.append(self._outcome(entry))
         return made
 
-    def finish(self) -> None:
-        """Write what a reader of the folder needs: metadata, rejects, settings and a card. Safe to repeat."""
+    def ensure(self, request: Request) -> Outcome:
+        """How a request ended, made now where it has not; an image that is not what was written is made anew."""
+        outcome = self.find(request, look=True)
+        if outcome is None:
+            self.shelf.set_aside(self._key(request))
+            return self.make([request])[0]
+        return outcome
+
+    def finish(self, draw: Callable[[], bytes | None] = lambda: None) -> None:
+        """Write what a reader of the folder needs: metadata, rejects, settings and a card. Safe to repeat.
+
+        What is there is compared with the journals, and only written where it lags behind. Of several processes that
+        finish at the same time, the last one sees all that the others have made.
+
+        Args:
+            draw: Makes the picture of the rejects, as a PNG file; None where there is nothing to show.
+        """
+        try:
+            if self._behind(self._descriptions()):
+                with self.shelf.alone("finishing"):
+                    self._catch_up(draw)
+        except UnwritableError as error:  # all images are there, and somebody who may write finishes the folder later
+            _log.warning("%s lags behind its images: %s", self.folder, error)
+
+    def _catch_up(self, draw: Callable[[], bytes | None]) -> None:
+        descriptions = self._descriptions()
+        behind = self._behind(descriptions)
+        if SHEET in behind or "rejected.jsonl" in behind:
+            # Before the list, so that a sheet that a killed process has not drawn is drawn by the next one.
+            picture = draw()
+            if picture is not None:
+                self.shelf.write_aside(SHEET, picture)
+        for name in behind:
+            if name != SHEET:
+                self.shelf.write_aside(name, descriptions[name])
+
+    def _descriptions(self) -> dict[str, bytes]:
+        """What the files beside the class folders have to hold at this moment."""
         entries = sorted(self.shelf.entries().values(), key=lambda entry: (entry.file or "", entry.key))
         accepted = [{"file_name": entry.file, **entry.facts} for entry in entries if entry.file is not None]
         rejected = [dict(entry.facts) for entry in entries if entry.file is None]
         settings = {"augmenter": describe(self.augmenter), "learned": self.augmenter.learned(), "seed": self.seed}
         card = dataset_card(self.name, self.augmenter, self.seed, accepted, rejected)
-        self.shelf.write_aside("metadata.jsonl", _json_lines(accepted))
-        self.shelf.write_aside("rejected.jsonl", _json_lines(rejected))
-        self.shelf.write_aside("config.yaml", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
-        self.shelf.write_aside("DATASET_CARD.md", card.encode())
+        return {
+            "metadata.jsonl": _json_lines(accepted),
+            "rejected.jsonl": _json_lines(rejected),
+            "config.yaml": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode(),
+            "DATASET_CARD.md": portable_text(card),
+        }
+
+    def _behind(self, descriptions: dict[str, bytes]) -> list[str]:
+        """The files that are missing, or hold something else; also the sheet of rejects where there are some."""
+        behind = [name for name, data in descriptions.items() if not _holds(self.folder / name, data)]
+        if descriptions["rejected.jsonl"] and not (self.folder / SHEET).exists():
+            behind.append(SHEET)
+        return behind
 
     def rejections(self) -> Counter[str]:
         """How many requests were rejected for each reason, whatever the numbers and files in it."""
@@ -183,15 +239,13 @@ class Collection:
 
 
 def _file(request: Request, key: str) -> str:
-    stem = quote(request.record.path.stem, safe=" ")[:100]
-    return f"{_folder_name(request.record.class_name)}/{stem}-{request.variant}-{key[:8]}.jpg"
-
-
-def _folder_name(class_name: str) -> str:
-    """The class as a name that is safe as a folder on any system."""
-    name = quote(class_name, safe=" ,()'&")
-    return name.replace(".", "%2E") if set(name) <= {"."} else name
+    stem = request.record.path.stem
+    return f"{folder_name(request.record.class_name)}/{file_name(stem, f'-{request.variant}-{key[:8]}.jpg')}"
 
 
 def _json_lines(rows: Sequence[object]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return b"".join(portable_json(row) + b"\n" for row in rows)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data

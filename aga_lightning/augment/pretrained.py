@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from safetensors import SafetensorError
+from torch.utils.data import get_worker_info
 
 from aga_lightning.augment.base import Part
 
@@ -63,9 +64,14 @@ class Pretrained(Part):
         """The model, loaded now if need be.
 
         Raises:
-            PretrainedError: If the weights cannot be found or loaded.
+            PretrainedError: If the weights cannot be found or loaded, or not here.
         """
         if self._model is None:
+            if get_worker_info() is not None and self.torch_device.type != "cpu":
+                raise PretrainedError(
+                    f"{type(self).__name__} ({self.weights}) is needed in a loader's worker process, which can use no "
+                    "accelerator: run the verb augment first, with the same configuration"
+                )
             self._model = self.load()
         return self._model
 

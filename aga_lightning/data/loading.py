@@ -1,7 +1,7 @@
 """Torch datasets: records in, (image tensor, label) out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,17 +30,29 @@ class AugmentedImages(ABC):
 class StoredImages(AugmentedImages):
     """Images that were all made before training (mode `pregenerate`).
 
+    Each file is compared with its digest before it is first read in a process, and made anew where it is damaged.
+
     Args:
+        collection: What they belong to.
         paths: The file of each (record, variant) that was not rejected.
     """
 
-    def __init__(self, paths: dict[tuple[int, int], Path]) -> None:
+    def __init__(self, collection: Collection, paths: Mapping[tuple[int, int], Path]) -> None:
+        self.collection = collection
         self.paths = paths
+        self._sound: set[tuple[int, int]] = set()
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Read the file."""
-        path = self.paths.get((pick.record, pick.variant))
-        return None if path is None else read_image(path)
+        pair = (pick.record, pick.variant)
+        if pair not in self.paths:
+            return None
+        if pair in self._sound:
+            return read_image(self.paths[pair])
+        outcome = self.collection.ensure(_request(self.collection, pick))
+        if outcome.path == self.paths[pair]:
+            self._sound.add(pair)
+        return None if outcome.path is None else read_image(outcome.path)
 
 
 class LazyImages(AugmentedImages):
@@ -55,10 +67,10 @@ class LazyImages(AugmentedImages):
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Read the file, made now if need be."""
-        request = Request(self.collection.records[pick.record], pick.variant, self.collection.seed)
+        request = _request(self.collection, pick)
         if not request.record.has_subject:
             return None
-        outcome = self.collection.find(request) or self.collection.make([request])[0]
+        outcome = self.collection.ensure(request)
         return None if outcome.path is None else read_image(outcome.path)
 
 
@@ -76,7 +88,7 @@ class RecombinedImages(AugmentedImages):
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Merge a subject and a background."""
-        request = Request(self.collection.records[pick.record], pick.variant, self.collection.seed)
+        request = _request(self.collection, pick)
         if not request.record.has_subject:
             return None
         background = self.requests[seed_from(pick.seed, "background") % len(self.requests)]
@@ -137,6 +149,10 @@ class EvaluationImages(Dataset[tuple[Tensor, int] | tuple[Tensor, int, int]]):
         record = self.records[index]
         image = self.transform(read_image(record.path))
         return (image, record.label, self._groups[record.group]) if self._groups else (image, record.label)
+
+
+def _request(collection: Collection, pick: Pick) -> Request:
+    return Request(collection.records[pick.record], pick.variant, collection.seed)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def augmented_images(collection: Collection, mode: Mode, files: Files) -> Augmen
         return RecombinedImages(
             collection, [Request(collection.records[index], variant, collection.seed) for index, variant in made]
         )
-    return StoredImages(made)
+    return StoredImages(collection, made)
 
 
 def _made(collection: Collection) -> Files:

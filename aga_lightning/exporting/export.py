@@ -1,6 +1,5 @@
 """Write a generated set for other trainers: the verb `export`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from aga_lightning.exporting.imagefolder import SPLIT, write_imagefolder
 from aga_lightning.exporting.items import Finished, Item, finished_items, names_of, rows_of, with_originals
 from aga_lightning.exporting.names import class_folders
 from aga_lightning.exporting.webdataset import ShardSize, mixed, write_shards
+from aga_lightning.files import portable_json, portable_text
 
 Format = Literal["imagefolder", "webdataset"]
 
@@ -125,8 +125,8 @@ def _write_all(
     images_bytes = 0 if sharded else write_imagefolder(folder, samples())
     named = dict(zip(classes, folders, strict=True))
     card = export_card(collection, rows, finished, named, len(shards) if sharded else None)
-    write(folder / "README.md", card.encode())
-    write(folder / "classes.txt", "".join(" ".join(name.split()) + "\n" for name in classes).encode())
+    write(folder / "README.md", portable_text(card))
+    write(folder / "classes.txt", portable_text("".join(" ".join(name.split()) + "\n" for name in classes)))
     write(folder / "config.yaml", _settings(collection))
     facts = {
         "export": _plan(collection, wishes, len(items)),
@@ -138,7 +138,7 @@ def _write_all(
         "columns": list(rows[0]),
         **({"shards": shards} if sharded else {}),
     }
-    write(folder / PLAN, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+    write(folder / PLAN, portable_json(facts, indent=2) + b"\n")
     megabytes = (sum(int(str(shard["bytes"])) for shard in shards) or images_bytes) / 1e6
     told = f"{len(shards):,} shard{'s' * (len(shards) != 1)}, " if sharded else ""
     return f"{told}{megabytes:,.1f} MB"

@@ -6,12 +6,12 @@
 Hugging Face `datasets` takes the split from the folder's name and joins each line to its image.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from aga_lightning.exporting.aside import write
 from aga_lightning.exporting.items import Item
+from aga_lightning.files import portable_json
 
 SPLIT = "train"
 """The split, and its folder: only training images are ever augmented."""
@@ -35,7 +35,7 @@ def write_imagefolder(folder: Path, samples: Iterable[tuple[Item, str, dict[str,
     for item, name, row in samples:
         data, suffix = item.content()
         write(folder / SPLIT / f"{name}{suffix}", data)
-        lines.append(json.dumps({"file_name": f"{name}{suffix}", **row}, ensure_ascii=False) + "\n")
+        lines.append(portable_json({"file_name": f"{name}{suffix}", **row}) + b"\n")
         size += len(data)
-    write(folder / SPLIT / "metadata.jsonl", "".join(lines).encode())
+    write(folder / SPLIT / "metadata.jsonl", b"".join(lines))
     return size

@@ -1,5 +1,6 @@
 """What is exported: the accepted augmentations of a collection, and the training images if asked for."""
 
+import hashlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -27,26 +28,34 @@ class Item:
         record: The training image that it is, or was made from.
         variant: Which augmentation of it; None for the training image itself.
         facts: What is known of it besides; plain JSON values.
+        sha256: Digest of an augmentation's file; empty where nobody has kept it.
     """
 
     path: Path
     record: ImageRecord
     variant: int | None
     facts: Mapping[str, object] = field(default_factory=dict)
+    sha256: str = ""
 
     def content(self) -> tuple[bytes, str]:
         """The bytes to write and the ending of their file: an augmentation's own, untouched.
 
         Raises:
-            ExportError: If an augmentation has been lost since it was found.
+            ExportError: If an augmentation has been lost since it was found, or is damaged.
             ImageReadError: If a training image cannot be read.
         """
         if self.variant is None:
             return plain_content(self.path)
         try:
-            return self.path.read_bytes(), self.path.suffix
+            data = self.path.read_bytes()
         except OSError as error:
             raise ExportError(f"{self.path} cannot be read ({error.strerror}): run the verb augment again") from error
+        if self.sha256 not in ("", hashlib.sha256(data).hexdigest()):
+            raise ExportError(
+                f"{self.path} is not what was written there: run check --store true, which sets such files aside, and "
+                "augment, which makes them anew"
+            )
+        return data, self.path.suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +84,16 @@ def finished_items(collection: Collection) -> Finished:
     """All that a collection has finished; nothing is made."""
     outcomes = collection.find_all()
     shelf = collection.shelf
-    facts = {shelf.path(entry.file): entry.facts for entry in shelf.entries().values() if entry.file is not None}
+    entries = {shelf.path(entry.file): entry for entry in shelf.entries().values() if entry.file is not None}
     items: dict[Path, Item] = {}
     rejected = []
     for request, outcome in outcomes.items():
         if outcome.path is None:
             rejected.append({"class": request.record.class_name, "rejected": outcome.reason})
         else:
-            known = facts.get(outcome.path, {})
-            items.setdefault(outcome.path, Item(outcome.path, request.record, request.variant, known))
+            entry = entries[outcome.path]
+            item = Item(outcome.path, request.record, request.variant, entry.facts, entry.sha256)
+            items.setdefault(outcome.path, item)
     return Finished(len(collection.requests), list(items.values()), len(outcomes) - len(rejected), rejected)
 
 

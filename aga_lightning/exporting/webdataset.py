@@ -9,7 +9,6 @@ it. The tar files hold no time, owner or machine: the same samples give the same
 """
 
 import io
-import json
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from typing import Self
 from aga_lightning.augment.base import seed_from
 from aga_lightning.exporting.aside import ExportError, no_half_file
 from aga_lightning.exporting.items import Item
+from aga_lightning.files import portable_json
 
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _Files = list[tuple[str, bytes]]
@@ -100,8 +100,8 @@ def write_shards(
 def _as_files(samples: Iterable[tuple[Item, str, dict[str, object]]]) -> Iterator[_Files]:
     for item, key, row in samples:
         data, suffix = item.content()
-        text = json.dumps(row, ensure_ascii=False).encode()
-        yield [(f"{key}{suffix}", data), (f"{key}.cls", str(item.record.label).encode()), (f"{key}.json", text)]
+        label = str(item.record.label).encode()
+        yield [(f"{key}{suffix}", data), (f"{key}.cls", label), (f"{key}.json", portable_json(row))]
 
 
 def _header(name: str, data: bytes) -> tarfile.TarInfo:

@@ -13,7 +13,7 @@ from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
-from aga_lightning.callbacks.reject_sheet import draw_rejects, save_rejects, spread
+from aga_lightning.callbacks.reject_sheet import draw_rejects, rejects_png, spread
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.images import read_image
 
@@ -127,8 +127,7 @@ def test_no_weights_are_loaded_for_it(tmp_path, disc_records):
 def test_where_nothing_is_rejected_there_is_no_sheet(tmp_path, disc_records):
     collection = collect(tmp_path, disc_records[:1], AGA(segmenter=GrabCut(size=48)), degree=1)
     assert draw_rejects(collection) is None
-    save_rejects(collection)
-    assert not list(tmp_path.rglob("rejected.png"))
+    assert rejects_png(collection) is None
 
 
 def test_an_image_that_cannot_be_read_is_told_in_words_without_its_folder(tmp_path, disc_records):
@@ -148,13 +147,13 @@ def test_a_method_that_keeps_nothing_shows_the_sources(tmp_path, disc_records):
 
 def test_the_file_leaves_the_folder_an_image_folder_and_is_always_the_same(choosy, tmp_path, disc_records):
     mixed = collect(tmp_path / "mixed", disc_records, AGA(segmenter=GrabCut(size=48), gates=[NoPlums()]))
-    mixed.finish()
-    save_rejects(mixed)
+    mixed.finish(lambda: rejects_png(mixed))
     path = mixed.folder / "rejected.png"
     first = path.read_bytes()
     assert min(read_image(path).size) > 200
     assert ImageFolder(mixed.folder).classes == ["lime"] and len(ImageFolder(mixed.folder)) == 8
-    save_rejects(mixed)
+    path.unlink()
+    mixed.finish(lambda: rejects_png(mixed))
     assert path.read_bytes() == first and b"matplotlib" not in first.lower()
 
 

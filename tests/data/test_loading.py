@@ -59,7 +59,8 @@ def collect(tmp_path, records, augmenter=None, degree=2, name="cache"):
 def stored(collection):
     outcomes = fill(collection).find_all()
     index = {record: number for number, record in enumerate(collection.records)}
-    return StoredImages({(index[request.record], request.variant): made.path for request, made in outcomes.items()})
+    files = {(index[request.record], request.variant): made.path for request, made in outcomes.items()}
+    return StoredImages(collection, files)
 
 
 def lazy(collection):

@@ -1,6 +1,17 @@
 """What was generated, on disk: content-addressed, crash-safe, shared by processes."""
 
-from aga_lightning.augment.store.shelf import Entry, Shelf, StoreError
+from aga_lightning.augment.store.locks import exclusive
+from aga_lightning.augment.store.names import file_name, folder_name
+from aga_lightning.augment.store.shelf import Entry, Shelf, StoreError, UnwritableError
 from aga_lightning.augment.store.store import Store
 
-__all__ = ["Entry", "Shelf", "Store", "StoreError"]
+__all__ = [
+    "Entry",
+    "Shelf",
+    "Store",
+    "StoreError",
+    "UnwritableError",
+    "exclusive",
+    "file_name",
+    "folder_name",
+]

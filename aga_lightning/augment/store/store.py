@@ -1,14 +1,17 @@
 """The cache directory: a shelf for each stage of the recipe, and one for each augmenter's finished images."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from aga_lightning.augment.augmenter import Finished, Stage, StageCache
-from aga_lightning.augment.store.shelf import Shelf
+from aga_lightning.augment.store import kinds
+from aga_lightning.augment.store.locks import open_lock
+from aga_lightning.augment.store.shelf import Shelf, UnwritableError
 from aga_lightning.data.images import file_digest
 
 _SUFFIX: dict[Stage, str] = {
@@ -40,20 +43,29 @@ class Store(StageCache):
 
     def __init__(self, cache_dir: str | Path) -> None:
         self.cache_dir = Path(cache_dir)
-        self._stages: dict[Stage, Shelf] = {stage: self._shelf(stage) for stage in _SUFFIX}
-        self._sources = self._shelf("sources")
+        self._stages: dict[Stage, Shelf] = {stage: self._shelf(stage, kinds.of_stage(stage)) for stage in _SUFFIX}
+        self._sources = self._shelf("sources", kinds.sources)
+        self._unkept: dict[str, str] = {}
 
     def augmented(self, name: str) -> Shelf:
         """The shelf of one augmenter's finished images."""
-        return self._shelf(f"augmented/{name}")
+        return self._shelf(f"augmented/{name}", kinds.augmented)
+
+    def background_sets(self, name: str) -> Shelf:
+        """The shelf of the evaluation sets that are made of the same images."""
+        return self._shelf(f"background_sets/{name}", kinds.background_sets)
 
     def load(self, stage: Stage, key: str) -> Finished | None:
-        """What a stage has finished under a key; None where nothing is finished."""
+        """What a stage has finished under a key; None where nothing is finished, or its file is damaged.
+
+        A damaged file is set aside, so that the stage makes it again.
+        """
         shelf = self._stages[stage]
-        entry = shelf.get(key)
-        if entry is None:
-            return None
-        return entry.facts, None if entry.file is None else shelf.read(entry)
+        found = shelf.load(key)
+        if found is not None:
+            return found[0].facts, found[1]
+        shelf.set_aside(key)
+        return None
 
     def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
         """The facts alone, without reading the file; None where nothing is finished."""
@@ -75,19 +87,23 @@ class Store(StageCache):
 
         A claim is a lock that the system releases when its process ends, however it ends. Keys share 4096 locks.
         """
-        folder = self.cache_dir / "index" / stage / "claims"
-        folder.mkdir(parents=True, exist_ok=True)
         by_lock = defaultdict(set)
         for key in keys:
             by_lock[key[:3]].add(key)
         mine: set[str] = set()
+        shelf = self._stages[stage]
         with ExitStack() as held:
             for name in sorted(by_lock):
-                lock = FileLock(folder / f"{name}.lock")
+                path = shelf.index / "claims" / f"{name}.lock"
                 try:
-                    held.enter_context(lock.acquire(timeout=0))
+                    with shelf.explained():
+                        held.enter_context(open_lock(path).acquire(timeout=0))
                 except Timeout:
                     continue
+                except UnwritableError:
+                    # Another user's lock, which nobody else may hold: to make a thing twice is harmless.
+                    if not os.path.lexists(path):
+                        raise
                 mine |= by_lock[name]
             yield mine
 
@@ -95,10 +111,17 @@ class Store(StageCache):
         """SHA-256 of a file's bytes, remembered for as long as its size and time of change stay the same."""
         stat = path.stat()
         key = f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key in self._unkept:
+            return self._unkept[key]
         entry = self._sources.get(key)
-        if entry is None:
-            entry = self._sources.put(key, {"digest": file_digest(path)})
-        return str(entry.facts["digest"])
+        if entry is not None:
+            return str(entry.facts["digest"])
+        digest = file_digest(path)
+        try:
+            self._sources.put(key, {"digest": digest})
+        except UnwritableError:  # a store that may only be read needs no more, if it is complete
+            self._unkept[key] = digest
+        return digest
 
-    def _shelf(self, name: str) -> Shelf:
-        return Shelf(self.cache_dir / name, self.cache_dir / "index" / name)
+    def _shelf(self, name: str, kind: kinds.Kind) -> Shelf:
+        return Shelf(self.cache_dir / name, self.cache_dir / "index" / name, kind)

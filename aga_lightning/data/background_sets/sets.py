@@ -4,20 +4,19 @@ import hashlib
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import numpy as np
-from filelock import FileLock
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Image, Mask
 from aga_lightning.augment.samples import load_sample
-from aga_lightning.augment.store import Shelf, Store
+from aga_lightning.augment.store import Shelf, Store, file_name, folder_name
 from aga_lightning.data.background_sets.pairing import MIXED, SETS, WITHOUT_SUBJECT, Lenders, Source, objection
 from aga_lightning.data.background_sets.pictures import around, mixed, no_fg, only_bg_b, only_bg_t, only_fg
 from aga_lightning.data.base import Box, DatasetError, ImageRecord
@@ -91,16 +90,17 @@ class BackgroundSets:
             )
         photos = self._readable(self._photo, [record for record in test if record.mask_path is not None])
         shelf = self._shelf(photos)
-        shelf.index.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(shelf.index / "making.lock"):  # who has to wait finds all made
+            with shelf.alone("making"):  # who has to wait finds all made
                 sources = self._sources(photos, shelf)
                 lenders = Lenders(sources)
                 plan = self._plan(test, sources, lenders)
                 self._make(plan, lenders, shelf)
         finally:
             shelf.close()
-        return {name: [_record(name, source, shelf) for source in members] for name, members in plan.items()}
+        entries = shelf.entries()
+        files = {key: shelf.path(entry.file) for key, entry in entries.items() if entry.file is not None}
+        return {name: [_record(name, source, files) for source in members] for name, members in plan.items()}
 
     def _photo(self, record: ImageRecord) -> Source:
         """A test image by the contents of its files; what the mask says is not known yet."""
@@ -114,8 +114,7 @@ class BackgroundSets:
 
     def _shelf(self, photos: Sequence[Source]) -> Shelf:
         """Where the pictures lie; a photo more or less changes who lends to whom, so that it is another place."""
-        name = f"background_sets/{_digest_of(_VERSION, _MAX_SIDE, sorted(photo.key for photo in photos))[:12]}"
-        return Shelf(self.store.cache_dir / name, self.store.cache_dir / "index" / name)
+        return self.store.background_sets(_digest_of(_VERSION, _MAX_SIDE, sorted(photo.key for photo in photos))[:12])
 
     def _sources(self, photos: Sequence[Source], shelf: Shelf) -> list[Source]:
         """The photos with what their masks say, which is read once and remembered."""
@@ -165,7 +164,9 @@ class BackgroundSets:
             if name not in WITHOUT_SUBJECT:
                 wanted[_key(_MASKS, source)] = (_MASKS, source)
         finished = shelf.entries().keys()
-        missing = [job for key, job in wanted.items() if key not in finished]
+        # All of them are about to be judged, at every validation; a damaged one would be judged without a word.
+        _in_threads(shelf.set_aside, [key for key in wanted if key in finished])
+        missing = [job for key, job in wanted.items() if shelf.get(key) is None]
         if not missing:
             return
         rank_zero_info(f"Making {len(missing)} pictures of background sets in {shelf.folder}")
@@ -240,12 +241,12 @@ def _png(picture: Image | Mask) -> bytes:
     return file.getvalue()
 
 
-def _record(name: str, source: Source, shelf: Shelf) -> ImageRecord:
+def _record(name: str, source: Source, files: Mapping[str, Path]) -> ImageRecord:
     """A picture as an image to judge: with its subject's mask, or without a subject."""
-    path = shelf.path(_file(name, source))
+    path = files[_key(name, source)]
     if name in WITHOUT_SUBJECT:
         return replace(source.record, path=path, superclass="", box=None, mask_path=None, mask_above=0)
-    return replace(source.record, path=path, box=source.box, mask_path=shelf.path(_file(_MASKS, source)), mask_above=0)
+    return replace(source.record, path=path, box=source.box, mask_path=files[_key(_MASKS, source)], mask_above=0)
 
 
 def _key(name: str, source: Source) -> str:
@@ -258,10 +259,8 @@ def _file(name: str, source: Source) -> str:
 
 def _inside(source: Source) -> str:
     """A photo's place in each set: class folder and file, safe on any system."""
-    folder = quote(source.record.class_name, safe=" ,()'&")
-    if set(folder) <= {"."}:
-        folder = folder.replace(".", "%2E")
-    return f"{folder}/{quote(source.record.path.stem, safe=' ')[:100]}-{source.key[:8]}.png"
+    name = file_name(source.record.path.stem, f"-{source.key[:8]}.png")
+    return f"{folder_name(source.record.class_name)}/{name}"
 
 
 def _digest_of(*values: object) -> str:

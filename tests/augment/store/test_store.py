@@ -1,18 +1,121 @@
+import errno
 import hashlib
 import os
+from typing import get_args
 
-from aga_lightning.augment.store import Store
+import pytest
+
+from aga_lightning.augment.augmenter import Stage
+from aga_lightning.augment.store import Store, StoreError
 
 
 def test_stages_keep_facts_and_bytes(tmp_path):
     store = Store(tmp_path)
-    assert store.load("subjects", "ab12") is None
+    assert store.load("subjects", "ab12") is None and store.facts("subjects", "ab12") is None
     store.save("subjects", "ab12", {"score": 1.0}, b"mask")
     store.save("captions", "cd34", {"caption": "a lake"})
     again = Store(tmp_path)
     assert again.load("subjects", "ab12") == ({"score": 1.0}, b"mask")
     assert again.load("captions", "cd34") == ({"caption": "a lake"}, None)
+    assert again.facts("subjects", "ab12") == {"score": 1.0}
+    assert again.finished("subjects") == {"ab12"} and again.finished("boxes") == set()
     assert (tmp_path / "subjects" / "ab" / "ab12.png").read_bytes() == b"mask"
+
+
+def test_every_stage_has_a_shelf_and_an_ending(tmp_path):
+    store = Store(tmp_path)
+    for stage in get_args(Stage):
+        store.save(stage, "ab12", {}, b"content")
+    found = {path.parts[-3]: path.suffix for path in tmp_path.glob("*/ab/*")}
+    assert set(found) == set(get_args(Stage))
+    assert (found["subjects"], found["backgrounds"], found["embeddings"]) == (".png", ".jpg", ".safetensors")
+
+
+def test_what_a_stage_has_lost_is_set_aside_and_made_again(tmp_path, caplog):
+    store, made = Store(tmp_path), []
+
+    def make(missing):
+        made.append(missing)
+        return [({"n": 1}, b"pixels")]
+
+    store.recall("backgrounds", ["ab12"], make)
+    path = tmp_path / "backgrounds" / "ab" / "ab12.jpg"
+    path.write_bytes(b"piXels")
+    assert Store(tmp_path).facts("backgrounds", "ab12") == {"n": 1}  # which nobody has to read a file for
+    assert Store(tmp_path).load("backgrounds", "ab12") is None
+    assert Store(tmp_path).finished("backgrounds") == set() and "not what was written" in caplog.text
+    assert Store(tmp_path).recall("backgrounds", ["ab12"], make) == [({"n": 1}, b"pixels")]
+    assert len(made) == 2 and path.read_bytes() == b"pixels"
+
+
+@pytest.mark.parametrize("name", ["augmented", "background_sets"])
+def test_each_set_has_a_shelf_and_an_index_of_its_own(tmp_path, name):
+    shelf = getattr(Store(tmp_path), name)("one-12ab")
+    shelf.put("k", {}, b"pixels", "owl/1.jpg")
+    assert (tmp_path / name / "one-12ab" / "owl" / "1.jpg").exists()
+    assert (tmp_path / "index" / name / "one-12ab" / "rank-0.jsonl").exists()
+    assert getattr(Store(tmp_path), name)("two-12ab").entries() == {}
+
+
+@pytest.mark.parametrize(
+    ("shelf", "line"),
+    [("boxes", '{"key": "ab12", "file": null, "size": 0, "boxes": [1]}'),
+     ("augmented/one", '{"key": "ab12", "file": null, "size": 0, "class": "owl"}'),
+     ("background_sets/one", '{"key": "ab12", "file": null, "size": 0, "subject": "much"}')],
+)  # fmt: skip
+def test_each_shelf_passes_over_what_it_does_not_write(tmp_path, shelf, line):
+    (tmp_path / "index" / shelf).mkdir(parents=True)
+    (tmp_path / "index" / shelf / "rank-0.jsonl").write_text(line + "\n")
+    store = Store(tmp_path)
+    assert store.finished("boxes") == set() and store.facts("boxes", "ab12") is None
+    assert store.augmented("one").entries() == store.background_sets("one").entries() == {}
+
+
+def test_a_claim_gives_what_no_other_process_holds_and_lets_go(tmp_path):
+    one, two = Store(tmp_path), Store(tmp_path)
+    with one.claim("backgrounds", ["aaa1", "bbb1"]) as mine:
+        assert mine == {"aaa1", "bbb1"}
+        with two.claim("backgrounds", ["aaa2", "ccc1", "ccc2"]) as theirs:
+            assert theirs == {"ccc1", "ccc2"}  # keys share a lock by their first three digits
+        with two.claim("subjects", ["aaa1"]) as theirs:
+            assert theirs == {"aaa1"}  # another stage
+    with two.claim("backgrounds", ["aaa1"]) as theirs:
+        assert theirs == {"aaa1"}
+    with pytest.raises(RuntimeError), two.claim("backgrounds", ["aaa1"]):
+        raise RuntimeError
+    with one.claim("backgrounds", ["aaa1"]) as mine:
+        assert mine == {"aaa1"}
+
+
+def refuse(number, name):
+    real_open = os.open
+
+    def fail(path, *arguments, **more):
+        if str(path).endswith(name):
+            raise OSError(number, os.strerror(number), os.fspath(path))
+        return real_open(path, *arguments, **more)
+
+    return fail
+
+
+def test_a_lock_of_another_user_that_cannot_be_opened_holds_nobody_up(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    with store.claim("backgrounds", ["aaa1"]):
+        pass
+    monkeypatch.setattr(os, "open", refuse(errno.EACCES, "aaa.lock"))
+    with store.claim("backgrounds", ["aaa1"]) as mine:
+        assert mine == {"aaa1"}
+    monkeypatch.setattr(os, "open", refuse(errno.EACCES, ".lock"))
+    with pytest.raises(StoreError, match=r"bbb\.lock cannot be written"), store.claim("backgrounds", ["bbb1"]):
+        pass
+
+
+@pytest.mark.parametrize("place", ["index", "index/backgrounds/claims"])
+def test_a_file_in_the_place_of_the_claims_is_told_in_a_line(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("")
+    with pytest.raises(StoreError, match="mend this"), Store(tmp_path).claim("backgrounds", ["aaa1"]):
+        pass
 
 
 def test_a_digest_follows_the_content(tmp_path):
@@ -24,11 +127,58 @@ def test_a_digest_follows_the_content(tmp_path):
     assert store.digest(photo) == hashlib.sha256(b"other").hexdigest()
 
 
-def test_an_unchanged_file_is_not_read_again(tmp_path):
+def test_another_time_or_another_size_is_another_file(tmp_path):
+    store = Store(tmp_path / "cache")
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"one")
+    stamp = photo.stat().st_mtime_ns
+    store.digest(photo)
+    photo.write_bytes(b"two")
+    os.utime(photo, ns=(stamp + 1, stamp + 1))
+    assert store.digest(photo) == hashlib.sha256(b"two").hexdigest()
+    photo.write_bytes(b"three")
+    os.utime(photo, ns=(stamp + 1, stamp + 1))
+    assert store.digest(photo) == hashlib.sha256(b"three").hexdigest()
+    (tmp_path / "copy.jpg").write_bytes(b"trees")
+    os.utime(tmp_path / "copy.jpg", ns=(stamp + 1, stamp + 1))
+    assert store.digest(tmp_path / "copy.jpg") == hashlib.sha256(b"trees").hexdigest()
+
+
+def test_an_unchanged_file_is_not_read_again_from_wherever_it_is_named(tmp_path, monkeypatch):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"one")
     stamp = photo.stat().st_mtime_ns
     first = Store(tmp_path / "cache").digest(photo)
     photo.write_bytes(b"two")
     os.utime(photo, ns=(stamp, stamp))
-    assert Store(tmp_path / "cache").digest(photo) == first
+    monkeypatch.chdir(tmp_path)
+    assert Store(tmp_path / "cache").digest(photo.relative_to(tmp_path)) == first
+
+
+def test_a_digest_that_was_changed_in_the_index_is_not_believed(tmp_path):
+    photo, other = tmp_path / "photo.jpg", tmp_path / "other.jpg"
+    photo.write_bytes(b"one")
+    other.write_bytes(b"two")
+    store = Store(tmp_path / "cache")
+    one, two = store.digest(photo), store.digest(other)
+    (index,) = (tmp_path / "cache" / "index" / "sources").glob("rank-*.jsonl")
+    index.write_text(index.read_text().replace(one, two))
+    assert Store(tmp_path / "cache").digest(photo) == one
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_where_nothing_can_be_written_a_digest_is_known_once_a_process(tmp_path, monkeypatch, number):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"one")
+    store = Store(tmp_path / "cache")
+    monkeypatch.setattr(os, "mkdir", refuse(number, ""))
+    assert store.digest(photo) == hashlib.sha256(b"one").hexdigest()
+    monkeypatch.setattr("aga_lightning.augment.store.store.file_digest", None)
+    assert store.digest(photo) == hashlib.sha256(b"one").hexdigest()
+
+
+def test_a_full_disk_is_told_by_the_digest_too(tmp_path, monkeypatch):
+    (tmp_path / "photo.jpg").write_bytes(b"one")
+    monkeypatch.setattr(os, "write", lambda file, data: 0)
+    with pytest.raises(StoreError, match="disk is full"):
+        Store(tmp_path / "cache").digest(tmp_path / "photo.jpg")

@@ -1,0 +1,103 @@
+"""Names against the rules of Hugging Face `datasets` (data_files.py), copied here, and looked up as it does."""
+
+import json
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from aga_lightning.augment.store.names import file_name, folder_name
+
+SPLITS = "train training validation valid dev val test testing eval evaluation".split()
+SEPARATORS = "-._ 0-9"
+IN_FILES = ["**/{word}[{sep}]*", "**/*[{sep}]{word}[{sep}]*"]
+IN_FOLDERS = ["**/{word}/**", "**/{word}[{sep}]*/**", "**/*[{sep}]{word}/**", "**/*[{sep}]{word}[{sep}]*/**"]
+PATTERNS = ["data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*", "**/*.eval"] + [
+    pattern.format(word=word, sep=SEPARATORS) for pattern in IN_FILES + IN_FOLDERS for word in SPLITS
+]
+
+FORMS = ["{}", "{}_1", "a-{}", "a.{}.b", "3{}7", "{0} {0}-{0}", "a\t{}", "é {}", "great {} owl", "{}.jpg"]
+ODD = [form.format(word) for form in FORMS for word in SPLITS]
+
+
+def place(class_name, stem, variant=0):
+    return f"{folder_name(class_name)}/{file_name(stem, f'-{variant}-0badcafe.jpg')}"
+
+
+def taken_for_splits(root):
+    found = LocalFileSystem()
+    return {path for pattern in PATTERNS for path in found.glob(f"{root}/{pattern}") if os.path.isfile(path)}
+
+
+def write(root, places):
+    for one in places:
+        (root / one).parent.mkdir(parents=True, exist_ok=True)
+        (root / one).touch()
+
+
+def test_no_name_is_taken_for_a_split(tmp_path):
+    places = {place(name, "one") for name in ODD} | {place("owl", stem) for stem in ODD}
+    places |= {place("data", "owl-00001-of-00002"), place("data", "test-12345-00001-of-00002-of-00003")}
+    write(tmp_path / "safe", places)
+    assert taken_for_splits(tmp_path / "safe") == set()
+    assert len(places) == 2 * len(ODD) + 2  # and names stay apart
+
+
+def test_the_rules_see_the_names_as_they_were(tmp_path):
+    write(tmp_path, ["test/one-0-0badcafe.jpg", "owl/my_val.1-0-0badcafe.jpg", "owl/latest-0-0badcafe.jpg"])
+    write(tmp_path, ["data/owl-00001-of-00002-0-0badcafe.jpg", "Test/evaluator-0-0badcafe.jpg", "a9dev/1.jpg"])
+    seen = {Path(path).relative_to(tmp_path).as_posix() for path in taken_for_splits(tmp_path)}
+    assert len(seen) == 4 and not any("latest" in path or "evaluator" in path for path in seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("Black-footed Albatross", "Black-footed Albatross"), ("Müller's owl", "M%C3%BCller's owl"), ("a/b", "a%2Fb"),
+     ("..", "%2E%2E"), ("Test", "Test"), ("attest", "attest"), ("latest_1", "latest_1"), ("001.Owl", "001.Owl"),
+     ("test", "tes%74"), ("my val", "my va%6C"), ("metadata.jsonl", "metadata%2Ejsonl"), ("README.md", "README%2Emd"),
+     ("caf\udce9", "caf%E9"), ("x" * 255, "x" * 255), ("cat%", "cat%25"), ("a:b\\c", "a%3Ab%5Cc")],
+)  # fmt: skip
+def test_a_class_has_a_folder_that_tells_its_name(name, folder):
+    assert folder_name(name) == folder
+    assert unquote(folder, errors="surrogateescape") == name
+
+
+@pytest.mark.parametrize(
+    ("stem", "file"),
+    [("IMG_0001", "IMG_0001-2-ab.jpg"), ("test_1", "tes%74_1-2-ab.jpg"), ("a b,c", "a b%2Cc-2-ab.jpg"),
+     ("test_\udcff", "tes%74_%FF-2-ab.jpg"), ("y" * 300, "y" * 100 + "-2-ab.jpg"), ("dev", "de%76-2-ab.jpg")],
+)  # fmt: skip
+def test_a_photo_has_a_file_that_tells_its_name(stem, file):
+    assert file_name(stem, "-2-ab.jpg") == file
+
+
+@pytest.mark.parametrize("name", ["長" * 40, "é" * 200, "x" * 256, "val " * 90, "日本 test" * 40, "\udcff" * 100])
+def test_a_long_name_is_shortened_and_stays_apart_from_others(tmp_path, name):
+    names = {folder_name(name), folder_name(name + "x"), folder_name("y" + name)}
+    assert len(names) == 3 and all(len(one) <= 255 for one in names)
+    assert folder_name(name) == folder_name(name) and re.search("-[0-9a-f]{16}$", folder_name(name))
+    write(tmp_path, {place(name, name), place(name + "x", name)})
+    assert taken_for_splits(tmp_path) == set()
+
+
+def test_a_set_with_such_names_is_read_whole_by_datasets(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="it is in the group dev")
+    from PIL import Image
+
+    for home in ("HF_HOME", "HF_DATASETS_CACHE"):
+        monkeypatch.setenv(home, str(tmp_path / "home"))
+    names = ["test", "data", "metadata.jsonl", ".hidden", "__special", "長" * 40, "caf\udce9", "a b"]
+    pairs = [(name, number) for name in names for number in (0, 1)]
+    rows = [{"file_name": place(name, "test_1", number), "class": folder_name(name)} for name, number in pairs]
+    write(tmp_path / "set", [row["file_name"] for row in rows])
+    for row in rows:
+        Image.new("RGB", (8, 8)).save(tmp_path / "set" / row["file_name"])
+    (tmp_path / "set" / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "set" / "rejected.png").write_bytes(b"no image")
+    found = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))
+    assert list(found) == ["train"] and found["train"].column_names == ["image", "class"]
+    assert len(found["train"]) == 16
+    assert found["train"][5]["image"].size == (8, 8)
