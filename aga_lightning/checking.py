@@ -18,6 +18,7 @@ from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.images import ImageReadError, verify_image
 from aga_lightning.duplicate_report import DUPLICATES, report_duplicates
 from aga_lightning.files import shown
+from aga_lightning.store_report import damaged_files
 from aga_lightning.terminal import Terminal
 
 LicencePolicy = Literal["any", "commercial"]
@@ -37,7 +38,11 @@ class CheckError(RuntimeError):
 
 
 def check(
-    data: AGADataModule, policy: LicencePolicy = "any", console: Console | None = None, duplicates: bool = False
+    data: AGADataModule,
+    policy: LicencePolicy = "any",
+    console: Console | None = None,
+    duplicates: bool = False,
+    store: bool = False,
 ) -> None:
     """Print what is there and what is missing.
 
@@ -46,6 +51,7 @@ def check(
         policy: What the licences of all weights must allow.
         console: Where to print; the terminal by default.
         duplicates: Also read all images, and list those of the evaluation sets that nearly equal a training image.
+        store: Also read all that the cache directory holds, and set aside what is damaged.
 
     Raises:
         CheckError: If something stands in the way; a line for each problem.
@@ -65,6 +71,8 @@ def check(
             console.print(f"Note: {remark}", soft_wrap=True, markup=False, highlight=False)
         if duplicates:
             report_duplicates(records, data.store.cache_dir / DUPLICATES, console)
+    if store:
+        problems += damaged_files(data.store, console)
     if data.augmenter is None:
         console.print("Nothing is augmented: data.augmenter is null, the degree is 0 or the mode is off.")
     else:

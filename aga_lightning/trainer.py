@@ -74,6 +74,7 @@ class AgaTrainer(RunTrainer):
         datamodule: AGADataModule | None = None,
         license: LicencePolicy = "any",
         duplicates: bool = False,
+        store: bool = False,
     ) -> None:
         """Look over data set and weights before a long run; asks no network and loads no model.
 
@@ -87,9 +88,11 @@ class AgaTrainer(RunTrainer):
             license: What the licences of all weights must allow. commercial refuses those that forbid commercial use,
                 and those that are not known; a folder of weights may tell its licence in README.md or LICENSE.
             duplicates: Also read all images and list those of the evaluation sets that nearly equal a training image.
+            store: Also read all files of the cache directory and compare them with the digests that they were written
+                with; those that are damaged are set aside, and the next augment or fit makes them anew.
         """
         if datamodule is not None and self.is_global_zero:
-            check(datamodule, license, duplicates=duplicates)
+            check(datamodule, license, duplicates=duplicates, store=store)
 
     def estimate(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, probe: int = 2

@@ -24,7 +24,7 @@ PACKAGES = {
 FLOORS = {
     6: "__main__ cli parts",
     5: "study",
-    4: "callbacks checking duplicate_report estimating results trainer",
+    4: "callbacks checking duplicate_report estimating store_report results trainer",
     3: """augment.generation augment.made augment.probe augment.workload callbacks.drawing callbacks.reject_sheet
           callbacks.run_stage data.datamodule data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury

@@ -203,6 +203,122 @@ class Fussy(Augmenter):
                 yield Rejected(request, f"variant {request.variant} is too much")
 
 
+def test_two_jobs_that_end_together_leave_no_line_out(tmp_path, disc_records, monkeypatch):
+    first, second = (collect(tmp_path, disc_records[:4], degree=1, augmenter=Fussy()) for _ in range(2))
+    first.make(first.requests[:2])
+    look = first._descriptions
+
+    def look_and_dawdle():
+        """What the slower job sees is old when it writes, unless it looks while it alone may write."""
+        seen = look()
+        if not second.find(second.requests[2]):
+            second.make(second.requests[2:])
+            second.finish()
+        return seen
+
+    monkeypatch.setattr(first, "_descriptions", look_and_dawdle)
+    first.finish()
+    assert len((first.folder / "metadata.jsonl").read_text().splitlines()) == 4
+
+
+def test_what_lags_behind_is_noticed_and_mended(tmp_path, disc_records):
+    collection = fill(collect(tmp_path, disc_records, degree=2, augmenter=Fussy()))
+    expected = contents(collection)
+    metadata = collection.folder / "metadata.jsonl"
+    whole = metadata.read_bytes()
+    for spoilt in (whole[: whole.rindex(b"\n", 0, -1) + 1], whole.replace(b"plum", b"PLUM"), None):
+        metadata.write_bytes(spoilt) if spoilt is not None else metadata.unlink()
+        (collection.folder / "rejected.jsonl").unlink()
+        (collection.folder / "DATASET_CARD.md").write_text("")
+        collect(tmp_path, disc_records, degree=2, augmenter=Fussy()).finish()
+        assert contents(collection) == expected
+
+
+def test_a_sheet_of_rejects_is_drawn_where_it_lags_behind_and_before_the_list(tmp_path, disc_records):
+    drawn = []
+
+    def draw():
+        drawn.append((collection.folder / "rejected.jsonl").exists())
+        return b"a picture"
+
+    collection = collect(tmp_path, disc_records, degree=2, augmenter=Fussy())
+    collection.make(collection.requests[:2])
+    collection.finish(draw)
+    assert drawn == [False] and (collection.folder / "rejected.png").read_bytes() == b"a picture"
+    collection.finish(draw)
+    assert len(drawn) == 1
+    collection.make(collection.requests[2:])
+    collection.finish(draw)
+    (collection.folder / "rejected.png").unlink()
+    collection.finish(draw)
+    assert len(drawn) == 3
+
+
+def test_a_complete_collection_that_may_only_be_read_is_used_and_nothing_is_written(
+    tmp_path, disc_records, monkeypatch, caplog
+):
+    fill(collect(tmp_path / "cache", disc_records))
+    everything = [tmp_path / "cache", *(tmp_path / "cache").rglob("*")]
+    before = {path: path.stat().st_mtime_ns for path in everything}
+    for path in disc_records[0].path.parent.iterdir():
+        os.utime(path)  # as after a copy of the photos: their digests have to be found out again
+    read_only(monkeypatch)
+    again = collect(tmp_path / "cache", disc_records)
+    assert again.pending() == [] and len(again.find_all()) == 16
+    assert again.ensure(again.requests[0]).path is not None
+    again.finish()
+    assert caplog.text == ""
+    monkeypatch.undo()
+    assert {path: path.stat().st_mtime_ns for path in everything} == before
+    assert [tmp_path / "cache", *(tmp_path / "cache").rglob("*")] == everything
+    (again.folder / "metadata.jsonl").unlink()
+    read_only(monkeypatch)
+    again.finish()
+    assert "lags behind its images" in caplog.text and "Give yourself the right" in caplog.text
+
+
+def read_only(monkeypatch):
+    """As a file system that is mounted for reading alone, whoever asks."""
+    real_open = os.open
+
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(path))
+
+    def open_to_read(path, flags, *arguments, **more):
+        writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        return refuse(path) if writes else real_open(path, flags, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", open_to_read)
+    for name in ("mkdir", "replace", "rename", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+
+
+def flip(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+
+
+def test_a_damaged_image_is_made_anew_when_it_is_asked_for(tmp_path, disc_records, caplog):
+    expected = contents(fill(collect(tmp_path, disc_records[:2])))
+    collection = collect(tmp_path, disc_records[:2])
+    request = collection.requests[1]
+    flip(collection.find(request).path)
+    assert collection.find(request) and collection.find(request, look=True) is None
+    assert collection.ensure(request) == collection.find(request, look=True)
+    assert contents(collection) == expected and "not what was written there" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["subjects", "backgrounds"])
+def test_a_damaged_ingredient_is_made_anew_before_it_is_used(tmp_path, disc_records, kind):
+    expected = contents(fill(collect(tmp_path / "whole", disc_records[:2])))
+    collection = fill(collect(tmp_path / "cache", disc_records[:2]))
+    for path in collection.folder.rglob("*.jpg"):
+        path.unlink()
+    for path in (collection.store.cache_dir / kind).rglob("*.*"):
+        flip(path)
+    assert contents(fill(collect(tmp_path / "cache", disc_records[:2]))) == expected
+
+
 def test_rejects_are_indexed_counted_and_listed(tmp_path, disc_records):
     collection = fill(collect(tmp_path, disc_records, degree=3, augmenter=Fussy()))
     assert collection.rejections() == {"variant # is too much": 16}
@@ -241,6 +357,35 @@ def test_a_class_name_cannot_leave_the_store(tmp_path, disc_records, class_name)
     (made,) = collection.folder.rglob("*.jpg")
     assert made.parent.parent == collection.folder
     assert made.parent.name not in ("..", ".")
+
+
+@pytest.mark.parametrize("name", ["test_\udcff", "caf\udce9 長" * 30])
+def test_names_that_are_no_utf_8_and_long_ones_are_kept_and_told(tmp_path, disc_records, name):
+    try:
+        path = disc_records[0].path.rename(disc_records[0].path.with_name(name[:80] + ".jpg"))
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    odd = replace(disc_records[0], path=path, class_name=name, superclass="bird")
+    collection = fill(collect(tmp_path / "cache", [odd], degree=1))
+    assert collect(tmp_path / "cache", [odd], degree=1).pending() == []
+    (row,) = (json.loads(line) for line in (collection.folder / "metadata.jsonl").read_text("utf-8").splitlines())
+    assert "\\x" in row["class"] and read_image(collection.folder / row["file_name"]).size == (48, 48)
+    assert "\\x" in (collection.folder / "DATASET_CARD.md").read_text("utf-8")
+    (entry,) = Store(tmp_path / "cache").augmented(collection.name).entries().values()
+    assert entry.facts["class"] == name and entry.facts["source"].endswith(path.name)
+
+
+def test_a_set_is_read_whole_by_hugging_face(tmp_path, disc_records, monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="it is in the group dev")
+    photo = disc_records[0].path.rename(disc_records[0].path.with_name("test_1.png"))
+    names = ["test", "data", "metadata.jsonl", ".hidden", "__special", "長" * 40, "caf\udce9", "plum"]
+    records = [replace(record, class_name=name) for record, name in zip(disc_records, names, strict=True)]
+    collection = fill(collect(tmp_path / "cache", [replace(records[0], path=photo), *records[1:]], degree=1))
+    folder, home = str(collection.folder), str(tmp_path / "home")
+    found = datasets.load_dataset("imagefolder", data_dir=folder, cache_dir=home)
+    assert list(found) == ["train"] and found["train"][0]["image"].size == (48, 48)
+    assert {"class", "caption", "source", "variant"} <= set(found["train"].column_names)
+    assert set(found["train"]["class"]) == {*names} - {"caf\udce9"} | {"caf\\xe9"}
 
 
 def test_what_another_process_is_making_is_waited_for(tmp_path, disc_records):

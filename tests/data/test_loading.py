@@ -154,6 +154,26 @@ def test_lazy_makes_an_image_when_it_is_first_touched_and_reads_it_ever_after(tm
     assert len(augmenter.made) == 2 and later.made == []
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("source", [lazy, stored])
+def test_a_damaged_image_never_enters_training(tmp_path, disc_records, source, workers):
+    images = source(fill(collect(tmp_path, disc_records[:2], degree=1)))
+    expected = epoch(disc_records[:2], images, workers, degree=1)
+    for path in images.collection.folder.rglob("*.jpg"):
+        data = path.read_bytes()
+        path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+    later = source(collect(tmp_path, disc_records[:2], degree=1))
+    seen = epoch(disc_records[:2], later, workers, degree=1)
+    assert all(torch.equal(one, other) for one, other in zip(expected, seen, strict=True))
+
+
+def test_a_stored_image_is_compared_once_and_then_only_read(tmp_path, disc_records, monkeypatch):
+    images = stored(collect(tmp_path, disc_records[:1], degree=1))
+    first = images.image(Pick(0, 0, 0))
+    monkeypatch.setattr(images.collection, "ensure", None)
+    assert np.array_equal(images.image(Pick(0, 0, 1)), first)
+
+
 def test_lazy_gives_what_was_made_before_training(tmp_path, disc_records):
     ahead, late = (collect(tmp_path, disc_records, name=name) for name in ("ahead", "late"))
     for pick in (Pick(6, 1, 0), Pick(0, 0, 0)):

@@ -32,6 +32,15 @@ def test_an_image_file_is_there_once(disc_records, tmp_path):
     assert (found.asked, found.accepted, len(found.items)) == (4, 4, 2)
 
 
+def test_a_damaged_augmentation_is_not_exported(disc_records, tmp_path):
+    item = finished_items(collected(disc_records[:1], tmp_path)).items[0]
+    data = item.path.read_bytes()
+    assert item.content() == (data, ".jpg")
+    item.path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+    with pytest.raises(ExportError, match=r"\.jpg is not what was written there: run check --store true"):
+        item.content()
+
+
 def test_training_images_follow(disc_records, tmp_path):
     bare = replace(disc_records[-1], superclass="")
     collection = collected([disc_records[0], bare], tmp_path)

@@ -55,6 +55,17 @@ class Store(StageCache):
         """The shelf of the evaluation sets that are made of the same images."""
         return self._shelf(f"background_sets/{name}", kinds.background_sets)
 
+    def shelves(self) -> list[Shelf]:
+        """All shelves with files: those of the stages, and of each set that lies in the cache directory."""
+        sets = {"augmented": self.augmented, "background_sets": self.background_sets}
+        found = [
+            sets[kind](place.name)
+            for kind in sets
+            for place in sorted((self.cache_dir / "index" / kind).glob("*"))
+            if place.is_dir()
+        ]
+        return [*self._stages.values(), *found]
+
     def load(self, stage: Stage, key: str) -> Finished | None:
         """What a stage has finished under a key; None where nothing is finished, or its file is damaged.
 

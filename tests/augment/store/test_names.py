@@ -1,6 +1,5 @@
 """Names against the rules of Hugging Face `datasets` (data_files.py), copied here, and looked up as it does."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -81,23 +80,3 @@ def test_a_long_name_is_shortened_and_stays_apart_from_others(tmp_path, name):
     assert folder_name(name) == folder_name(name) and re.search("-[0-9a-f]{16}$", folder_name(name))
     write(tmp_path, {place(name, name), place(name + "x", name)})
     assert taken_for_splits(tmp_path) == set()
-
-
-def test_a_set_with_such_names_is_read_whole_by_datasets(tmp_path, monkeypatch):
-    datasets = pytest.importorskip("datasets", reason="it is in the group dev")
-    from PIL import Image
-
-    for home in ("HF_HOME", "HF_DATASETS_CACHE"):
-        monkeypatch.setenv(home, str(tmp_path / "home"))
-    names = ["test", "data", "metadata.jsonl", ".hidden", "__special", "長" * 40, "caf\udce9", "a b"]
-    pairs = [(name, number) for name in names for number in (0, 1)]
-    rows = [{"file_name": place(name, "test_1", number), "class": folder_name(name)} for name, number in pairs]
-    write(tmp_path / "set", [row["file_name"] for row in rows])
-    for row in rows:
-        Image.new("RGB", (8, 8)).save(tmp_path / "set" / row["file_name"])
-    (tmp_path / "set" / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "set" / "rejected.png").write_bytes(b"no image")
-    found = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))
-    assert list(found) == ["train"] and found["train"].column_names == ["image", "class"]
-    assert len(found["train"]) == 16
-    assert found["train"][5]["image"].size == (8, 8)

@@ -1,0 +1,55 @@
+"""`check --store true`: what is damaged is told, set aside and made anew; what is not stays as it is."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from aga_lightning.augment.store import Store
+from aga_lightning.store_report import damaged_files
+
+
+def report(store):
+    console = Console(file=io.StringIO(), width=400)
+    return damaged_files(store, console), console.file.getvalue()
+
+
+@pytest.fixture
+def cache(tmp_path):
+    store = Store(tmp_path / "cache")
+    store.save("backgrounds", "ab12", {}, b"a lake")
+    store.save("captions", "ab12", {"caption": "a lake"})
+    for number in range(3):
+        store.augmented("aga-1").put(f"k{number}", {}, b"an owl", f"owl/{number}.jpg")
+    store.background_sets("2").put("k", {}, b"a wren", "only_fg/wren/1.png")
+    return tmp_path / "cache"
+
+
+def test_a_sound_store_is_counted_and_not_changed(cache):
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    assert report(Store(cache)) == ([], f"5 finished files in {cache}.\n")
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
+
+
+def test_damaged_files_of_all_shelves_are_found_and_missing_from_then_on(cache):
+    damaged = ["backgrounds/ab/ab12.jpg", "augmented/aga-1/owl/1.jpg", "background_sets/2/only_fg/wren/1.png"]
+    for name in damaged:
+        (cache / name).write_bytes((cache / name).read_bytes().upper())
+    problems, shown = report(Store(cache))
+    assert [problem.split(" are not ")[0] for problem in problems] == [
+        f"1 of 1 files in {cache / 'backgrounds'}",
+        f"1 of 3 files in {cache / 'augmented' / 'aga-1'}",
+        f"1 of 1 files in {cache / 'background_sets' / '2'}",
+    ]
+    assert "5 finished files" in shown and not any((cache / name).exists() for name in damaged)
+    assert set(Store(cache).augmented("aga-1").entries()) == {"k0", "k2"}
+    assert report(Store(cache)) == ([], f"2 finished files in {cache}.\n")
+
+
+def test_files_of_an_earlier_release_are_told_apart(cache):
+    index = cache / "index" / "pictures"
+    index.mkdir()
+    (index / "rank-0.jsonl").write_text('{"key": "cd34", "file": "cd/cd34.jpg", "size": 1}\n')
+    (cache / "pictures" / "cd").mkdir(parents=True)
+    (cache / "pictures" / "cd" / "cd34.jpg").write_bytes(b"x")
+    assert "6 finished files" in report(Store(cache))[1] and "1 of them not compared" in report(Store(cache))[1]
