@@ -3,7 +3,16 @@
 import os
 import sys
 
-from aga_lightning.verbs import answer
+from aga_lightning.stopping import GRACE, stoppable
+from aga_lightning.verbs import STUDIES, answer
+
+_ADVICE = {
+    "augment": "What is finished is kept, and the same command goes on.",
+    "fit": "What is finished is kept: augmentations in the store, and a training that has ended an epoch goes on with "
+           "--ckpt_path last.",
+    "study": "What is finished is kept, and the same command goes on.",
+}  # fmt: skip
+"""How to go on after a stop."""
 
 
 def main() -> None:
@@ -12,9 +21,11 @@ def main() -> None:
     # OpenMP's idle threads would otherwise spin, and beside one busy process slow training 25-fold. Read by the
     # OpenMP runtime when torch is loaded, so it has to be set before any import of ours.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from aga_lightning.cli import run
+    verb = sys.argv[1]
+    with stoppable(_ADVICE.get(verb, ""), grace=2 * GRACE if verb in STUDIES else GRACE):  # a study waits for its jobs
+        from aga_lightning.cli import run
 
-    run()
+        run()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ FLOORS = {
           data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained configurations data.base data.images data.workers files
-          run_folder terminal verbs yaml_names""",
+          run_folder stopping terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 

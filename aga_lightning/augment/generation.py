@@ -127,7 +127,8 @@ class BatchesAhead:
         if self.threads == 0:
             yield from (Batch(items, [self.load(item) for item in items]) for items in self.batches)
             return
-        with ThreadPoolExecutor(self.threads) as pool:
+        pool = ThreadPoolExecutor(self.threads)
+        try:
             coming: deque[tuple[Sequence[Any], list[Future[Any]]]] = deque()
             for items in self.batches:
                 coming.append((items, [pool.submit(self.load, item) for item in items]))
@@ -135,6 +136,8 @@ class BatchesAhead:
                     yield self._loaded(*coming.popleft())
             while coming:
                 yield self._loaded(*coming.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)  # who stops early does not wait for what nobody will use
 
     def _loaded(self, items: Sequence[Any], futures: Sequence[Future[Any]]) -> Batch:
         return Batch(items, [future.result() for future in futures])

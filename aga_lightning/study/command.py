@@ -56,9 +56,6 @@ def run(verb: str, arguments: Sequence[str]) -> None:
         sys.exit(_run(verb, settings, shlex.join(["python", "-m", "aga_lightning", verb, *arguments])))
     except StudyError as error:
         sys.exit(f"StudyError: {error}")
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on.", file=sys.stderr)
-        sys.exit(130)
 
 
 def settings_of(words: Sequence[str]) -> dict[str, str]:

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
@@ -48,13 +48,11 @@ def _run(folder: Path) -> int:
         log.write(f"# {started} {' '.join(job['command'])}\n")
         log.flush()
         arguments = [*job["command"], *_from_where(folder, job)]
-        process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, env=os.environ | job["environment"])
-        stopped = _pass_on(process)
-        code = process.wait()
+        code, stopped = _wait(arguments, log, os.environ | job["environment"])
     times = {"seconds": time.monotonic() - start, "started": started, "finished": _now()}
-    if stopped:  # by its user: neither finished nor failed. Lightning ends a fit that is told to stop with status 0.
-        return code or STOPPED
     missing = [name for name in job["leaves"] if not (folder / name).exists()]
+    if stopped and (code or missing):  # by its user: neither finished nor failed
+        return code or STOPPED
     if code == 0 and not missing:
         write_state(folder / DONE, times | {"versions": _versions()})
         (folder / FAILED).unlink(missing_ok=True)
@@ -76,17 +74,26 @@ def _from_where(folder: Path, job: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _pass_on(process: "subprocess.Popen[bytes]") -> list[int]:
-    """Who stops this process stops the job; the signals that have come."""
+def _wait(arguments: Sequence[str], log: TextIO, environment: Mapping[str, str]) -> tuple[int, bool]:
+    """Run the job's process, which who stops this one stops too; its exit status, and whether it was told to stop."""
+    running: list[subprocess.Popen[bytes]] = []
     signals: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         signals.append(number)
-        process.terminate()
+        for process in running:
+            process.terminate()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    return signals
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        running.append(subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, env=environment))
+        if signals:  # while it was being started
+            running[0].terminate()
+        code = running[0].wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return (code if code >= 0 else 128 - code), bool(signals)
 
 
 def _now() -> str:

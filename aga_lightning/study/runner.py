@@ -4,6 +4,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -52,7 +53,8 @@ def finished(job: Job) -> bool:
 def run_jobs(plan: Plan, jobs: Sequence[Job], say: Callable[[str], None] = print) -> dict[Ending, list[Job]]:
     """Run what is not finished; a job that fails does not stop the others.
 
-    A job that another process is at is waited for. One that failed in an earlier run is tried once more.
+    A job that another process is at is waited for. One that failed in an earlier run is tried once more. Where this is
+    ended by an exception, such as that of a signal, the jobs that run are told to stop, and waited for.
 
     Args:
         plan: Of the study.
@@ -76,11 +78,11 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], say: Callable[[str], None] = print
         slots.put(slot)
     running: dict[Future[int], Job] = {}
     start = time.monotonic()
-    with ThreadPoolExecutor(plan.study.jobs) as pool:
+    with ThreadPoolExecutor(plan.study.jobs) as pool, _Processes() as processes:
         while pending or running:
             for job in _ready(pending)[: plan.study.jobs - len(running)]:
                 pending.remove(job)
-                running[pool.submit(_run, job, plan, slots)] = job
+                running[pool.submit(_run, job, plan, slots, processes)] = job
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -99,17 +101,47 @@ def _ready(pending: Iterable[Job]) -> list[Job]:
     return [job for job in pending if isinstance(job, Cell) or (finished(job.cell) and finished(job.reference))]
 
 
-def _run(job: Job, plan: Plan, slots: "queue.SimpleQueue[int]") -> int:
+class _Processes:
+    """Processes that are told to stop when the block that starts them is ended by an exception."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stop = threading.Event()
+
+    def __enter__(self) -> "_Processes":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._stop.set()
+            for process in tuple(self._running):
+                process.terminate()
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run a process to its end; its exit status."""
+        process = subprocess.Popen(arguments)
+        self._running.add(process)
+        if self._stop.is_set():  # while it was being started
+            process.terminate()
+        code = process.wait()
+        self._running.discard(process)
+        return code
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait; whether to stop."""
+        return self._stop.wait(seconds)
+
+
+def _run(job: Job, plan: Plan, slots: "queue.SimpleQueue[int]", processes: _Processes) -> int:
     """Run one job to its end, here or, where another process is at it, there; its exit status."""
     slot = slots.get()
     try:
         (job.folder / FAILED).unlink(missing_ok=True)
         while True:
             write_state(job.folder / JOB, _description(job, plan, slot))
-            code = subprocess.run([sys.executable, "-m", "aga_lightning.study.job", str(job.folder)]).returncode
-            if code != BUSY:
+            code = processes.run([sys.executable, "-m", "aga_lightning.study.job", str(job.folder)])
+            if code != BUSY or processes.sleep(_POLL_SECONDS):
                 return code
-            time.sleep(_POLL_SECONDS)
             if finished(job):
                 return 0
     finally:

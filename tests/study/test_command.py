@@ -80,15 +80,6 @@ def test_a_failure_is_told_and_reported(study, capsys):
     assert "no such photo" in (study / "runs/small/report.html").read_text(), "with the end of its log"
 
 
-def test_who_stops_a_study_is_told_how_to_go_on(study, monkeypatch, capsys):
-    def interrupted(plan, jobs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("aga_lightning.study.command.run_jobs", interrupted)
-    assert exit_status("study") == 130
-    assert capsys.readouterr().err == "Stopped. The same command goes on.\n"
-
-
 def test_a_dry_run_only_tells(study, capsys):
     assert exit_status("study", "--dry_run", "true") == 0
     said = capsys.readouterr().out

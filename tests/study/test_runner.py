@@ -1,4 +1,5 @@
 import json
+import signal
 import sys
 import threading
 import time
@@ -8,6 +9,7 @@ import yaml
 from filelock import FileLock
 
 from aga_lightning.augment.generation import Shard
+from aga_lightning.stopping import Stopped
 from aga_lightning.study import runner
 from aga_lightning.study.plan import plan
 from aga_lightning.study.runner import Ending, jobs_of, run_jobs
@@ -105,6 +107,27 @@ def test_a_cell_that_another_process_runs_is_waited_for(tmp_path, ran):
         (cell.folder / "done.json").write_text('{"seconds": 1}')
     thread.join(30)
     assert result[Ending.FINISHED] == [cell] and ran() == [], "the other process has finished it"
+
+
+def test_who_stops_a_study_stops_its_jobs(tmp_path, monkeypatch):
+    script = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
+    up = tmp_path / "up"
+    monkeypatch.setattr(runner, "command_line", lambda arguments: [sys.executable, "-c", script, str(up)])
+    made = planned(tmp_path, grids=[{"arm": ["aga"]}])
+
+    def stop_when_up(running, return_when):
+        while not up.exists():
+            time.sleep(0.05)
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(runner, "wait", stop_when_up)
+    start = time.monotonic()
+    with pytest.raises(Stopped):
+        run(made)
+    assert time.monotonic() - start < 30, "the job's process has not been waited for to its end"
+    (cell,) = made.cells
+    with FileLock(cell.folder / ".lock", timeout=0):
+        assert not (cell.folder / "done.json").exists() and not (cell.folder / "failed.json").exists()
 
 
 def test_a_killed_study_leaves_finished_cells_alone(tmp_path, ran):
