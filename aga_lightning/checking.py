@@ -15,9 +15,11 @@ from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.availability import allows_commercial_use, licence_for, locate, wanted_weights
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
 from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.images import ImageReadError, verify_image
+from aga_lightning.data.finding import told
+from aga_lightning.data.images import ImageReadError, image_size, verify_image
+from aga_lightning.data.record_sets import without_validation
 from aga_lightning.duplicate_report import DUPLICATES, report_duplicates
-from aga_lightning.files import shown
+from aga_lightning.files import shown, write_text
 from aga_lightning.store_report import damaged_files
 from aga_lightning.terminal import Terminal
 
@@ -43,6 +45,7 @@ def check(
     console: Console | None = None,
     duplicates: bool = False,
     store: bool = False,
+    decode: bool = False,
 ) -> None:
     """Print what is there and what is missing.
 
@@ -52,6 +55,7 @@ def check(
         console: Where to print; the terminal by default.
         duplicates: Also read all images, and list those of the evaluation sets that nearly equal a training image.
         store: Also read all that the cache directory holds, and set aside what is damaged.
+        decode: Decode every image file; a fit that skips unreadable images does, so then they always are.
 
     Raises:
         CheckError: If something stands in the way; a line for each problem.
@@ -63,11 +67,12 @@ def check(
     records = _records(data, problems)
     if problems and (guide := data.dataset.guide()):
         console.print(guide, soft_wrap=True, markup=False, highlight=False)
-    problems += _unreadable(data, records, console)
+    records = _readable(data, records, decode or data.bad_images == "skip", console, problems)
     if records.get("train"):
         problems += _report_classes(data, records, console)
         problems += _shared_files(records)
-        for remark in data.dataset.remarks():
+        remarks = data.dataset.remarks()
+        for remark in [*remarks, *(f"not used: {line}" for line in told(data.dataset.unused()))]:
             console.print(f"Note: {remark}", soft_wrap=True, markup=False, highlight=False)
         if duplicates:
             report_duplicates(records, data.store.cache_dir / DUPLICATES, console)
@@ -108,51 +113,97 @@ def _records(data: AGADataModule, problems: list[str]) -> dict[str, list[ImageRe
     return records
 
 
-def _unreadable(data: AGADataModule, records: Records, console: Console) -> list[str]:
-    """Look all images and masks over; list what cannot be read. A problem, unless such images are skipped."""
-    files = (file for found in records.values() for record in found for file in (record.path, record.mask_path))
-    paths = list(dict.fromkeys(file for file in files if file is not None))
-    bad = [complaint for complaint in _looked_at(paths, console) if complaint]
-    listing = data.store.cache_dir / LISTING
-    listing.unlink(missing_ok=True)
+def _readable(
+    data: AGADataModule, records: Records, decode: bool, console: Console, problems: list[str]
+) -> dict[str, list[ImageRecord]]:
+    """Look all images and masks over; the records that a fit uses, and the problem where files cannot be read."""
+    files: dict[Path, Path | None] = {record.path: None for found in records.values() for record in found}
+    images = len(files)
+    for record in (record for found in records.values() for record in found):
+        if record.mask_path is not None:
+            files.setdefault(record.mask_path, record.path)
+    looks = dict(zip(files, _looks(list(files.items()), decode, console), strict=True))
+    for remark, paths in _by_remark(list(looks.items())[:images]).items():
+        console.print(
+            f"Note: {len(paths):,} images have {remark} (such as {shown(paths[0])}).", soft_wrap=True, markup=False,
+            highlight=False,
+        )  # fmt: skip
+    bad = [look for look in looks.values() if isinstance(look, str)]
+    _list(bad, data.store.cache_dir / LISTING, console)
     if not bad:
-        return []
-    listing.parent.mkdir(parents=True, exist_ok=True)
-    listing.write_text("".join(f"{line}\n" for line in bad), encoding="utf-8")
+        return {name: list(found) for name, found in records.items()}
+    summary = f"{len(bad)} of {len(files)} image files cannot be read; listed in {data.store.cache_dir / LISTING}"
+    if data.bad_images != "skip":
+        problems.append(f"{summary}: mend them, or set --data.bad_images skip")
+        return {name: list(found) for name, found in records.items()}
+    console.print(f"{summary}. Such images are left out.", soft_wrap=True, markup=False, highlight=False)
+    left = {name: [one for one in found if not isinstance(looks[one.path], str)] for name, found in records.items()}
+    problems += [f"none of the {len(records[name])} images of {name} can be read" for name in left if not left[name]]
+    return left
+
+
+def _list(bad: Sequence[str], listing: Path, console: Console) -> None:
+    """Show the first unreadable files, and write down all; a list of an earlier look goes."""
+    listing.unlink(missing_ok=True)
+    if bad:
+        write_text(listing, "".join(f"{line}\n" for line in bad))
     for line in bad[:_SHOWN]:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
     if len(bad) > _SHOWN:
         console.print(f"  ... and {len(bad) - _SHOWN} more")
-    summary = f"{len(bad)} of {len(paths)} image files cannot be read; listed in {listing}"
-    if data.bad_images == "skip":
-        console.print(f"{summary}. They will be left out.", soft_wrap=True, markup=False, highlight=False)
-        return []
-    return [f"{summary}: mend them, or set --data.bad_images skip"]
 
 
-def _looked_at(paths: Sequence[Path], console: Console) -> Iterator[str | None]:
-    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+Look = tuple[str, ...] | str
+"""What is remarkable about an image, or why it cannot be read."""
+
+
+def _looks(files: Sequence[tuple[Path, Path | None]], decode: bool, console: Console) -> Iterator[Look]:
+    """Look at files; a mask comes with its image."""
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     with ThreadPoolExecutor() as pool:
-        looked = pool.map(lambda chunk: [_objection(path) for path in chunk], chunks)
-        title = f"Headers of {len(paths)} image files"
+        looked = pool.map(lambda chunk: [_look(path, image, decode) for path, image in chunk], chunks)
+        title = f"{'Pixels' if decode else 'Headers'} of {len(files)} image files"
         for answers in track(looked, title, len(chunks), console=console, transient=True, disable=not chunks):
             yield from answers
 
 
-def _objection(path: Path) -> str | None:
+def _look(path: Path, image: Path | None, decode: bool) -> Look:
     try:
-        verify_image(path)
+        remarks = verify_image(path, decode)
+        size = image_size(path)
     except ImageReadError as error:
         return str(error)
-    return None
+    if image is None:
+        return remarks
+    try:
+        of_image = image_size(image)
+    except ImageReadError:
+        return ()  # it is named itself
+    if size == of_image:
+        return ()
+    return (
+        f"{shown(path)} is a mask of {size[0]} x {size[1]} pixels, but its image has {of_image[0]} x {of_image[1]}: "
+        "give them the same size"
+    )
+
+
+def _by_remark(looks: Sequence[tuple[Path, Look]]) -> dict[str, list[Path]]:
+    """The images of each remark."""
+    found: dict[str, list[Path]] = {}
+    for path, look in looks:
+        for remark in look if isinstance(look, tuple) else ():
+            found.setdefault(remark, []).append(path)
+    return found
 
 
 def _shared_files(records: Records) -> list[str]:
-    """A problem for each evaluation set that has a file of the training set."""
-    training = {record.path for record in records["train"]}
-    shared = {name: [record.path for record in found if record.path in training] for name, found in records.items()}
+    """A problem for each evaluation set that has a file of the training set, be it by a link."""
+    training = {record.path.resolve() for record in records["train"]}
+    shared = {
+        name: [record.path for record in found if record.path.resolve() in training] for name, found in records.items()
+    }
     return [
-        f"{len(paths)} files are in the training set and in {name}, such as {paths[0]}: take them out of one"
+        f"{len(paths)} files are in the training set and in {name}, such as {shown(paths[0])}: take them out of one"
         for name, paths in shared.items()
         if paths and name != "train"
     ]
@@ -207,6 +258,8 @@ def _remark(data: AGADataModule, records: Records, console: Console) -> None:
             markup=False,
             highlight=False,
         )
+    if unjudged := without_validation(records["train"], records.get("val", records["train"])):
+        console.print(f"Note: {unjudged}.", soft_wrap=True, markup=False, highlight=False)
     if records.get("test") and records["test"] == records.get("val"):
         console.print("Note: there is no test set; the validation set stands in for it.", highlight=False)
 

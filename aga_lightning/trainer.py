@@ -75,6 +75,7 @@ class AgaTrainer(RunTrainer):
         license: LicencePolicy = "any",
         duplicates: bool = False,
         store: bool = False,
+        decode: bool = False,
     ) -> None:
         """Look over data set and weights before a long run; asks no network and loads no model.
 
@@ -90,9 +91,10 @@ class AgaTrainer(RunTrainer):
             duplicates: Also read all images and list those of the evaluation sets that nearly equal a training image.
             store: Also read all files of the cache directory and compare them with the digests that they were written
                 with; those that are damaged are set aside, and the next augment or fit makes them anew.
+            decode: Decode every image file, which finds damage between header and end too.
         """
         if datamodule is not None and self.is_global_zero:
-            check(datamodule, license, duplicates=duplicates, store=store)
+            check(datamodule, license, duplicates=duplicates, store=store, decode=decode)
 
     def estimate(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, probe: int = 2

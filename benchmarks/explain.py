@@ -34,7 +34,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-from aga_lightning.data.images import find_images, read_image
+from aga_lightning.data.finding import find_images
+from aga_lightning.data.images import read_image
 from aga_lightning.data.transforms import IMAGENET_MEAN, IMAGENET_STD, build_transforms
 from aga_lightning.explain.grad_cam import grad_cam
 from aga_lightning.explain.information import InformationMemory, lossless_bytes, webp_version

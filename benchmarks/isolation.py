@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Detector, Draft, Gate, Mask, Sample, Segmenter
 from aga_lightning.augment.boxes import bounding_box, mask_overlap
@@ -21,6 +20,7 @@ from aga_lightning.augment.gates.embedded import MaskSanity, SaliencyAgreement
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.fieldguide import FieldGuide
+from aga_lightning.data.formats import open_image
 from aga_lightning.data.images import read_image
 
 GOOD = 0.6
@@ -54,7 +54,7 @@ def case(image: Path, truth: Mask, ignored: Mask | None = None) -> Case:
 
 def voc_photos(folder: Path, subject: str) -> Iterator[Case]:
     for path in sorted((folder / "masks").glob("*.png")):
-        with PillowImage.open(path) as image:
+        with open_image(path) as image:
             labels = np.asarray(image)
         objects = (labels > 0) & (labels < 255)
         largest = labels == np.bincount(labels[objects]).argmax()

@@ -40,8 +40,9 @@ from aga_lightning.augment.compositing import Edge, Merging
 from aga_lightning.augment.generation import PendingRequests
 from aga_lightning.augment.store import Shelf
 from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.finding import find_images
 from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.images import find_images, read_image
+from aga_lightning.data.images import read_image
 from aga_lightning.data.workers import worker_settings
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"

@@ -3,6 +3,7 @@
 import io
 
 import huggingface_hub.constants
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -70,7 +71,7 @@ def test_images_that_cannot_be_read_are_listed_with_the_reason(open_data, disc_f
     ]
     lines = listing.read_text().splitlines()
     assert [("plum_0" in line, "plum_2" in line) for line in lines] == [(True, False), (False, True)]
-    assert all("is not an image that Pillow can read" in line and line in shown for line in lines)
+    assert all("is not an image of a format that is read" in line and line in shown for line in lines)
     for number in (0, 2):
         Image.new("RGB", (8, 8)).save(disc_folder / "train" / "plum" / f"plum_{number}.png")
     assert looked_over(open_data())[1] == []
@@ -96,6 +97,69 @@ def test_images_to_be_skipped_are_no_problem(open_data, disc_folder):
     spoil(disc_folder, 0)
     shown, problems = looked_over(open_data(bad_images="skip"))
     assert problems == [] and "1 of 18 image files cannot be read" in shown
+
+
+def test_what_is_left_is_counted_where_images_are_skipped(open_data, disc_folder):
+    spoil(disc_folder, 0, 2)
+    path = disc_folder / "val" / "lime" / "lime_0.png"
+    path.write_bytes(with_a_hole(path.read_bytes()))
+    shown, problems = looked_over(open_data(bad_images="skip"))
+    assert problems == [] and "3 of 18 image files cannot be read" in shown
+    rows = [[cell.strip() for cell in line.strip("│ \n").split("│")] for line in shown.splitlines() if "│" in line]
+    assert rows == [["lime", "lime", "4", "2", "2"], ["plum", "fruit", "2", "3", "3"], ["all", "", "6", "5", "5"]]
+    assert "images: 6 train, 5 val, 5 test, 4 ood/dusk" in shown
+    for file in (disc_folder / "val").rglob("*.png"):
+        file.write_bytes(b"no image")
+    _, problems = looked_over(open_data(bad_images="skip"))
+    assert "none of the 6 images of val can be read" in problems
+
+
+def with_a_hole(data):
+    """A PNG file that is damaged between its header and its end."""
+    return data[: len(data) // 2] + bytes(16) + data[len(data) // 2 + 16 :]
+
+
+def test_damage_that_no_header_tells_is_found_by_decoding(open_data, disc_folder, command):
+    path = disc_folder / "train" / "plum" / "plum_0.png"
+    path.write_bytes(with_a_hole(path.read_bytes()))
+    words = ["check", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder)]
+    command(*words)
+    with pytest.raises(SystemExit) as stop:
+        command(*words, "--decode", "true")
+    assert "1 of 14 image files cannot be read" in str(stop.value.code)
+
+
+def test_a_mask_of_another_size_is_found(tmp_path):
+    guide = FieldGuide(str(tmp_path), 16, 1, 1, 1, 1)
+    guide.prepare()
+    mask = guide.records("train")[3].mask_path
+    Image.new("L", (9, 16)).save(mask)
+    shown, (problem,) = looked_over(AGADataModule(guide, cache_dir=str(tmp_path / "cache")), width=300)
+    assert problem.startswith("1 of ") and f"{mask} is a mask of 9 x 16 pixels, but its image has 16 x 16" in shown
+
+
+def test_an_image_of_a_name_of_several_lines_is_one_line_of_the_list(open_data, disc_folder, tmp_path):
+    (disc_folder / "train" / "lime" / "a\n9.png is fine.png").write_bytes(b"no image")
+    looked_over(open_data())
+    (line,) = (tmp_path / "cache" / LISTING).read_text().splitlines()
+    assert "a\\n9.png is fine.png is not an image" in line
+
+
+def test_what_is_not_used_or_read_in_a_special_way_is_noted(open_data, disc_folder):
+    (disc_folder / "train" / "lime" / "IMG_1.CR2").touch()
+    (disc_folder / "train" / "loose.png").touch()
+    for file in (disc_folder / "val" / "plum").iterdir():
+        file.unlink()
+    plain = Image.open(disc_folder / "train" / "lime" / "lime_1.png")
+    plain.save(disc_folder / "train" / "lime" / "lime_1.png", icc_profile=b"broken")
+    Image.fromarray(np.full((48, 48), 4095, np.uint16)).save(disc_folder / "train" / "lime" / "lime_2.png")
+    shown, problems = looked_over(open_data(), width=400)
+    assert problems == []
+    notes = [line for line in shown.splitlines() if line.startswith("Note: ")]
+    for words in ("not used: 1 x .cr2 (a camera's raw data is not read", "not used: 1 x image beside the class folders",
+                  "1 classes have no validation image: plum", "1 images have a colour profile that is broken",
+                  "1 images have 16 bits or more, but no value above 4095"):  # fmt: skip
+        assert any(words in note for note in notes), words
 
 
 def test_missing_masks_are_found_too(tmp_path):
@@ -198,6 +262,13 @@ def test_a_file_of_the_training_set_must_not_be_in_an_evaluation_set(disc_folder
     _, problems = looked_over(AGADataModule(dataset, cache_dir=str(tmp_path / "cache")), width=300)
     first = disc_folder / "train" / "lime" / "lime_0.png"
     assert problems == [f"8 files are in the training set and in ood/again, such as {first}: take them out of one"]
+
+
+def test_a_link_to_a_file_of_the_training_set_is_that_file(disc_folder, tmp_path):
+    (disc_folder / "val" / "lime" / "again.png").symlink_to(disc_folder / "train" / "lime" / "lime_0.png")
+    data = AGADataModule(ImageFolder(str(disc_folder)), cache_dir=str(tmp_path / "cache"))
+    (_, *problems) = looked_over(data, width=300)[1]
+    assert problems[0].startswith("1 files are in the training set and in val, such as ")
 
 
 def test_a_class_without_a_subject_is_named(disc_folder, tmp_path):

@@ -35,15 +35,16 @@ FLOORS = {
           augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences
           augment.perceptual_hash augment.photo augment.prompts augment.saliency augment.samples augment.segmenters
           data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
-          data.quota data.sampling data.screening data.splits data.superclasses data.transforms data.wordnet explain""",
-    0: """augment.augmenter augment.base augment.pretrained configurations data.base data.images data.workers files
-          run_folder stopping terminal verbs yaml_names""",
+          data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
+          data.wordnet explain""",
+    0: """augment.augmenter augment.base augment.pretrained configurations data.base data.colours data.finding
+          data.formats data.images data.workers files run_folder stopping terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
-    "augment": {"data.base", "data.images", "data.workers", "files"},
+    "augment": {"data.base", "data.formats", "data.images", "data.workers", "files"},
     "data": {
         "files",
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
@@ -193,6 +194,29 @@ def test_heavy_packages_are_imported_where_they_are_used():
     banned = {module: [*HEAVY, "torch"] if is_package(module) else HEAVY for module in MODULES}
     heavy = [(module, name) for module, name in early if any(within(name, package) for package in banned[module])]
     complain(f"{module} imports {name} at its top: do it in the method that uses it" for module, name in heavy)
+
+
+def opened_elsewhere(module):
+    """Calls that decode an image file in any format that a library knows; `names` are those that it was imported by."""
+    names = {
+        alias.asname or alias.name
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.ImportFrom) and node.module == "PIL"
+        for alias in node.names
+        if alias.name == "Image"
+    }
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Attribute):
+            bare = node.attr == "open" and ast.unparse(node.value) in {*names, "PIL.Image"}
+            if bare or node.attr in ("imread", "decode_image", "decode_jpeg", "pil_loader"):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_image_files_are_opened_in_one_place():
+    assert len([*opened_elsewhere("aga_lightning.data.formats")]) == 1, "the search finds the one place"
+    others = [module for module in MODULES if module != "aga_lightning.data.formats"]
+    complain(f"{module}, {found}: read it with data.images, or open it with data.formats.open_image"
+             for module in others for found in opened_elsewhere(module))  # fmt: skip
 
 
 def test_the_packages_of_pyproject_are_the_folders_on_disk():

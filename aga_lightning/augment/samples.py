@@ -6,12 +6,13 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as PillowImage
-from PIL import ImageOps
+from PIL import UnidentifiedImageError
 
 from aga_lightning.augment.base import Image, Mask, Sample
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import ImageReadError, image_size, read_image
+from aga_lightning.data.formats import foreign, open_image
+from aga_lightning.data.images import ImageReadError, image_size, read_image, upright
+from aga_lightning.files import shown
 
 
 def working_size(path: Path, max_side: int | None) -> tuple[int, int]:
@@ -71,26 +72,24 @@ def _shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
 
 def _read_labels(path: Path, image_path: Path, size: tuple[int, int]) -> npt.NDArray[np.integer[Any]]:
     """The values of a label file as they are, since labels may be as small as 1 of 65535; 0 where it is transparent."""
+    mask = f"{shown(path)}, the mask of {shown(image_path)},"
     try:
-        with PillowImage.open(path) as file:
+        with open_image(path) as file:
             file.load()
-            upright = ImageOps.exif_transpose(file)
-            values = np.asarray(upright)
-            bands = upright.getbands()
+            labels = upright(file, file)
+            values = np.asarray(labels)
+            bands = labels.getbands()
     except MemoryError:
         raise
     except FileNotFoundError as error:
-        raise ImageReadError(
-            f"{path}, the mask of {image_path}, does not exist: copy the masks completely, or name none"
-        ) from error
+        raise ImageReadError(f"{mask} does not exist: copy the masks completely, or name none") from error
     except Exception as error:  # decoders raise nearly anything on damaged bytes
+        reason = f"it {foreign(path)}" if isinstance(error, UnidentifiedImageError) else shown(error)
+        raise ImageReadError(f"{mask} cannot be read ({reason}): make it again as PNG or TIFF, or name none") from error
+    if labels.size != size:
         raise ImageReadError(
-            f"{path}, the mask of {image_path}, cannot be read ({error}): make it again as PNG or TIFF, or name none"
-        ) from error
-    if upright.size != size:
-        raise ImageReadError(
-            f"{path}: the mask has {upright.width} x {upright.height} pixels but its image {image_path} has "
-            f"{size[0]} x {size[1]} when upright; give them the same size"
+            f"{shown(path)}: the mask has {labels.width} x {labels.height} pixels but its image {shown(image_path)} "
+            f"has {size[0]} x {size[1]} when upright; give them the same size"
         )
     channels = np.atleast_3d(values)
     if bands[-1] == "A":

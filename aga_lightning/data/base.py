@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the upright image; right and bottom are exclusive."""
@@ -46,13 +46,28 @@ class DatasetError(ValueError):
     """A data set whose files or settings are wrong; the message names the file and the remedy."""
 
 
+class Unused(NamedTuple):
+    """Something among the images that is not used.
+
+    Args:
+        path: Where it is.
+        what: Its kind: how its name ends, or words for it.
+        remedy: What to do about it, if anything.
+    """
+
+    path: Path
+    what: str
+    remedy: str = ""
+
+
 class ImageDataset(ABC):
     """A data set: named classes, and records for training and for in- and out-of-distribution evaluation.
 
-    `download` says that `prepare` may fetch files from elsewhere.
+    `download` says that `prepare` may fetch files from elsewhere, `follow_links` that symbolic links may lead anywhere.
     """
 
     download: bool = False
+    follow_links: bool = False
 
     @property
     @abstractmethod
@@ -82,6 +97,10 @@ class ImageDataset(ABC):
 
     def remarks(self) -> list[str]:
         """What is odd about the files but stops nothing, a line each: extra files, counts other than the published."""
+        return []
+
+    def unused(self) -> list[Unused]:
+        """What was found among the images, as far as they were listed by now, and is not used."""
         return []
 
     def prepare(self) -> None:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -11,7 +11,8 @@ from typing import Literal
 
 from aga_lightning.data.base import Box, DatasetError, ImageDataset, ImageRecord, Split
 from aga_lightning.data.download import Archive, fetch_archive
-from aga_lightning.data.images import IMAGE_SUFFIXES
+from aga_lightning.data.finding import find_images
+from aga_lightning.data.formats import image_endings
 from aga_lightning.data.superclasses import Superclasses, find_superclasses
 
 _FOLDER, _MASKS = "CUB_200_2011", "segmentations"
@@ -165,7 +166,7 @@ class CUB(ImageDataset):
             if count != published
         ]
         folder = self.folder / "images"
-        strays = _files(folder, IMAGE_SUFFIXES) - {image.name for image in self._images}
+        strays = _files(folder, image_endings()) - {image.name for image in self._images}
         if strays:
             remarks.append(f"{folder} holds {_some(strays, 'images')} that images.txt does not list; they are unused.")
         if self.masks:
@@ -336,10 +337,10 @@ def _last_of_each_class(images: Iterable[_Image]) -> set[_Image]:
     return {image for members in classes.values() for image in members[-_HELD_OUT:]}
 
 
-def _files(folder: Path, suffixes: Iterable[str]) -> set[str]:
-    """Files below a folder by the ending of their names, as paths in it; hidden ones are passed over."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    return {path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)}
+def _files(folder: Path, endings: Collection[str]) -> set[str]:
+    """Images below a folder by the ending of their names, as paths in it."""
+    found = find_images(folder, follow_links=True) if folder.is_dir() else []
+    return {path.relative_to(folder).as_posix() for path in found if path.suffix.lower() in endings}
 
 
 def _some(names: Iterable[str], what: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -17,9 +18,9 @@ from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.store import Store
 from aga_lightning.data.background_sets import BackgroundSets
-from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord
+from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Unused
 from aga_lightning.data.duplicates import hashes_of
-from aga_lightning.data.images import find_images
+from aga_lightning.data.finding import find_images, told
 from aga_lightning.data.loading import EvaluationImages, TrainingImages
 from aga_lightning.data.policies import Policy
 from aga_lightning.data.quota import quotas
@@ -193,6 +194,7 @@ class AGADataModule(LightningDataModule):
         quotas(self.augmented_per_class, self.class_names)
         self.prepare_data()
         _ = self.train_records, self.records.evaluation, self.records.ood
+        self.records.tell_unused()
 
     @property
     def train_records(self) -> list[ImageRecord]:
@@ -256,7 +258,10 @@ class AGADataModule(LightningDataModule):
         """The images of the verb predict; those of a bare folder carry the label -1."""
         if self.predict_folder is None:
             return self.records.test
-        found = find_images(Path(self.predict_folder))
+        unused: list[Unused] = []
+        found = find_images(Path(self.predict_folder), follow_links=self.dataset.follow_links, unused=unused)
+        if passed := told(unused, photos_only=True):
+            rank_zero_warn(f"{self.predict_folder} holds more than images that are read: {'; '.join(passed)}")
         return self.records.looked_over([ImageRecord(path, -1, "", "") for path in found])
 
     def _val_sets(self) -> list[list[ImageRecord]]:

@@ -1,21 +1,25 @@
 """Any folder of images whose sub-folders are the classes."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
-from aga_lightning.data.images import check_link, find_images
+from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split, Unused
+from aga_lightning.data.finding import check_link, find_folders, find_images, told
+from aga_lightning.data.split_folders import find_splits, likely_root, looks_like_split, refuse_nested
 from aga_lightning.data.splits import hold_out
 from aga_lightning.data.superclasses import Superclasses, check_known, find_superclasses
+from aga_lightning.files import shown
 
 
 class ImageFolder(ImageDataset):
     """A folder of images whose sub-folders are the classes.
 
     Args:
-        root: Either holds `train/` and `val/` (and perhaps `test/`), each with one folder a class; or holds the class
-            folders themselves, whose images are then split.
+        root: Either holds `train/` and `val/` (and perhaps `test/`; training, valid, validation, dev and testing mean
+            the same, in capitals or not), each with one folder a class; or holds the class folders themselves, whose
+            images are then split. Images may lie in further folders below those of their classes.
         val_fraction: Share of each class that is held out for validation where `root` has no `train/`, between 0 and 1.
         split_seed: Which images are held out.
         superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, or the
@@ -28,6 +32,7 @@ class ImageFolder(ImageDataset):
         masks: A folder of the subjects' masks, PNG files in the same tree as the images below `root`
             (`<masks>/train/owl/1.png` for `<root>/train/owl/1.jpg`) and of their sizes; pixels above 0 are subject.
             Images without such a file have no mask.
+        follow_links: Let symbolic links lead out of `root` and of the folders of `ood`, as in a farm of links.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class ImageFolder(ImageDataset):
         ood: dict[str, str] | None = None,
         classes: list[str] | None = None,
         masks: str | None = None,
+        follow_links: bool = False,
     ) -> None:
         if not 0 < val_fraction < 1:
             raise DatasetError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
@@ -56,7 +62,9 @@ class ImageFolder(ImageDataset):
         self.superclasses = superclasses
         self.ood = ood
         self.masks = masks
+        self.follow_links = follow_links
         self._chosen = classes
+        self._unused: dict[Path, list[Unused]] = {}
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -75,37 +83,77 @@ class ImageFolder(ImageDataset):
         """The images of one split, class by class and sorted by name; without `test/`, "test" is "val".
 
         Raises:
-            DatasetError: If a folder is missing or empty, a class is unknown, or a link leads out of the root.
+            DatasetError: If a folder is missing or empty, a class is unknown, a link leads out of the root, or images
+                lie in folders that look like splits or other classes.
         """
         folder = self._folder_of(split)
         records = []
         for name in self._classes_in(folder, Path(self.root)):
-            images = find_images(folder / name, Path(self.root))
+            images = self._images_of(folder / name, Path(self.root))
             if split == "train" and not images:
-                raise DatasetError(f"{folder / name} holds no images: add some, or remove the folder")
-            if not self._ready_split:
+                there = "".join(f", but {line}" for line in told(self._unused[folder / name])[:1])
+                raise DatasetError(f"{shown(folder / name)} holds no images{there}: add some, or remove the folder")
+            if not self._splits:
                 images = self._share_of(images, folder, split)
             records += [self._record(path, name) for path in images]
         if not records:
-            raise DatasetError(f"{folder} gives no images for {split}: add some, or point `root` elsewhere")
+            raise DatasetError(
+                f"{shown(folder)} gives no images for {split}: put those of each class into a folder of its name, or "
+                "point `root` elsewhere"
+            )
         return records
 
     def ood_records(self) -> dict[str, list[ImageRecord]]:
         """The out-of-distribution sets by name.
 
         Raises:
-            DatasetError: If a folder is missing or empty, a class is unknown, or a link leads out of its folder.
+            DatasetError: As `records` does.
         """
         return {name: self._ood_set(Path(folder)) for name, folder in (self.ood or {}).items()}
 
+    def unused(self) -> list[Unused]:
+        """What was found among the images, as far as they were listed by now, and is not used."""
+        return [one for found in self._unused.values() for one in found]
+
+    def remarks(self) -> list[str]:
+        """Folders beside the splits, sub-folders that may be the classes, and images without masks."""
+        root = Path(self.root)
+        remarks = []
+        used = [Path(path).resolve() for path in (*(self.ood or {}).values(), self.masks) if path is not None]
+        if self._splits:
+            self._unused[root] = []
+            beside = [
+                path for path in find_folders(root, unused=self._unused[root]) if path not in self._splits.values()
+            ]
+            beside = [path for path in beside if not any(one.is_relative_to(path.resolve()) for one in used)]
+            if beside:
+                names = ", ".join(shown(path.name) for path in beside)
+                remarks.append(f"{len(beside)} folders beside those of the splits are not used: {names}.")
+        records = self.records("train")
+        if shared := _shared_folders(records, self._folder_of("train")):
+            remarks.append(
+                f"the images of all classes lie in sub-folders of the same names ({', '.join(map(shown, shared))}): if "
+                f"those are the classes, {shown(self._folder_of('train'))} is one level too high."
+            )
+        if self.masks is not None and (bare := sum(record.mask_path is None for record in records)):
+            remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.masks)}.")
+        return remarks
+
     def _ood_set(self, folder: Path) -> list[ImageRecord]:
         names = self._classes_in(folder, folder)
-        records = [self._record(path, name) for name in names for path in find_images(folder / name, folder)]
+        records = [self._record(path, name) for name in names for path in self._images_of(folder / name, folder)]
         if not records:
             raise DatasetError(
-                f"{folder} holds no images of any class: it needs one folder a class, named as in training"
+                f"{shown(folder)} holds no images of any class: it needs one folder a class, named as in training"
             )
         return records
+
+    def _images_of(self, folder: Path, root: Path) -> list[Path]:
+        """The images of a class in one of the sets."""
+        self._unused[folder] = []
+        images = find_images(folder, root, self.follow_links, self._unused[folder])
+        refuse_nested(folder, images, self.classes)
+        return images
 
     def _record(self, path: Path, name: str) -> ImageRecord:
         return ImageRecord(path, self.classes.index(name), name, self.superclass(name), mask_path=self._mask_of(path))
@@ -119,19 +167,26 @@ class ImageFolder(ImageDataset):
         return mask if mask.is_file() else None
 
     @cached_property
-    def _ready_split(self) -> bool:
-        """Whether the user has split the images."""
-        return any((Path(self.root) / split).is_dir() for split in ("train", "val"))
+    def _splits(self) -> dict[Split, Path]:
+        """The folders of the splits that the user has made; none where `root` holds the class folders."""
+        if not Path(self.root).is_dir():
+            raise DatasetError(f"{shown(self.root)} is not a folder: set `root` to the folder of the images")
+        return find_splits(Path(self.root))
 
     @cached_property
     def _folders(self) -> tuple[str, ...]:
         """All class folders, chosen or not."""
-        if not Path(self.root).is_dir():
-            raise DatasetError(f"{self.root} is not a folder: set `root` to the folder of the images")
         folder = self._folder_of("train")
-        names = _class_folders(folder, Path(self.root))
+        names = self._class_folders(folder, Path(self.root))
         if not names:
-            raise DatasetError(f"{folder} has no class folders: put the images of each class into a folder of its name")
+            raise DatasetError(
+                f"{shown(folder)} has no class folders: put the images of each class into a folder of its name"
+            )
+        if len(names) == 1 and (inside := likely_root(folder / names[0])):
+            raise DatasetError(
+                f"{shown(folder)} holds one folder only, {shown(names[0])}, and folders in it: if those are the "
+                f"classes or the splits, {'move them up' if self._splits else f'set `root` to {shown(inside)}'}"
+            )
         return names
 
     @cached_property
@@ -140,27 +195,43 @@ class ImageFolder(ImageDataset):
 
     def _folder_of(self, split: Split) -> Path:
         root = Path(self.root)
-        if not self._ready_split:
+        if not self._splits:
             return root
-        if split == "test" and not (root / "test").is_dir():
+        if split == "test" and "test" not in self._splits:
             split = "val"
-        folder = root / split
+        folder = self._splits.get(split, root / split)
         if not folder.is_dir():
+            alike = [path for path in find_folders(root) if looks_like_split(path.name)]
+            other = next((path for path in alike if path not in self._splits.values()), None)
             raise DatasetError(
-                f"{folder} is missing: add it, or set `root` to one folder of class folders "
-                f"and {self.val_fraction:g} of each class is held out for validation"
+                f"{shown(folder)} is missing: {f'call {shown(other)} so' if other else 'add it'}, or set `root` to one "
+                f"folder of class folders and {self.val_fraction:g} of each class is held out for validation"
             )
-        check_link(folder, root.resolve())
+        check_link(folder, self._home(root))
         return folder
 
     def _classes_in(self, folder: Path, root: Path) -> list[str]:
         """The chosen classes that a folder has, in label order; a folder of an unknown name is an error."""
         if not folder.is_dir():
-            raise DatasetError(f"{folder} is not a folder: check the path")
-        present = _class_folders(folder, root)
+            raise DatasetError(f"{shown(folder)} is not a folder: check the path")
+        present = self._class_folders(folder, root)
         for name in present:
-            check_known(name, self._folders, f"in {folder}")
+            if looks_like_split(name) and name not in self._folders:
+                raise DatasetError(
+                    f"{shown(folder / name)} is called like a split, where class folders are expected: name the folder "
+                    f"of one split, such as {shown(folder / name)} itself"
+                )
+            check_known(name, self._folders, f"in {shown(folder)}")
         return [name for name in self.classes if name in present]
+
+    def _class_folders(self, folder: Path, root: Path) -> tuple[str, ...]:
+        """Names of the class folders in a folder, sorted."""
+        self._unused[folder] = []
+        return tuple(path.name for path in find_folders(folder, self._home(root), self._unused[folder]))
+
+    def _home(self, root: Path) -> Path | None:
+        """What links in a folder must not lead out of."""
+        return None if self.follow_links else root.resolve()
 
     def _share_of(self, images: list[Path], folder: Path, split: Split) -> list[Path]:
         """One class's images of a split."""
@@ -169,11 +240,10 @@ class ImageFolder(ImageDataset):
         return [path for path, held in zip(images, held_out, strict=True) if held != (split == "train")]
 
 
-def _class_folders(folder: Path, root: Path) -> tuple[str, ...]:
-    """Names of the folders in a folder, sorted; hidden ones are passed over."""
-    names = []
-    for path in folder.iterdir():
-        if path.is_dir() and not path.name.startswith("."):
-            check_link(path, root.resolve())
-            names.append(path.name)
-    return tuple(sorted(names))
+def _shared_folders(records: Sequence[ImageRecord], folder: Path) -> list[str]:
+    """Names of sub-folders in which the images of every class lie; none unless there are at least two."""
+    inside: dict[str, set[str]] = {}
+    for parent, name in {(record.path.parent, record.class_name) for record in records}:
+        inside.setdefault(name, set()).add("/".join(parent.relative_to(folder / name).parts[:1]))
+    shared = set.intersection(*inside.values()) if len(inside) > 1 else set()
+    return sorted(shared) if len(shared) > 1 and "" not in set().union(*inside.values()) else []

@@ -5,9 +5,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from lightning.pytorch.utilities import rank_zero_warn
+
 from aga_lightning.data.background_sets import BackgroundSets
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
+from aga_lightning.data.finding import told
 from aga_lightning.data.screening import require_files, screen
+from aga_lightning.files import shown
 
 
 class RecordSets:
@@ -59,6 +63,13 @@ class RecordSets:
         with guided(self.dataset):
             return self._own_ood | self.background_sets.records(self.test)
 
+    def tell_unused(self) -> None:
+        """Say in a line what lies among the images and is not used, and which classes are never validated."""
+        unused = "; ".join(told(self.dataset.unused(), photos_only=True))
+        remarks = [f"not used: {unused}" if unused else "", without_validation(self.train, self.val)]
+        if any(remarks):
+            rank_zero_warn(f"{'. '.join(filter(None, remarks))}. The verb check tells more")
+
     @property
     def evaluation(self) -> list[list[ImageRecord]]:
         """All sets of the data set that nothing may be learned from.
@@ -94,6 +105,12 @@ def groups_of(sets: Iterable[Sequence[ImageRecord]]) -> tuple[str, ...]:
     """The groups that the images of some sets belong to, sorted; none where nobody names one."""
     groups = {record.group for records in sets for record in records}
     return tuple(sorted(groups)) if any(groups) else ()
+
+
+def without_validation(train: Sequence[ImageRecord], val: Sequence[ImageRecord]) -> str:
+    """Which classes have training images, but none to validate; empty where there is no such class."""
+    bare = sorted({record.class_name for record in train} - {record.class_name for record in val})
+    return f"{len(bare)} classes have no validation image: {', '.join(map(shown, bare[:5]))}" if bare else ""
 
 
 @contextmanager

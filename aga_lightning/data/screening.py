@@ -8,6 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from aga_lightning.data.base import DatasetError, ImageRecord
 from aga_lightning.data.images import ImageReadError, read_image
+from aga_lightning.files import read_text, shown, write_text
 
 
 def screen(records: Sequence[ImageRecord], listing: Path) -> list[ImageRecord]:
@@ -26,9 +27,8 @@ def screen(records: Sequence[ImageRecord], listing: Path) -> list[ImageRecord]:
     if bad:
         if len(bad) == len(records):
             raise DatasetError(f"none of {len(records)} images can be read; the first: {bad[0]}")
-        listing.parent.mkdir(parents=True, exist_ok=True)
-        known = set(listing.read_text(encoding="utf-8").splitlines()) if listing.exists() else set()
-        listing.write_text("".join(f"{line}\n" for line in sorted(known | set(bad))), encoding="utf-8")
+        known = set(read_text(listing).splitlines()) if listing.exists() else set()
+        write_text(listing, "".join(f"{line}\n" for line in sorted(known | set(bad))))
         rank_zero_warn(f"{len(bad)} of {len(records)} images cannot be read and are left out; listed in {listing}")
     return [record for record, objection in zip(records, objections, strict=True) if objection is None]
 
@@ -47,7 +47,7 @@ def require_files(records: Sequence[ImageRecord]) -> None:
     missing = [record.path for record, found in zip(records, there, strict=True) if not found]
     if missing:
         raise DatasetError(
-            f"{len(missing)} of {len(records)} image files are missing, such as {missing[0]}: copy the data set "
+            f"{len(missing)} of {len(records)} image files are missing, such as {shown(missing[0])}: copy the data set "
             "completely (the verb check lists all of them), or set --data.bad_images skip to go without them"
         )
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ from PIL import Image
 
 from aga_lightning.augment.collection import Collection
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import read_image, verify_image
+from aga_lightning.data.formats import open_image
+from aga_lightning.data.images import read_image
 from aga_lightning.exporting.aside import ExportError
 from aga_lightning.exporting.names import safe_name, unique
 
@@ -153,14 +153,11 @@ def plain_content(path: Path) -> tuple[bytes, str]:
     Raises:
         ImageReadError: If the file is missing, damaged or no image.
     """
-    verify_image(path)
     pixels = np.asarray(read_image(path))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow says of the file, it has said of it before training too
-        with Image.open(path) as image:
-            suffix = _SUFFIXES.get(image.format or "")
-            if suffix is not None and np.array_equal(np.asarray(image.convert("RGB")), pixels):
-                return path.read_bytes(), suffix
+    with open_image(path) as image:
+        suffix = _SUFFIXES.get(image.format or "")
+        if suffix is not None and np.array_equal(np.asarray(image.convert("RGB")), pixels):
+            return path.read_bytes(), suffix
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "PNG")  # from bare pixels: no profile or orientation comes along
     return encoded.getvalue(), ".png"

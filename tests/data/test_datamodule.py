@@ -305,6 +305,23 @@ def test_batches_are_pinned_for_a_gpu_only(open_data, monkeypatch):
     assert [loader.pin_memory for loader in loaders] == [True] * 5
 
 
+def test_what_is_not_used_is_told_in_a_line_before_a_fit(open_data, disc_folder):
+    open_data().look_ahead()  # nothing to tell
+    for name in ("train/lime/a.CR2", "val/lime/notes.txt", "dusk/lime/b.cr2"):
+        (disc_folder / name).touch()
+    for file in (disc_folder / "val" / "plum").iterdir():
+        file.unlink()
+    told = r"^not used: 2 x \.cr2 .* such as .*/a\.CR2\)\. 1 classes have no validation image: plum\. The verb check"
+    with pytest.warns(UserWarning, match=told):
+        open_data().look_ahead()
+
+
+def test_what_is_not_predicted_is_told(open_data, disc_folder):
+    (disc_folder / "dusk" / "a.CR2").touch()
+    with pytest.warns(UserWarning, match=r"dusk holds more than images that are read: 1 x \.cr2"):
+        assert len(open_data(predict_folder=str(disc_folder / "dusk")).predict_records) == 4
+
+
 def test_a_bare_folder_to_predict_has_no_groups(open_data, disc_folder):
     data = open_data(kind=Cameras, batch_size=8, predict_folder=str(disc_folder / "val"))
     ((images, labels),) = data.predict_dataloader()

@@ -44,16 +44,14 @@ def test_test_falls_back_to_val(split_root):
     data = ImageFolder(str(split_root))
     assert data.records("test") == data.records("val")
     fill(split_root / "test", {"heron": 1})
-    assert names_of(data.records("test")) == [("heron", "000.png")]
+    assert names_of(ImageFolder(str(split_root)).records("test")) == [("heron", "000.png")]
 
 
 def test_classes_are_listed_once(split_root, monkeypatch):
     data = ImageFolder(str(split_root))
-    listings = []
-    listing = Path.iterdir
-    monkeypatch.setattr(Path, "iterdir", lambda self: listings.append(self) or listing(self))
-    assert data.classes == data.classes
-    assert listings == [split_root / "train"]
+    first = data.classes
+    monkeypatch.setattr(os, "scandir", lambda folder: pytest.fail("listed again"))
+    assert data.classes == first
 
 
 def test_chosen_classes_fix_labels_and_leave_the_others_out(split_root):
@@ -79,8 +77,7 @@ def test_the_split_depends_on_the_seed_and_not_on_the_file_system(tmp_path, monk
     fill(tmp_path, {"wren": 30, "owl": 30})
     val = ImageFolder(str(tmp_path)).records("val")
     assert ImageFolder(str(tmp_path), split_seed=1).records("val") != val
-    scan, listing = os.scandir, Path.iterdir
-    monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(listing(self))))
+    scan = os.scandir
 
     class Reversed:
         def __init__(self, folder):
@@ -162,6 +159,86 @@ def test_missing_and_empty_folders_are_named(split_root, tmp_path):
         ImageFolder(str(split_root), ood={"fog": str(tmp_path / "fog")}).ood_records()
 
 
+@pytest.mark.parametrize(("train", "val"), [("Train", "VAL"), ("training", "validation")])
+def test_splits_may_have_other_names(split_root, train, val):
+    masks = split_root.parent / "masks"
+    fill(masks / val, {"owl": 1})
+    before = ImageFolder(str(split_root))
+    expected = [names_of(before.records(split)) for split in ("train", "val")]
+    (split_root / "train").rename(split_root / train)
+    (split_root / "val").rename(split_root / val)
+    data = ImageFolder(str(split_root), masks=str(masks))
+    assert data.classes == before.classes
+    assert [names_of(data.records(split)) for split in ("train", "val")] == expected
+    assert data.records("val")[0].mask_path == masks / val / "owl" / "000.png"
+
+
+def test_folders_of_systems_are_no_classes(split_root):
+    for split in ("train", "val"):
+        fill(split_root / split, {"@eaDir": 1, "lost+found": 0, "__MACOSX": 1})
+    fill(split_root / "train" / "owl", {"@eaDir": 1})
+    data = ImageFolder(str(split_root), ood={"fog": str(split_root / "val")})
+    assert data.classes == ("heron", "owl", "wren")
+    assert [len(data.records("train")), len(data.records("val")), len(data.ood_records()["fog"])] == [7, 3, 3]
+
+
+def test_a_root_that_is_too_high_is_told_with_the_likely_one(split_root, tmp_path):
+    with pytest.raises(DatasetError, match=rf"one folder only, photos, .* set `root` to {split_root}$"):
+        _ = ImageFolder(str(tmp_path)).classes
+    fill(tmp_path / "more", {"x": 1})
+    with pytest.raises(DatasetError, match=rf"holds train and val, .* set `root` to {split_root}"):
+        ImageFolder(str(tmp_path)).records("train")
+    with pytest.raises(DatasetError, match=rf"{split_root}/train is called like a split, .* such as {split_root}/"):
+        ImageFolder(str(split_root), ood={"fog": str(split_root)}).ood_records()
+
+
+def test_a_split_of_a_doubtful_name_is_told(split_root):
+    (split_root / "val").rename(split_root / "Evaluation")
+    with pytest.raises(DatasetError, match=rf"{split_root}/val is missing: call {split_root}/Evaluation so, or"):
+        ImageFolder(str(split_root)).records("val")
+
+
+def test_sub_folders_of_a_class_belong_to_it(split_root):
+    fill(split_root / "train" / "owl", {"monday": 2, "monday/morning": 1})
+    data = ImageFolder(str(split_root))
+    assert sum(record.class_name == "owl" for record in data.records("train")) == 5
+    assert data.remarks() == []
+
+
+def test_what_is_not_used_is_remarked_on(split_root):
+    fill(split_root, {"extra": 1, "dusk/owl": 1, "masks/train/owl": 1})
+    for name in ("train/owl/1.CR2", "val/loose.png", "readme.txt", "dusk/owl/2.tga"):
+        (split_root / name).touch()
+    data = ImageFolder(str(split_root), ood={"dusk": str(split_root / "dusk")}, masks=str(split_root / "masks"))
+    for split in ("train", "val", "test"):
+        data.records(split)
+    data.ood_records()
+    assert data.remarks() == [
+        "1 folders beside those of the splits are not used: extra.",
+        f"6 of 7 training images have no mask in {split_root / 'masks'}.",
+    ]
+    assert {one.path.relative_to(split_root).as_posix(): one.what for one in data.unused()} == {
+        "train/owl/1.CR2": ".cr2",
+        "val/loose.png": "image beside the class folders",
+        "readme.txt": ".txt",
+        "dusk/owl/2.tga": ".tga",
+    }
+
+
+def test_domains_above_the_classes_are_remarked_on(tmp_path):
+    for domain in ("photo", "sketch"):
+        fill(tmp_path / domain, {"owl": 2, "wren": 2})
+    (remark,) = ImageFolder(str(tmp_path)).remarks()
+    assert "sub-folders of the same names (owl, wren)" in remark and f"{tmp_path} is one level too high" in remark
+
+
+def test_a_class_of_photos_that_are_not_read_says_so(split_root):
+    for path in (split_root / "train" / "owl").iterdir():
+        path.rename(path.with_suffix(".DNG"))
+    with pytest.raises(DatasetError, match=r"owl holds no images, but 2 x \.dng \(a camera's raw data .*: add some"):
+        ImageFolder(str(split_root)).records("train")
+
+
 @pytest.mark.parametrize("place", ["train/owl/link.png", "train/stork", "val"])
 def test_links_that_leave_the_root_are_named(tmp_path, place):
     root = tmp_path / "root"
@@ -173,6 +250,15 @@ def test_links_that_leave_the_root_are_named(tmp_path, place):
         data = ImageFolder(str(root))
         data.records("train")
         data.records("val")
+
+
+def test_links_that_leave_the_root_can_be_allowed(tmp_path):
+    fill(tmp_path / "elsewhere", {"owl": 3, "wren": 3})
+    for place in ("train/owl", "train/wren", "val", "dusk/owl"):
+        (tmp_path / "root" / place).parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(tmp_path / "elsewhere" / ("" if place == "val" else Path(place).name), tmp_path / "root" / place)
+    data = ImageFolder(str(tmp_path / "root"), ood={"dusk": str(tmp_path / "root" / "dusk")}, follow_links=True)
+    assert [len(data.records("train")), len(data.records("val")), len(data.ood_records()["dusk"])] == [6, 6, 3]
 
 
 def test_links_within_the_root_and_a_linked_root_are_fine(tmp_path):

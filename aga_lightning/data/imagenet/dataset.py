@@ -71,6 +71,7 @@ class _ImageNet(ImageDataset):
         sketch: str | None,
         superclasses: Superclasses,
         download: bool,
+        follow_links: bool,
     ) -> None:
         if split not in ("holdout", "official"):
             raise DatasetError(f"split is {split!r}; choose holdout or official")
@@ -88,6 +89,7 @@ class _ImageNet(ImageDataset):
         self.sketch = sketch
         self.superclasses = superclasses
         self.download = download
+        self.follow_links = follow_links
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -129,8 +131,8 @@ class _ImageNet(ImageDataset):
         """
         home = find_home(Path(self.root))
         if split == "test" or (split == "val" and self.split == "official"):
-            return self._records(validation_images(home, self.table))
-        images = train_images(home, self.table)
+            return self._records(validation_images(home, self.table, self.follow_links))
+        images = train_images(home, self.table, self.follow_links)
         if self.split == "official":
             return self._records(images)
         return self._records({listed: self._share_of(listed, paths, split) for listed, paths in images.items()})
@@ -146,7 +148,8 @@ class _ImageNet(ImageDataset):
     def remarks(self) -> list[str]:
         """Counts of a class other than the published ones, files that are not used, and images with odd names."""
         home = find_home(Path(self.root))
-        train, val = train_images(home, self.table), validation_images(home, self.table)
+        train = train_images(home, self.table, self.follow_links)
+        val = validation_images(home, self.table, self.follow_links)
         ood = self._ood_images()
         remarks = [
             *_odd_counts(train, lambda count: _TRAIN[0] <= count <= _TRAIN[1], "732 to 1,300 training images"),
@@ -182,9 +185,9 @@ class _ImageNet(ImageDataset):
     def _ood_images(self) -> dict[str, Images]:
         images = {}
         if self.v2 is not None:
-            images["v2"] = v2_images(Path(self.v2), self.table)
+            images["v2"] = v2_images(Path(self.v2), self.table, self.follow_links)
         if self.sketch is not None:
-            images["sketch"] = sketch_images(Path(self.sketch), self.table)
+            images["sketch"] = sketch_images(Path(self.sketch), self.table, self.follow_links)
         return images
 
     def _records(self, images: Images) -> list[ImageRecord]:
@@ -230,6 +233,7 @@ class ImageNetSubset(_ImageNet):
             `classes`.
         download: Fetch ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, those that are set and
             missing. ImageNet itself needs an account.
+        follow_links: Let symbolic links lead out of the folders of the classes, as in a farm of links.
     """
 
     def __init__(
@@ -243,9 +247,12 @@ class ImageNetSubset(_ImageNet):
         sketch: str | None = None,
         superclasses: Superclasses = None,
         download: bool = False,
+        follow_links: bool = False,
     ) -> None:
         table = read_classes(Path(classes))
-        super().__init__(table, root, split, val_per_class, split_seed, v2, sketch, superclasses, download)
+        super().__init__(
+            table, root, split, val_per_class, split_seed, v2, sketch, superclasses, download, follow_links
+        )
 
 
 class ImageNet10(_ImageNet):
@@ -271,6 +278,7 @@ class ImageNet10(_ImageNet):
             bird, turtle, snake, spider, tick and chicken.
         download: Fetch ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, those that are set and
             missing. ImageNet itself needs an account.
+        follow_links: Let symbolic links lead out of the folders of the classes, as in a farm of links.
     """
 
     def __init__(
@@ -283,12 +291,15 @@ class ImageNet10(_ImageNet):
         sketch: str | None = None,
         superclasses: Superclasses = None,
         download: bool = False,
+        follow_links: bool = False,
     ) -> None:
-        super().__init__(IMAGENET10, root, split, val_per_class, split_seed, v2, sketch, superclasses, download)
+        super().__init__(
+            IMAGENET10, root, split, val_per_class, split_seed, v2, sketch, superclasses, download, follow_links
+        )
 
     def remarks(self) -> list[str]:
         """As for any classes, and the number of training images if it is not the paper's."""
-        total = sum(map(len, train_images(find_home(Path(self.root)), self.table).values()))
+        total = sum(map(len, train_images(find_home(Path(self.root)), self.table, self.follow_links).values()))
         remark = (
             f"{total:,} training images where the paper has {_PAPER_TRAINS:,}, which is more than ILSVRC-2012 can have "
             "of ten classes: at most 1,300 of each."

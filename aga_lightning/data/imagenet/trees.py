@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from aga_lightning.data.base import DatasetError
+from aga_lightning.data.base import DatasetError, Unused
+from aga_lightning.data.finding import find_folders, find_images
 from aga_lightning.data.imagenet.classes import WORDNET_ID, ImageNetClass
 from aga_lightning.data.imagenet.labels import KAGGLE, KIT, find_labels, read_labels
-from aga_lightning.data.images import find_images
 
 Images = dict[ImageNetClass, list[Path]]
 """The images of each class, sorted by name; every class has some."""
@@ -35,17 +35,17 @@ def find_home(root: Path) -> Path:
     )
 
 
-def train_images(home: Path, classes: Sequence[ImageNetClass]) -> Images:
+def train_images(home: Path, classes: Sequence[ImageNetClass], follow_links: bool = False) -> Images:
     """The training images of each class, by the folders' WordNet ids.
 
     Raises:
         DatasetError: If a class has none.
     """
     remedy = "unpack {}.tar, which ILSVRC2012_img_train.tar holds, into it"
-    return {listed: _images(home / "train", listed.wordnet_id, remedy) for listed in classes}
+    return {listed: _images(home / "train", listed.wordnet_id, remedy, follow_links) for listed in classes}
 
 
-def validation_images(home: Path, classes: Sequence[ImageNetClass]) -> Images:
+def validation_images(home: Path, classes: Sequence[ImageNetClass], follow_links: bool = False) -> Images:
     """The official validation images of each class: from class folders, or by a list of labels from a single folder.
 
     Images that the list names are not looked for.
@@ -58,7 +58,7 @@ def validation_images(home: Path, classes: Sequence[ImageNetClass]) -> Images:
         raise DatasetError(f"{folder} is missing: unpack ILSVRC2012_img_val.tar into it")
     if has_class_folders(folder):
         remedy = "move the validation images of class {} into it"
-        return {listed: _images(folder, listed.wordnet_id, remedy) for listed in classes}
+        return {listed: _images(folder, listed.wordnet_id, remedy, follow_links) for listed in classes}
     listing = find_labels(home)
     if listing is None:
         raise DatasetError(
@@ -89,7 +89,7 @@ def find_v2(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def v2_images(folder: Path, classes: Sequence[ImageNetClass]) -> Images:
+def v2_images(folder: Path, classes: Sequence[ImageNetClass], follow_links: bool = False) -> Images:
     """The images of ImageNet-V2 of each class; its folders are named by number, or by WordNet id once renamed.
 
     Raises:
@@ -109,7 +109,7 @@ def v2_images(folder: Path, classes: Sequence[ImageNetClass]) -> Images:
             if listed.index is None:
                 raise DatasetError(f"{home} numbers its folders: give {name} ({listed.name}) its index in `classes`")
             name = numbered.get(listed.index, str(listed.index))
-        images[listed] = _images(home, name, remedy)
+        images[listed] = _images(home, name, remedy, follow_links)
     return images
 
 
@@ -119,7 +119,7 @@ def find_sketch(folder: Path) -> Path | None:
     return next((path for path in candidates if has_class_folders(path)), None)
 
 
-def sketch_images(folder: Path, classes: Sequence[ImageNetClass]) -> Images:
+def sketch_images(folder: Path, classes: Sequence[ImageNetClass], follow_links: bool = False) -> Images:
     """The images of ImageNet-Sketch of each class, by the folders' WordNet ids.
 
     Raises:
@@ -128,16 +128,17 @@ def sketch_images(folder: Path, classes: Sequence[ImageNetClass]) -> Images:
     home = find_sketch(folder)
     if home is None:
         raise _nothing(folder, "sketch", SKETCH_FOLDER)
-    return {listed: _images(home, listed.wordnet_id, "unpack ImageNet-Sketch.zip again") for listed in classes}
+    remedy = "unpack ImageNet-Sketch.zip again"
+    return {listed: _images(home, listed.wordnet_id, remedy, follow_links) for listed in classes}
 
 
 def other_files(folders: Sequence[Path], known: Sequence[Path]) -> Iterator[Path]:
-    """Files directly in some folders that are not known; hidden ones are passed over."""
+    """Files directly in some folders that are not known; hidden ones and those of systems are passed over."""
     images = set(known)
     for folder in folders:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_file() and not entry.name.startswith(".")]
-        yield from (path for path in (folder / name for name in sorted(names)) if path not in images)
+        found: list[Unused] = []
+        find_folders(folder, unused=found)
+        yield from (one.path for one in found if one.path not in images)
 
 
 def has_class_folders(folder: Path) -> bool:
@@ -148,12 +149,12 @@ def has_class_folders(folder: Path) -> bool:
         return any(_CLASS_FOLDER.fullmatch(entry.name) and entry.is_dir() for entry in entries)
 
 
-def _images(home: Path, name: str, remedy: str) -> list[Path]:
-    """The images of a class folder, whose links may lead anywhere inside the folder of all classes."""
+def _images(home: Path, name: str, remedy: str, follow_links: bool) -> list[Path]:
+    """The images of a class folder, whose links may lead anywhere inside the folder of all classes, or anywhere."""
     folder = home / name
     if not folder.is_dir():
         raise DatasetError(f"{folder} is missing: {remedy.format(name)}")
-    images = find_images(folder, home)
+    images = find_images(folder, home, follow_links)
     if not images:
         raise DatasetError(f"{folder} holds no images: {remedy.format(name)}")
     return images

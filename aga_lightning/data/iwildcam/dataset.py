@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Split
-from aga_lightning.data.images import find_images
+from aga_lightning.data.finding import find_images
 from aga_lightning.data.iwildcam.lists import ALIA_LISTS, Frames, read_alia, read_categories, read_wilds
 from aga_lightning.data.superclasses import Superclasses, find_superclasses
 
@@ -71,6 +71,7 @@ class IWildCam(ImageDataset):
             path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for cow,
             elephant, antelope, zebra, giraffe and antelope, and animal for all others. Empty frames have none and are
             not augmented.
+        follow_links: Let symbolic links lead out of `root`, as in a farm of links.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class IWildCam(ImageDataset):
         classes: Literal["alia", "all"] = "alia",
         extra: bool = False,
         superclasses: Superclasses = None,
+        follow_links: bool = False,
     ) -> None:
         if split not in _PUBLISHED:
             raise DatasetError(f"split is {split!r}; choose alia or wilds")
@@ -97,6 +99,7 @@ class IWildCam(ImageDataset):
         self.csvs = csvs
         self.extra = extra
         self.superclasses = superclasses
+        self.follow_links = follow_links
         self._all_classes = classes == "all"
 
     @property
@@ -183,7 +186,7 @@ class IWildCam(ImageDataset):
 
     @cached_property
     def _images(self) -> "_Images":
-        return _Images(self.folder)
+        return _Images(self.folder, self.follow_links)
 
     def _locations(self, name: str) -> set[int]:
         return {frame.location for frame in self._frames.get(name, [])}
@@ -205,13 +208,14 @@ class _Images:
 
     Args:
         root: The folder that holds them as `train`, or else at any depth.
+        follow_links: Whether symbolic links may lead out of it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, follow_links: bool) -> None:
         self._folder = root / "train" if (root / "train").is_dir() else root
         self._found: dict[str, Path] = {}
         self._again: dict[str, Path] = {}
-        for path in find_images(self._folder, root):
+        for path in find_images(self._folder, root, follow_links):
             if self._found.setdefault(path.name, path) is not path:
                 self._again[path.name] = path
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from aga_lightning.data.images import read_image
 from aga_lightning.study.outcomes import Explained, Judged, Outcomes
 from aga_lightning.study.report.blocks import Block, Paragraph, Picture
 from aga_lightning.study.report.explanations import NOTHING_PLANNED, Compared, compared, seed_of
@@ -124,11 +125,8 @@ def _path(explained: Explained, kind: str, name: str) -> Path:
 
 
 def _opened(path: Path) -> Image.Image:
-    """A sheet in RGB, on white where it is transparent, and not too wide."""
-    with Image.open(path) as file:
-        sheet = file.convert("RGBA")
-    paper = Image.new("RGBA", sheet.size, "white")
-    image = Image.alpha_composite(paper, sheet).convert("RGB")
+    """A sheet in RGB, and not too wide."""
+    image = read_image(path)
     if image.width <= _WIDEST:
         return image
     return image.resize((_WIDEST, round(image.height * _WIDEST / image.width)), Image.Resampling.LANCZOS)

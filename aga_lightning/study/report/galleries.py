@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from aga_lightning.data.images import ImageReadError, read_image
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.report.arms import NONE_FINISHED, Arm, arms_of, middle
 from aga_lightning.study.report.blocks import Block, Cell, Gallery, Paragraph, Picture, Table
@@ -190,9 +191,8 @@ def _spread(examples: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[s
 def _read(path: Path, side: int | None = _SIDE) -> Image.Image | None:
     """An image, shrunk to a side; None where it cannot be read."""
     try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-    except (OSError, UnidentifiedImageError):
+        image = read_image(path)
+    except ImageReadError:
         return None
     if side is not None:
         image.thumbnail((side, side))

@@ -199,7 +199,8 @@ def test_files_with_odd_names_are_remarked_on(tree):
     (folder / "aug_1_2.png").touch()
     (tree / "val" / "n01592084" / "n01592084_7.JPEG").touch()
     (folder / "notes.txt").touch()
-    (tree / "sketch" / "n01592084" / "thumbs.db").touch()
+    (tree / "sketch" / "n01592084" / "tags.db").touch()
+    (tree / "sketch" / "n01592084" / "Thumbs.db").touch()
     (tree / "train" / "n01440764" / "other class.txt").touch()
     misnamed, unused = ten(tree).remarks()[-2:]
     assert misnamed.startswith(f"2 files (such as {folder / 'aug_1_2.png'}, ")

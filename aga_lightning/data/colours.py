@@ -1,0 +1,187 @@
+"""Pixels of any kind as 8-bit sRGB: colour profiles, printing inks, many bits, transparency."""
+
+import io
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+BAD_PROFILE = "a colour profile that is broken or made for another kind of image: it is not used"
+FEWER_BITS = "16 bits or more, but no value above 4095 or 255: they are read as data of 12 or 8 bits"
+STRETCHED = "values below 0 or beyond 16 bits: each is stretched from its lowest value to its highest"
+"""What may be remarkable about the pixels of some images, to be read after "12 images have"."""
+
+_ALIKE = 2  # of 255: the many versions of sRGB's profile differ by less
+_SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+"""The mode of the images that a profile is for, by its colour space."""
+
+
+class Notes(NamedTuple):
+    """What is to be known of an image's pixels besides their values.
+
+    Args:
+        remarks: What is remarkable about them.
+        new: Whether they were read otherwise before colour profiles and unused bits were heeded.
+    """
+
+    remarks: tuple[str, ...] = ()
+    new: bool = False
+
+
+def decode(image: Image.Image) -> tuple[Image.Image, Notes]:
+    """The pixels of an open image file as 8-bit sRGB, not yet turned upright.
+
+    Transparent pixels come out on white, an animation as its first frame. Data of more than 8 bits are scaled by the
+    smallest of 8, 12 and 16 bits that holds an image's values, floats also by 1; other values from lowest to highest.
+    A colour profile that cannot be used is left out of account, and the pixels are taken for sRGB.
+    """
+    many_bits = _has_many_bits(image)
+    image.load()
+    pixels, remarks, new = image, [], False
+    if many_bits:
+        pixels, white = _eight_bits(image)
+        if white in (0, 4095) or (white == 255 and image.mode != "F"):
+            remarks.append(FEWER_BITS if white else STRETCHED)
+        new = white == 4095 or (white == 255 and image.mode not in ("I", "F"))
+    conversion = _conversion_of(pixels, image)
+    if conversion.broken:
+        remarks.append(BAD_PROFILE)
+    if conversion.transform is None:
+        return _rgb(pixels), Notes(tuple(remarks), new)
+    return _converted(pixels, conversion.transform, conversion.mode), Notes(tuple(remarks), new=True)
+
+
+def foresee(image: Image.Image) -> Notes | None:
+    """What `decode` will note of an open file, not yet decoded; None where its header does not tell."""
+    if _has_many_bits(image):
+        return None
+    conversion = _conversion_of(image, image)
+    return Notes((BAD_PROFILE,) if conversion.broken else (), conversion.transform is not None)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """An image without a colour profile as RGB."""
+    if image.mode == "RGB" and image.format == "JPEG":
+        return image  # decoded into memory of its own; a copy would only cost time
+    if image.mode == "LAB":  # the one mode that Pillow converts only through a colour profile
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+        assert converted is not None  # only None when converting in place
+        return converted
+    return _on_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    opaque = Image.new("RGBA", image.size, "white")
+    opaque.alpha_composite(image)
+    return opaque.convert("RGB")
+
+
+def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform, mode: str) -> Image.Image:
+    """An image as RGB by a colour profile, which says nothing of transparency."""
+    colours = transform.apply(image if image.mode == mode else image.convert(mode))
+    if not image.has_transparency_data:
+        return colours
+    colours.putalpha(image.convert("RGBA").getchannel("A"))
+    return _on_white(colours)
+
+
+class _Conversion(NamedTuple):
+    """How a colour profile's pixels become sRGB; no transform where they are so already, or where it is broken."""
+
+    transform: ImageCms.ImageCmsTransform | None = None
+    mode: str = ""
+    broken: bool = False
+
+
+_AS_THEY_ARE = _Conversion()
+
+
+def _conversion_of(pixels: Image.Image, image: Image.Image) -> _Conversion:
+    """How the pixels of an open file become sRGB."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return _AS_THEY_ARE
+    if pixels.mode in ("CMYK", "LAB"):
+        return _conversion(profile, pixels.mode)
+    return _conversion(profile, "L" if pixels.mode in ("1", "L", "LA") else "RGB")
+
+
+@lru_cache(maxsize=32)  # the photos of a data set share a few
+def _conversion(profile: bytes, kind: str) -> _Conversion:
+    """How pixels become sRGB.
+
+    Args:
+        profile: The bytes of an ICC profile.
+        kind: Of the image: RGB, L for all that is grey, CMYK or LAB.
+    """
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = _SPACES[opened.profile.xcolor_space.strip()]
+        if kind != mode and (kind, mode) != ("L", "RGB"):  # the latter is a grey copy of a colour photo
+            return _Conversion(broken=True)
+        if mode == "LAB":
+            return _Conversion()  # the space means the same everywhere
+        transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (KeyError, OSError, ImageCms.PyCMSError, TypeError, ValueError):
+        return _Conversion(broken=True)
+    white = transform.apply(Image.new(mode, (1, 1), 0 if mode == "CMYK" else "white"))
+    if np.asarray(white).min() < 128:  # its numbers are garbage
+        return _Conversion(broken=True)
+    if mode == "CMYK":
+        return _Conversion(transform, mode)
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels if mode == "RGB" else levels[:1]), -1).reshape(-1, 1, 3)
+    sample = Image.fromarray(colours if mode == "RGB" else np.repeat(colours[..., :1], 3, 2)).convert(mode)
+    change = np.asarray(transform.apply(sample)).astype(int) - np.asarray(sample.convert("RGB"))
+    return _Conversion(transform if np.abs(change).max() > _ALIKE else None, mode)
+
+
+def _has_many_bits(image: Image.Image) -> bool:
+    """Whether the values of an open file, not yet decoded, may have more than 8 bits."""
+    if image.mode.startswith(("I", "F")):
+        return True
+    settings = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # how the first part of the file is packed
+    return any(";16" in str(one if isinstance(one, str) else one[:1]) for one in settings)
+
+
+def _eight_bits(image: Image.Image) -> tuple[Image.Image, int]:
+    """An image of 8 bits, and which value became white: 0 where it is the highest that there is."""
+    if not image.mode.startswith(("I", "F")):
+        return _dark_colours(image) or (image, 65535)  # of colours Pillow has kept the upper 8 bits
+    values = np.asarray(image)
+    if image.mode in ("I", "F"):
+        values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    whole = [255, 4095, 65535]
+    if image.format in ("PPM", "JPEG2000"):
+        whole = [65535]  # these files tell their range, and Pillow has scaled it
+    return _scaled(values, [1, *whole] if image.mode == "F" else whole)
+
+
+def _dark_colours(image: Image.Image) -> tuple[Image.Image, int] | None:
+    """A colour image of 16 bits of which the upper four are not used, from all its bits; None for any other."""
+    upper = np.asarray(image)
+    if image.mode not in ("RGB", "RGBA") or upper[..., :3].max() > 15:
+        return None
+    import cv2
+
+    values = cv2.imdecode(np.fromfile(getattr(image, "filename", ""), np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16 or values.ndim != 3:
+        return None
+    colours = np.asarray(values[..., 2::-1], np.uint16)
+    if not np.array_equal(colours >> 8, upper[..., :3]):
+        return None
+    pixels, white = _scaled(colours, [255, 4095, 65535])
+    if image.mode == "RGBA":
+        pixels.putalpha(image.getchannel("A"))
+    return pixels, white
+
+
+def _scaled(values: npt.NDArray[np.integer[Any] | np.floating[Any]], whole: list[int]) -> tuple[Image.Image, int]:
+    """Values as an image of 8 bits, by the first of some ranges that holds them all, else by their own."""
+    low, high = float(values.min()), float(values.max())
+    white = next((full for full in whole if 0 <= low and 0 < high <= full), 0 if low or high else whole[-1])
+    low, scale = (0.0, float(white)) if white else (low, high - low)
+    return Image.fromarray(np.round((values - low) * (255.0 / max(scale, 1e-12))).astype(np.uint8)), white
