@@ -44,7 +44,7 @@ FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() fo
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
-    "augment": {"data.base", "data.formats", "data.images", "data.workers", "files"},
+    "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files"},
     "data": {
         "files",
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),

@@ -76,7 +76,7 @@ class StageCache(ABC):
 
     @abstractmethod
     def digest(self, path: Path) -> str:
-        """Hexadecimal SHA-256 of a file's bytes."""
+        """What tells the pixels of an image file from others: SHA-256 of its bytes, or a number as long."""
 
 
 @dataclass(frozen=True, slots=True)

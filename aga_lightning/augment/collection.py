@@ -144,7 +144,7 @@ class Collection:
             facts = {
                 "class": request.record.class_name,
                 "source": f"{request.record.path.parent.name}/{request.record.path.name}",
-                "source_sha256": self._digest(request),
+                "source_sha256": self.store.sha256(request.record.path),
                 "variant": request.variant,
             }
             if isinstance(outcome, Augmented):

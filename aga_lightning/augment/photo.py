@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps
 
 from aga_lightning.augment.base import Draft, Image, Mask
 from aga_lightning.augment.codec import encode_mask
 from aga_lightning.data.base import Box, ImageRecord
-from aga_lightning.data.images import image_size
+from aga_lightning.data.colours import decode
+from aga_lightning.data.images import image_size, upright
 
 Photo = str | Path | PillowImage.Image | Image
 """A file's path, a PIL image, or an array (height, width, 3) of RGB values, uint8."""
@@ -122,5 +122,6 @@ def _written(photo: PillowImage.Image | Image, path: Path) -> Path:
                 f"the photo is {photo.dtype} of shape {photo.shape}: give uint8 of shape (height, width, 3), RGB"
             )
         photo = PillowImage.fromarray(photo)
-    ImageOps.exif_transpose(photo).convert("RGB").save(path)
+    pixels, _ = decode(photo)
+    PillowImage.fromarray(np.asarray(upright(pixels, photo))).save(path)  # pixels alone: nothing has to be done again
     return path

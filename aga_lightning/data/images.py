@@ -94,24 +94,24 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def image_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, and a mark behind it where its pixels once were read otherwise.
+def pixels_digest(path: Path, digest: str) -> str:
+    """What tells the pixels of an image file from those of all others, in hexadecimal.
 
-    So nothing that was made of an image before its colour profile, or its unused bits, were heeded is taken for what is
-    made of it now, and all that was made of other images stays.
+    It is the file's own digest but where pixels were read otherwise before colour profiles, and bits that are not used,
+    were heeded: nothing that was made of those is then taken for what is made of these, and all else stays.
 
-    Raises:
-        ImageReadError: If the file cannot be read.
+    Args:
+        path: The file; one that cannot be read has its own digest.
+        digest: SHA-256 of its bytes.
     """
-    digest = file_digest(path)
     try:
         with open_image(path) as image:
-            found = foresee(image) or decode(image)[1]
+            notes = foresee(image) or decode(image)[1]
     except MemoryError:
         raise
-    except Exception:  # as in `_explained`; without pixels, nothing was made of it
+    except Exception:  # as in `_explained`
         return digest
-    return f"{digest}+2" if found.new else digest
+    return hashlib.sha256(f"{digest} with its colour profile".encode()).hexdigest() if notes.new else digest
 
 
 def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:

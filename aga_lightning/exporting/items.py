@@ -103,7 +103,7 @@ def with_originals(items: Sequence[Item], collection: Collection) -> list[Item]:
     In this order, since `datasets` takes the columns' types from the first lines, and training images lack most.
     """
     originals = [
-        Item(record.path, record, None, {"source_sha256": collection.store.digest(record.path)})
+        Item(record.path, record, None, {"source_sha256": collection.store.sha256(record.path)})
         for record in collection.records
     ]
     return [*items, *originals]

@@ -3,12 +3,13 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from tiny.profiles import display_p3
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.base import Draft, Sample
 from aga_lightning.augment.photo import AugmentedPhoto, augmented_photo, photo_record
 from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import image_size
+from aga_lightning.data.images import image_size, read_image
 
 
 @pytest.fixture
@@ -26,13 +27,14 @@ def test_a_photo_of_any_kind_becomes_a_record_for_a_while(shared_disc_folder, pi
         assert not folder.exists() and path.exists()
 
 
-def test_a_photo_given_as_pixels_is_turned_upright():
+def test_a_photo_given_as_pixels_is_turned_upright_and_becomes_srgb():
     file = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
-    Image.new("RGB", (40, 20), "red").save(file, format="JPEG", exif=exif)
+    Image.new("RGB", (40, 20), (200, 40, 40)).save(file, format="PNG", exif=exif, icc_profile=display_p3())
     with photo_record(Image.open(file), "fruit", None, None, None) as (record, _):
         assert image_size(record.path) == (20, 40)
+        assert read_image(record.path).getpixel((0, 0)) == (218, 0, 26)
         assert record.class_name == "fruit"
 
 

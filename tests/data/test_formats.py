@@ -15,7 +15,7 @@ from aga_lightning.augment.samples import load_sample
 from aga_lightning.data import formats
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.finding import find_images, told
-from aga_lightning.data.images import ImageReadError, image_digest, image_size, read_image, verify_image
+from aga_lightning.data.images import ImageReadError, file_digest, image_size, read_image, verify_image
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
@@ -65,7 +65,7 @@ def test_what_stands_for_an_image_is_called_by_its_name(tmp_path, content, compl
 
 
 @pytest.mark.parametrize("kind", ["named pipe", "socket", "folder", "device"])
-@pytest.mark.parametrize("read", [read_image, verify_image, image_digest, read_mask])
+@pytest.mark.parametrize("read", [read_image, verify_image, file_digest, read_mask])
 def test_what_is_no_file_is_named_and_not_opened(tmp_path, monkeypatch, kind, read):
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
     path = tmp_path / "a.jpg"

@@ -19,8 +19,8 @@ def anything(facts: Facts, file: bool) -> bool:
 
 
 def sources(facts: Facts, file: bool) -> bool:
-    """The digest of a file elsewhere."""
-    return not file and _is_digest(facts.get("digest"))
+    """The digest of a file elsewhere, and that of its pixels where it is another."""
+    return not file and _is_digest(facts.get("digest")) and _is_digest(facts.get("pixels", facts["digest"]))
 
 
 def augmented(facts: Facts, file: bool) -> bool:

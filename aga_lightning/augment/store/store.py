@@ -12,7 +12,7 @@ from aga_lightning.augment.augmenter import Finished, Stage, StageCache
 from aga_lightning.augment.store import kinds
 from aga_lightning.augment.store.locks import open_lock
 from aga_lightning.augment.store.shelf import Shelf, UnwritableError
-from aga_lightning.data.images import file_digest
+from aga_lightning.data.images import file_digest, pixels_digest
 
 _SUFFIX: dict[Stage, str] = {
     "boxes": ".json",
@@ -45,7 +45,7 @@ class Store(StageCache):
         self.cache_dir = Path(cache_dir)
         self._stages: dict[Stage, Shelf] = {stage: self._shelf(stage, kinds.of_stage(stage)) for stage in _SUFFIX}
         self._sources = self._shelf("sources", kinds.sources)
-        self._unkept: dict[str, str] = {}
+        self._unkept: dict[str, Mapping[str, object]] = {}
 
     def augmented(self, name: str) -> Shelf:
         """The shelf of one augmenter's finished images."""
@@ -119,20 +119,31 @@ class Store(StageCache):
             yield mine
 
     def digest(self, path: Path) -> str:
-        """SHA-256 of a file's bytes, remembered for as long as its size and time of change stay the same."""
+        """What tells an image file's pixels from others: see `pixels_digest`."""
+        facts = self._source(path)
+        return str(facts.get("pixels", facts["digest"]))
+
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of a file's bytes."""
+        return str(self._source(path)["digest"])
+
+    def _source(self, path: Path) -> Mapping[str, object]:
+        """The digests of a file, remembered for as long as its size and time of change stay the same."""
         stat = path.stat()
-        key = f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}"
+        key = f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}|2"  # 2: lines without it know no colour profiles
         if key in self._unkept:
             return self._unkept[key]
         entry = self._sources.get(key)
         if entry is not None:
-            return str(entry.facts["digest"])
+            return entry.facts
         digest = file_digest(path)
+        pixels = pixels_digest(path, digest)
+        facts = {"digest": digest} | ({"pixels": pixels} if pixels != digest else {})
         try:
-            self._sources.put(key, {"digest": digest})
+            self._sources.put(key, facts)
         except UnwritableError:  # a store that may only be read needs no more, if it is complete
-            self._unkept[key] = digest
-        return digest
+            self._unkept[key] = facts
+        return facts
 
     def _shelf(self, name: str, kind: kinds.Kind) -> Shelf:
         return Shelf(self.cache_dir / name, self.cache_dir / "index" / name, kind)

@@ -16,6 +16,7 @@ STAGES = {stage: kinds.of_stage(stage) for stage in get_args(Stage)}
 
 GOOD = [
     (kinds.sources, {"digest": DIGEST}, False),
+    (kinds.sources, {"digest": DIGEST, "pixels": DIGEST}, False),
     (kinds.augmented, IMAGE | {"caption": "a lake"}, True),
     (kinds.augmented, IMAGE | {"rejected": "too dark"}, False),
     (kinds.background_sets, {"background": "owl/1.jpg"}, True),
@@ -40,6 +41,7 @@ GOOD = [
 BAD = [
     (kinds.sources, {}, False),
     (kinds.sources, {"digest": 7}, False),
+    (kinds.sources, {"digest": DIGEST, "pixels": 7}, False),
     (kinds.sources, {"digest": DIGEST[1:]}, False),
     (kinds.sources, {"digest": DIGEST.upper()}, False),
     (kinds.sources, {"digest": DIGEST}, True),

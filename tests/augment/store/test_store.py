@@ -4,6 +4,8 @@ import os
 from typing import get_args
 
 import pytest
+from PIL import Image
+from tiny.profiles import display_p3
 
 from aga_lightning.augment.augmenter import Stage
 from aga_lightning.augment.store import Store, StoreError
@@ -116,6 +118,20 @@ def test_a_file_in_the_place_of_the_claims_is_told_in_a_line(tmp_path, place):
     (tmp_path / place).write_text("")
     with pytest.raises(StoreError, match="mend this"), Store(tmp_path).claim("backgrounds", ["aaa1"]):
         pass
+
+
+def test_what_was_made_of_a_photo_without_its_colour_profile_is_not_taken_for_the_photo_s(tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (4, 4), (200, 40, 40)).save(photo, icc_profile=display_p3())
+    store = Store(tmp_path / "cache")
+    stat = photo.stat()
+    content = hashlib.sha256(photo.read_bytes()).hexdigest()
+    # As it was kept by releases that heeded no profile, and for which the digest was that of the file.
+    store._sources.put(f"{photo}|{stat.st_size}|{stat.st_mtime_ns}", {"digest": content})
+    for one in (store, Store(tmp_path / "cache")):
+        assert one.sha256(photo) == content
+        assert one.digest(photo) != content and len(one.digest(photo)) == 64
+    assert store.digest(photo) == Store(tmp_path / "elsewhere").digest(photo)
 
 
 def test_a_digest_follows_the_content(tmp_path):
