@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,6 +21,7 @@ from aga_lightning.data.images import ImageReadError, image_size, verify_image
 from aga_lightning.data.record_sets import without_validation
 from aga_lightning.duplicate_report import DUPLICATES, report_duplicates
 from aga_lightning.files import shown, write_text
+from aga_lightning.preflight import SettingError
 from aga_lightning.store_report import damaged_files
 from aga_lightning.terminal import Terminal
 
@@ -46,6 +48,7 @@ def check(
     duplicates: bool = False,
     store: bool = False,
     decode: bool = False,
+    problems: Sequence[str] = (),
 ) -> None:
     """Print what is there and what is missing.
 
@@ -56,16 +59,18 @@ def check(
         duplicates: Also read all images, and list those of the evaluation sets that nearly equal a training image.
         store: Also read all that the cache directory holds, and set aside what is damaged.
         decode: Decode every image file; a fit that skips unreadable images does, so then they always are.
+        problems: What is known already to stand in the way.
 
     Raises:
         CheckError: If something stands in the way; a line for each problem.
     """
     if policy not in get_args(LicencePolicy):
-        raise ValueError(f"--license is {policy!r}; give any or commercial")
+        raise SettingError(f"--license is {policy!r}; give any or commercial")
     console = console or Terminal()
-    problems: list[str] = []
-    records = _records(data, problems)
-    if problems and (guide := data.dataset.guide()):
+    missing: list[str] = []
+    records = _records(data, missing)
+    problems = [*problems, *missing]
+    if missing and (guide := data.dataset.guide()):
         console.print(guide, soft_wrap=True, markup=False, highlight=False)
     records = _readable(data, records, decode or data.bad_images == "skip", console, problems)
     if records.get("train"):
@@ -83,6 +88,7 @@ def check(
     else:
         problems += _report_weights(data.augmenter, policy, console)
     if problems:
+        problems = list(dict.fromkeys(problems))
         count = f"{len(problems)} problems\n" if len(problems) > 1 else ""
         raise CheckError(count + "\n".join(problems))
     counts = ", ".join(f"{len(found)} {name}" for name, found in records.items())
@@ -144,7 +150,8 @@ def _readable(
 
 def _list(bad: Sequence[str], listing: Path, console: Console) -> None:
     """Show the first unreadable files, and write down all; a list of an earlier look goes."""
-    listing.unlink(missing_ok=True)
+    with suppress(OSError):  # that nothing can be kept there is told otherwise
+        listing.unlink()
     if bad:
         write_text(listing, "".join(f"{line}\n" for line in bad))
     for line in bad[:_SHOWN]:

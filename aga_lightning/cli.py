@@ -15,8 +15,10 @@ Any setting can be changed behind the configuration: `--data.degree 2 --model.ba
 """
 
 import io
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,36 +27,18 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
-from aga_lightning.augment.pretrained import PretrainedError
-from aga_lightning.augment.store import StoreError
 from aga_lightning.callbacks.augmentation_record import AugmentationRecord
 from aga_lightning.callbacks.prediction_writer import PredictionWriter
 from aga_lightning.callbacks.predictions_table import PredictionsTable
 from aga_lightning.callbacks.training_record import TrainingRecord
-from aga_lightning.checking import CheckError
-from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.images import ImageReadError
-from aga_lightning.exporting import ExportError
+from aga_lightning.mistakes import TRACEBACK, told
 from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.models.weights import WeightsError
 from aga_lightning.parsing import FindConfig, OneLineErrorParser
+from aga_lightning.preflight import Run, require
 from aga_lightning.results import report_results
-from aga_lightning.run_folder import RunFolderError
 from aga_lightning.trainer import AgaTrainer
 from aga_lightning.verbs import STUDIES
-
-EXPECTED_ERRORS = (
-    CheckError,
-    DatasetError,
-    ExportError,
-    ImageReadError,
-    PretrainedError,
-    RunFolderError,
-    StoreError,
-    WeightsError,
-)
-"""Errors that a user can mend; told in a line, without a traceback."""
 
 _NOT_THE_USERS = (
     r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
@@ -63,12 +47,19 @@ _NOT_THE_USERS = (
 """Warnings that no user can do anything about."""
 
 
+_EPILOG = f"--traceback shows where an error was raised; so does the environment variable {TRACEBACK}=1."
+
+
 class AgaCLI(LightningCLI):
     """Lightning's command line with four more verbs; `fit` augments first and judges at the end."""
 
     trainer: AgaTrainer
 
     def __init__(self) -> None:
+        with told(lambda: hasattr(self, "trainer"), self._folder):
+            self._start()
+
+    def _start(self) -> None:
         super().__init__(
             ImageClassifier,
             AGADataModule,
@@ -77,7 +68,6 @@ class AgaCLI(LightningCLI):
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
-            parser_kwargs={"epilog": f"Verbs of many runs: {', '.join(STUDIES)}; see `study --help`."},
         )
 
     @staticmethod
@@ -88,7 +78,7 @@ class AgaCLI(LightningCLI):
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's
         """A parser that finds configurations by name."""
-        parser = OneLineErrorParser(**kwargs)
+        parser = OneLineErrorParser(**{"epilog": _EPILOG} | kwargs)
         parser.add_argument("-c", "--config", action=FindConfig, help="A configuration, by path or packaged name.")
         return parser
 
@@ -106,11 +96,20 @@ class AgaCLI(LightningCLI):
         )
 
     def before_fit(self) -> None:
-        """Make the run's folder, and fill the store as `augment` does."""
+        """Refuse what cannot work, make the run's folder, and fill the store as `augment` does."""
+        require(Run("fit", self.trainer, self.model, self.datamodule))
         self.trainer.open_run(self.model, self.config["fit"]["ckpt_path"])
+        rank_zero_only(self.datamodule.look_ahead)()
         if self.datamodule.pregenerates:
-            rank_zero_only(self.datamodule.look_ahead)()
             self.trainer.augment(datamodule=self.datamodule)
+
+    def before_validate(self) -> None:
+        """Refuse what cannot work."""
+        require(Run("validate", self.trainer, self.model, self.datamodule))
+
+    def before_test(self) -> None:
+        """Refuse what cannot work."""
+        require(Run("test", self.trainer, self.model, self.datamodule))
 
     def after_fit(self) -> None:
         """Judge the best checkpoint in and out of distribution."""
@@ -121,7 +120,8 @@ class AgaCLI(LightningCLI):
         report_results(self.trainer)
 
     def before_predict(self) -> None:
-        """Have the predictions written."""
+        """Refuse what cannot work, and have the predictions written."""
+        require(Run("predict", self.trainer, self.model, self.datamodule))
         if not any(isinstance(callback, PredictionWriter) for callback in self.trainer.callbacks):
             self.trainer.callbacks.append(PredictionWriter())
 
@@ -132,6 +132,12 @@ class AgaCLI(LightningCLI):
     def after_test(self) -> None:
         """Print and keep the results."""
         report_results(self.trainer)
+
+    def _folder(self) -> Path | None:
+        """The run's folder, as far as this process knows."""
+        trainer = getattr(self, "trainer", None)
+        folders = (getattr(logger, "log_dir", None) for logger in getattr(trainer, "loggers", []))
+        return next((Path(folder) for folder in folders if folder), None)
 
 
 def _last_checkpoint() -> ModelCheckpoint:
@@ -146,19 +152,20 @@ def _run_files() -> list[Callback]:
 
 def run() -> None:
     """Run the command that this process was given."""
+    if "--traceback" in sys.argv:  # kept in the environment, so that ranks and a study's jobs do alike
+        sys.argv = [word for word in sys.argv if word != "--traceback"]
+        os.environ[TRACEBACK] = "1"
     if sys.argv[1:2] and sys.argv[1] in STUDIES:
         from aga_lightning.study.command import run as run_study  # its sections draw, which other verbs need not load
 
-        return run_study(sys.argv[1], sys.argv[2:])
+        with told(lambda: True):
+            return run_study(sys.argv[1], sys.argv[2:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a name that cannot be printed ends no run
     for message in _NOT_THE_USERS:
         warnings.filterwarnings("ignore", message=message)
-    try:
-        AgaCLI()
-        end_process_group()
-    except EXPECTED_ERRORS as error:
-        sys.exit("\n\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]))
+    AgaCLI()
+    end_process_group()
 
 
 def end_process_group() -> None:

@@ -16,6 +16,7 @@ from aga_lightning.augment.workload import Task, workload
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.files import write_json
+from aga_lightning.preflight import SettingError
 from aga_lightning.terminal import Terminal
 
 FILE = "estimate.json"
@@ -83,7 +84,7 @@ def estimate(data: AGADataModule, place: Place, batches: int = 2, console: Conso
         ValueError: If `batches` is below 0.
     """
     if batches < 0:
-        raise ValueError(f"--probe is {batches}; give a number of batches, 0 for none")
+        raise SettingError(f"--probe is {batches}; give a number of batches, 0 for none")
     if data.augmenter is None:
         raise DatasetError("there is nothing to estimate: set --data.augmenter, a degree above 0 and a mode")
     if batches and (missing := missing_weights(data.augmenter)):

@@ -18,7 +18,8 @@ jsonargparse.set_loader("yaml", loads_any_name(jsonargparse.get_loader("yaml")),
 # Lines of jsonargparse's messages that say nothing to a reader who knows what was typed.
 _NOISE = re.compile(
     r"Does not validate against any|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value|"
-    r"Expected a path but|Problem with given class_path|Parser key|For details of"
+    r"Expected a path but|Problem with given class_path|Parser key|For details of|Not a valid subclass of|"
+    r"Subclass types expect|a class path \(str\)|a dict with|Expected a <class '[\w.]+'>$|^Got value"
 )
 _KEY = re.compile(r"Parser key [\"'](?P<key>[^\"']+)[\"']")
 _CLASS = re.compile(r"Problem with given class_path '(?:[\w.]*\.)?(?P<kind>\w+)'")

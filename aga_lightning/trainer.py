@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from aga_lightning import monitors
 from aga_lightning.augment.augmenter import ModelStage
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.generation import Shard, Source, StageFiller, StoreFiller
@@ -22,6 +23,7 @@ from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.estimating import Place, estimate
 from aga_lightning.exporting import Format, Wishes, export
+from aga_lightning.preflight import Run, objections
 from aga_lightning.run_trainer import RunTrainer
 
 
@@ -35,6 +37,16 @@ class AgaTrainer(RunTrainer):
         if kwargs.get("enable_progress_bar") is not False:
             kwargs["callbacks"] = _with_calm_bar(kwargs.get("callbacks"))
         super().__init__(*args, **kwargs)
+
+    def objections(self, run: Run) -> Iterator[str]:
+        """What stands in the way of a run among the trainer's settings, a line each."""
+        if run.verb != "fit":
+            return
+        yield from monitors.objections(run)
+        if self.accumulate_grad_batches < 1:
+            yield f"trainer.accumulate_grad_batches is 1 or more, not {self.accumulate_grad_batches}"
+        if (self.gradient_clip_val or 0) < 0:
+            yield f"trainer.gradient_clip_val is above 0, or null for none, not {self.gradient_clip_val}"
 
     def augment(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, shard: str = "0/1"
@@ -77,14 +89,15 @@ class AgaTrainer(RunTrainer):
         store: bool = False,
         decode: bool = False,
     ) -> None:
-        """Look over data set and weights before a long run; asks no network and loads no model.
+        """Look over data set, settings and weights before a long run; asks no network and loads no model.
 
-        Header and end of every image file are read, classes and superclasses are listed, and the weights of each part
-        are looked for, with their licences. The exit status is 1, with a line for each problem, where something stands
-        in the way.
+        All that would stop a fit before it starts is told, such as a network that cannot be built or a metric that does
+        not exist. Header and end of every image file are read, classes and superclasses are listed, and the weights of
+        each part are looked for, with their licences. The exit status is 1, with a line for each problem, where
+        something stands in the way.
 
         Args:
-            model: Not used.
+            model: What would be trained.
             datamodule: What to look at.
             license: What the licences of all weights must allow. commercial refuses those that forbid commercial use,
                 and those that are not known; a folder of weights may tell its licence in README.md or LICENSE.
@@ -94,7 +107,8 @@ class AgaTrainer(RunTrainer):
             decode: Decode every image file, which finds damage between header and end too.
         """
         if datamodule is not None and self.is_global_zero:
-            check(datamodule, license, duplicates=duplicates, store=store, decode=decode)
+            problems = [] if model is None else objections(Run("fit", self, model, datamodule, network=False))
+            check(datamodule, license, duplicates=duplicates, store=store, decode=decode, problems=problems)
 
     def estimate(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, probe: int = 2

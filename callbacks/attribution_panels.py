@@ -1,5 +1,6 @@
 """Where the model looks in a few images of each evaluation set, as pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -21,12 +22,14 @@ from aga_lightning.callbacks.evaluation_sample import (
     pixels_of,
 )
 from aga_lightning.callbacks.measuring import Target
+from aga_lightning.callbacks.objections import unknown_layer, unusable_baseline
 from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
 from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
 from aga_lightning.files import written_aside
+from aga_lightning.preflight import Run
 
 _MOST_IMAGES = 64
 _THIS, _BASELINE = "this model", "baseline"
@@ -106,6 +109,18 @@ class AttributionPanels(Callback):
         self.layer = layer
         self.outline = outline
         self._baseline: nn.Module | None = None
+
+    @property
+    def logs_in_fit(self) -> bool:
+        """Whether a validation of a fit has metrics of this callback."""
+        return self.every_n_epochs > 0 and self.compare_to is not None
+
+    def objections(self, run: Run) -> Iterator[str]:
+        """What stands in the way of a run, a line each."""
+        if run.judges and self.method == "grad_cam":
+            yield from unknown_layer(run, self.layer)
+        if run.judges:
+            yield from unusable_baseline(run, self.compare_to)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, if it is time."""

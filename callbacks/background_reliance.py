@@ -77,6 +77,11 @@ class BackgroundReliance(Callback):
         self.batch_size = batch_size
         self._warned = False
 
+    @property
+    def logs_in_fit(self) -> bool:
+        """Whether a validation of a fit has metrics of this callback."""
+        return self.every_n_epochs > 0
+
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ask, if it is time."""
         self._evaluate(trainer, pl_module)

@@ -42,6 +42,7 @@ from aga_lightning.callbacks.measuring import (
     measure,
     without_curves,
 )
+from aga_lightning.callbacks.objections import unknown_layer, unusable_baseline
 from aga_lightning.callbacks.progress import progress
 from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
@@ -51,6 +52,7 @@ from aga_lightning.explain.insertion import Order
 from aga_lightning.explain.pic import KINDS, PIC_THRESHOLDS
 from aga_lightning.explain.prediction import probabilities
 from aga_lightning.explain.reconstruction import Triangulation
+from aga_lightning.preflight import Run
 
 
 class Faithfulness(Callback):
@@ -157,6 +159,18 @@ class Faithfulness(Callback):
             batch_size,
         )
         self._memory = InformationMemory()
+
+    @property
+    def logs_in_fit(self) -> bool:
+        """Whether a validation of a fit has metrics of this callback."""
+        return self.every_n_epochs > 0
+
+    def objections(self, run: Run) -> Iterator[str]:
+        """What stands in the way of a run, a line each."""
+        if run.judges and self.protocol.method == "grad_cam":
+            yield from unknown_layer(run, self.protocol.layer)
+        if run.judges:
+            yield from unusable_baseline(run, self.compare_to)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find out before a long fit, not after it, that the checkpoint to compare with cannot be read.

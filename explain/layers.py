@@ -1,6 +1,7 @@
 """Which layer of a classifier holds its last feature map."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from difflib import get_close_matches
 
 import torch
@@ -123,7 +124,8 @@ def _output_shapes(model: nn.Module, images: Tensor) -> dict[str, torch.Size]:
             # Not in inference mode: what a model computes once and keeps would be of no use to gradients later.
             torch.inference_mode(mode=False),
             torch.no_grad(),
-            torch.autocast(like.device.type, enabled=False),
+            # A net without numbers, on the device meta, computes in no precision.
+            nullcontext() if like.device.type == "meta" else torch.autocast(like.device.type, enabled=False),
         ):
             model(images[:1].to(like.device, like.dtype, copy=True))
     finally:

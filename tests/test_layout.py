@@ -22,14 +22,14 @@ PACKAGES = {
 
 # A name places the module, and everything inside it where it is a folder.
 FLOORS = {
-    6: "__main__ cli parts",
+    6: "__main__ cli mistakes parts",
     5: "study",
-    4: "callbacks checking duplicate_report estimating store_report results trainer",
+    4: "callbacks checking duplicate_report estimating monitors results store_report trainer",
     3: """augment.generation augment.made augment.probe augment.workload callbacks.drawing callbacks.reject_sheet
           callbacks.run_stage data.datamodule data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury
           augment.recipe augment.rivals augment.scenery augment.stages augment.store augment.subject_stages
-          data.background_sets data.record_sets""",
+          data.background_sets data.objections data.record_sets""",
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors
           augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences
@@ -38,20 +38,20 @@ FLOORS = {
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained configurations data.base data.colours data.finding
-          data.formats data.images data.workers files run_folder stopping terminal verbs yaml_names""",
+          data.formats data.images data.workers files preflight run_folder stopping terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
-    "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files"},
+    "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files", "preflight"},
     "data": {
-        "files",
+        *("files", "preflight"),
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
         *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
     },
     "explain": set(),
-    "models": {"files"},
+    "models": {"files", "preflight"},
 }
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.

@@ -20,6 +20,7 @@ from aga_lightning.augment.augmenter import ModelStage
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.data.workers import worker_settings
+from aga_lightning.preflight import SettingError
 
 Work = list[Request]
 
@@ -40,7 +41,7 @@ class Shard:
         """
         index, _, count = text.partition("/")
         if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
-            raise ValueError(f"--shard is {text!r}; give i/n with i from 0 to n-1, such as 0/8")
+            raise SettingError(f"--shard is {text!r}; give i/n with i from 0 to n-1, such as 0/8")
         return cls(int(index), int(count))
 
     def of(self, collection: Collection) -> list[Request]:

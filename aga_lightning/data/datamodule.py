@@ -1,14 +1,13 @@
 """The AGA data module: originals plus k times augmented for training, in- and out-of-distribution sets to judge by."""
 
-import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -22,13 +21,15 @@ from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Unu
 from aga_lightning.data.duplicates import hashes_of
 from aga_lightning.data.finding import find_images, told
 from aga_lightning.data.loading import EvaluationImages, TrainingImages
+from aga_lightning.data.objections import check_numbers, objections
 from aga_lightning.data.policies import Policy
 from aga_lightning.data.quota import quotas
 from aga_lightning.data.record_sets import RecordSets, groups_of, guided
-from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule
-from aga_lightning.data.transforms import build_transforms, normalisation
+from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule, planned_epochs
+from aga_lightning.data.transforms import build_transforms, default_size, normalisation
 from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, usable_files
 from aga_lightning.data.workers import default_workers, worker_settings
+from aga_lightning.preflight import Run
 
 Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
 
@@ -103,8 +104,16 @@ class AGADataModule(LightningDataModule):
         predict_folder: str | None = None,
     ) -> None:
         super().__init__()
-        if degree < 0:
-            raise ValueError(f"degree is a number of augmentations, not {degree}")
+        check_numbers(
+            degree=degree,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            image_size=image_size,
+            steps_per_epoch=steps_per_epoch,
+            real_only_epochs=real_only_epochs,
+            augmented_per_class=augmented_per_class,
+            replace_probability=replace_probability,
+        )
         self.dataset = dataset
         self.augmenter = augmenter if mode != "off" and degree > 0 else None
         self.mode = mode
@@ -131,6 +140,7 @@ class AGADataModule(LightningDataModule):
         self.ood_during_fit = ood_during_fit
         self.predict_folder = predict_folder
         self.recipe = recipe
+        self.image_size = image_size or default_size(recipe)
         self.train_transform, self.eval_transform = build_transforms(recipe, image_size, policy, policy_magnitude)
 
     @property
@@ -188,6 +198,10 @@ class AGADataModule(LightningDataModule):
         """Put the data set's files in place."""
         with guided(self.dataset):
             self.dataset.prepare()
+
+    def objections(self, run: Run) -> Iterator[str]:
+        """What stands in the way of a run, a line each."""
+        return objections(self, run)
 
     def look_ahead(self) -> None:
         """List all images and check the quotas, so that nothing is found wrong after hours of generation."""
@@ -287,12 +301,15 @@ class AGADataModule(LightningDataModule):
         """Perceptual hashes of all evaluation images: the only thing of them that an augmenter ever gets."""
         return hashes_of(list(dict.fromkeys(record.path for found in self.records.evaluation for record in found)))
 
+    def mixing_policy(self, trainer: Trainer | None) -> MixingPolicy:
+        """How augmentations enter the training of a trainer; a ValueError where that needs an end and there is none."""
+        steps = self.steps_per_epoch
+        max_epochs = None if trainer is None else planned_epochs(trainer.max_epochs, trainer.max_steps, steps)
+        return MixingPolicy(self.replace_probability, self.replace_schedule, self.real_only_epochs, max_epochs)
+
     def _sampler(self) -> MixingSampler:
         trainer = self.trainer
-        max_epochs = None if trainer is None or trainer.max_epochs in (None, -1) else trainer.max_epochs
-        if max_epochs is None and trainer is not None and trainer.max_steps > 0 and self.steps_per_epoch:
-            max_epochs = math.ceil(trainer.max_steps / self.steps_per_epoch)
-        policy = MixingPolicy(self.replace_probability, self.replace_schedule, self.real_only_epochs, max_epochs)
+        policy = self.mixing_policy(trainer)
         length = None
         if self.steps_per_epoch is not None:
             batches_per_step = 1 if trainer is None else trainer.world_size * trainer.accumulate_grad_batches

@@ -65,6 +65,19 @@ class MixingPolicy:
         return self.replace_probability * fall
 
 
+def planned_epochs(max_epochs: int | None, max_steps: int, steps_per_epoch: int | None) -> int | None:
+    """How many epochs a trainer will run; None where nobody knows.
+
+    Args:
+        max_epochs: The trainer's; None or -1 for no limit.
+        max_steps: The trainer's; -1 for no limit.
+        steps_per_epoch: Optimiser steps of an epoch; None where they depend on the number of images.
+    """
+    if max_epochs not in (None, -1):
+        return max_epochs
+    return math.ceil(max_steps / steps_per_epoch) if max_steps > 0 and steps_per_epoch else None
+
+
 class MixingSampler(Sampler[Pick]):
     """Draws the picks of an epoch.
 

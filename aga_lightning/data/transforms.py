@@ -90,6 +90,15 @@ RECIPES = tuple(_RECIPES)
 """The recipes: torchvision's classification reference, FieldGuide's, and the two of ALIA (Dunlap et al. 2023)."""
 
 
+def default_size(recipe: str) -> int:
+    """The side in pixels of a recipe's images, where nobody asks for another.
+
+    Raises:
+        ValueError: If there is no such recipe.
+    """
+    return _named(recipe).image_size
+
+
 def normalisation(recipe: str, normalise: bool | None = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The mean that a recipe takes out of values in 0..1 and the standard deviation it divides by, each a channel.
 
@@ -143,9 +152,7 @@ def build_transforms(
     Raises:
         ValueError: If there is no such recipe or policy, or the policy does not take the magnitude.
     """
-    if recipe not in _RECIPES:
-        raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(_RECIPES)}")
-    chosen = _RECIPES[recipe]
+    chosen = _named(recipe)
     size = chosen.image_size if image_size is None else image_size
     to_tensor: list[Any] = [v2.ToImage(), _InOrder(), v2.ToDtype(torch.float32, scale=True)]
     if chosen.normalise if normalise is None else normalise:
@@ -155,3 +162,9 @@ def build_transforms(
     train: Transform = v2.Compose([*chosen.train(size), *build_policy(policy, policy_magnitude), *to_tensor])
     evaluate: Transform = v2.Compose([*chosen.evaluate(size), *to_tensor])
     return train, evaluate
+
+
+def _named(recipe: str) -> _Recipe:
+    if recipe not in _RECIPES:
+        raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(_RECIPES)}")
+    return _RECIPES[recipe]

@@ -4,6 +4,7 @@ ResNets also come with a stem and a width for small images.
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Literal
 
 import torchvision
@@ -22,6 +23,24 @@ def backbone_names() -> list[str]:
     """The names `build_backbone` knows: torchvision's image classifiers that answer with one tensor."""
     names: list[str] = torchvision.models.list_models(module=torchvision.models)
     return [name for name in names if name not in _SEVERAL_OUTPUTS]
+
+
+def check_backbone(name: str, stem: Stem = "imagenet", width: int = _RESNET_WIDTH) -> None:
+    """Refuse what `build_backbone` cannot build, as far as that is known without building it.
+
+    Raises:
+        ValueError: If the name is unknown, or a stem or width is asked of something that is no ResNet.
+    """
+    if name not in backbone_names():
+        near = get_close_matches(name, backbone_names(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(backbone_names())}"
+        raise ValueError(f"there is no backbone {name!r}; {hint}")
+    if width == _RESNET_WIDTH and stem == "imagenet":
+        return
+    if torchvision.models.get_model_builder(name).__module__ != ResNet.__module__:
+        raise ValueError(f"{name} has no stem or width to choose; leave them out, or choose a ResNet")
+    if width < 1:
+        raise ValueError(f"width is a number of channels, 1 or more, not {width}")
 
 
 def build_backbone(
@@ -53,16 +72,12 @@ def build_backbone(
         ValueError: If the name is unknown, or a stem or width is asked of something that is no ResNet.
         WeightsError: If the weights cannot be found, read or fitted; the message names them and the remedy.
     """
-    if name not in backbone_names():
-        raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(backbone_names())}.")
+    check_backbone(name, stem, width)
     net: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
-    if width != _RESNET_WIDTH or stem != "imagenet":
-        if not isinstance(net, ResNet):
-            raise ValueError(f"{name} has no stem or width to choose; leave them out, or choose a ResNet.")
-        if width != _RESNET_WIDTH:
-            _scale_width(net, width)
-        if stem == "small":
-            _use_small_stem(net)
+    if width != _RESNET_WIDTH:
+        _scale_width(net, width)
+    if stem == "small":
+        _use_small_stem(net)
     if weights is not None:
         fit_weights(net, read_weights(name, weights), source=weights, head_rows=head_rows)
     return net

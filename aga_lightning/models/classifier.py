@@ -1,7 +1,7 @@
 """The image classifier that is trained, with original images or with augmented ones: it cannot tell."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -16,11 +16,13 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from aga_lightning.files import shown
-from aga_lightning.models.backbones import Stem, build_backbone
+from aga_lightning.models.backbones import Stem, build_backbone, check_backbone
 from aga_lightning.models.metrics import background_gap, evaluation_metrics, worst_group_accuracy
 from aga_lightning.models.mixing import Mixing, build_mixing
+from aga_lightning.models.objections import objections, planned_net
 from aga_lightning.models.parameters import parameter_groups
 from aga_lightning.models.schedules import Schedule, build_scheduler
+from aga_lightning.preflight import Run
 
 Batch = tuple[Tensor, Tensor]
 """Images (N, 3, H, W) float32 and labels (N,) int64."""
@@ -104,6 +106,9 @@ class ImageClassifier(LightningModule):
         if head == "kept" and (weights is None or imagenet_indices is None):
             missing = "weights" if weights is None else "a data set that knows ImageNet's indices, such as ImageNet10"
             raise ValueError(f"head is kept, but of what? It needs {missing}.")
+        check_backbone(backbone, stem, width)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing is a share in 0..1, not {label_smoothing}")
         self.save_hyperparameters()
         if not isinstance(self.hparams.get("optimizer"), dict | str):
             # Made in Python, not from a configuration of plain values. Checkpoints have to load with `weights_only`,
@@ -136,6 +141,14 @@ class ImageClassifier(LightningModule):
             return
         net = build_backbone(self.backbone, self.num_classes, self.weights, self.stem, self.width, self.head_rows)
         self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
+
+    def planned_net(self) -> nn.Module:
+        """The net that `configure_model` will build, without its weights, and where possible without numbers."""
+        return planned_net(self)
+
+    def objections(self, run: Run) -> Iterator[str]:
+        """What stands in the way of a run, a line each."""
+        return objections(self, run)
 
     def setup(self, stage: str) -> None:
         """Ask the data module for its evaluation sets and groups and, for `class_weights`, how large the classes are.

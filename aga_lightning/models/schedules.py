@@ -43,6 +43,10 @@ class Schedule:
             raise ValueError(f"step_size counts epochs and is at least 1, not {self.step_size}.")
         if self.warmup_steps < 0 or (self.warmup_steps and self.name == "onecycle"):
             raise ValueError("warmup_steps is at least 0, and 0 for onecycle; set pct_start there.")
+        if not 0 <= self.pct_start <= 1:
+            raise ValueError(f"pct_start is a share of the run in 0..1, not {self.pct_start}.")
+        if self.gamma < 0 or min(self.div_factor, self.final_div_factor) <= 0:
+            raise ValueError("gamma is 0 or more; div_factor and final_div_factor are above 0.")
 
 
 def build_scheduler(

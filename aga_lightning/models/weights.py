@@ -74,6 +74,25 @@ def fit_weights(
         WeightsError: If a weight of the body is missing, unknown or of another shape, which the message names, or the
             weights' head does not have the rows.
     """
+    own = net.state_dict()  # it also tells versions of layers, which a plain dict would not
+    own.update(fitting(net, state, source, head_rows))
+    net.load_state_dict(own)
+
+
+def fitting(
+    net: nn.Module, state: Mapping[str, Tensor], source: str, head_rows: Sequence[int] | None = None
+) -> StateDict:
+    """What `fit_weights` loads into a net, which may be one without numbers, on the device meta.
+
+    Args:
+        net: As there, and so are the others.
+        state: The state dict.
+        source: Where it comes from.
+        head_rows: Which outputs of a head the net's are.
+
+    Raises:
+        WeightsError: As there.
+    """
     own = net.state_dict()
     head = tuple(f"{head_name(net)}.{kind}" for kind in ("weight", "bias"))
     # Only the number of classes, which is the first dimension, may differ.
@@ -103,8 +122,7 @@ def fit_weights(
             f"The weights {source} do not fit this net: {shown}. "
             "Use the backbone, stem and width that they were trained with."
         )
-    own.update((key, value) for key, value in state.items() if key not in other_head)
-    net.load_state_dict(own)
+    return {key: value for key, value in state.items() if key not in other_head}
 
 
 def head_name(net: nn.Module) -> str:

@@ -1,0 +1,66 @@
+"""What cannot work among the settings of the callbacks that explain a model, found before a run starts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from aga_lightning.callbacks.baseline import load_baseline
+from aga_lightning.explain.layers import find_layer
+from aga_lightning.preflight import Run
+
+
+class Network(nn.Module):
+    """A net under the name that it has in a classifier, so that its layers are called as a user calls them.
+
+    Args:
+        net: The net.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Any:  # noqa: ANN401 whatever the net answers
+        """What the net says of images."""
+        return self.net(images)
+
+
+def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
+    """A line where a classifier has no such layer, or where no layer is named and none gives a feature map.
+
+    Args:
+        run: What is about to start; a model that does not say what net it will have is not looked at.
+        layer: The dotted name of a layer; None for the last feature map.
+    """
+    planned = getattr(run.model, "planned_net", None)
+    size = getattr(run.datamodule, "image_size", None)
+    if planned is None or size is None:
+        return
+    net = Network(planned())
+    parameter = next(net.parameters())
+    try:
+        find_layer(net, layer, torch.zeros(1, 3, size, size, device=parameter.device))
+    except ValueError as error:
+        yield str(error)
+    except Exception:  # the net does not take such images at all, which the model itself objects to
+        return
+
+
+def unusable_baseline(run: Run, compare_to: str | None) -> Iterator[str]:
+    """A line where a checkpoint to compare with cannot be used.
+
+    Args:
+        run: What is about to start.
+        compare_to: The checkpoint; None for none.
+    """
+    model: LightningModule = run.model
+    num_classes = getattr(model, "num_classes", None)
+    if compare_to is None or num_classes is None:
+        return
+    try:
+        load_baseline(compare_to, num_classes, torch.device("cpu"))
+    except ValueError as error:
+        yield str(error)

@@ -1,0 +1,38 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from aga_lightning.callbacks.attribution_panels import AttributionPanels
+from aga_lightning.callbacks.faithfulness import Faithfulness
+from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.preflight import Run
+
+
+def told(callback, verb="fit", image_size=64, **settings):
+    run = Run(verb, None, ImageClassifier(2, **settings), SimpleNamespace(image_size=image_size))
+    return list(callback.objections(run))
+
+
+@pytest.mark.parametrize("make", [AttributionPanels, Faithfulness])
+def test_a_layer_is_looked_for_in_the_net_that_will_be_built(make):
+    assert told(make()) == told(make(layer="net.layer3")) == told(make(method="rise"), backbone="swin_t") == []
+    (line,) = told(make(layer="net.layr3"))
+    assert "has no layer 'net.layr3'; near it are net.layer3" in line
+    assert told(make(layer="net.layr3"), "predict") == []
+
+
+@pytest.mark.parametrize("make", [AttributionPanels, Faithfulness])
+def test_a_net_without_a_feature_map_is_told(make):
+    (line,) = told(make(), image_size=1)
+    assert "gives a feature map of more than one pixel" in line
+    assert told(make(), backbone="vgg11", image_size=1) == []  # it takes no such images, which is the model's to say
+
+
+@pytest.mark.parametrize("make", [AttributionPanels, Faithfulness])
+def test_a_baseline_that_cannot_be_used_is_told(make, tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    for name in ("gone.ckpt", "other.ckpt"):
+        for verb in ("fit", "test"):
+            (line,) = told(make(compare_to=str(tmp_path / name)), verb)
+            assert name in line and line.startswith("compare_to")
