@@ -180,7 +180,7 @@ def with_fakes(method: AGA, log: Path, bank: int) -> AGA:
         CostlyCaptioner(path),
         method.captions_per_combination,
         CostlyPainter(path),
-        None if method.bank is None else BackgroundBank(bank, method.bank.max_reuse),
+        None if method.bank is None else BackgroundBank(size=bank, max_reuse=method.bank.max_reuse),
         method.attempts,
         method.merging,
         [gate(given) for given in method.gates],
@@ -205,7 +205,7 @@ def small_run(method: AGA, records: Sequence[ImageRecord], degree: int, folder: 
 def denoiser_check(painter: DiffusionPainter, weights: Path, images: int = 3) -> tuple[int, int]:
     """Evaluations of the denoiser for one image: as the settings say, and as counted on a tiny random SDXL."""
     tiny = DiffusionPainter(
-        str(weights),
+        weights=str(weights),
         steps=painter.steps,
         guidance=painter.guidance,
         scheduler=painter.scheduler,
@@ -237,7 +237,7 @@ def information(table: np.ndarray) -> float:
 
 def bank_facts(size: int, records: Sequence[ImageRecord], degree: int, cache: Path) -> Iterator[str]:
     """How a bank is dealt, beside dealing at random."""
-    store, bank = Store(cache), BackgroundBank(size)
+    store, bank = Store(cache), BackgroundBank(size=size)
     images = [(record.class_name, store.digest(record.path)) for record in records]
     started = time.process_time()
     bank.open(images)

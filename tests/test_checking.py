@@ -184,7 +184,7 @@ def test_missing_weights_are_told_with_the_command_that_fetches_them(open_data):
     name = "IDEA-Research/grounding-dino-tiny"
     assert problems == [f"detector: {name} is missing: hf download {name}"]
     assert "Apache-2.0" in shown and "missing" in shown
-    _, problems = looked_over(open_data(AGA(detector=GroundingDINO("./gone"))))
+    _, problems = looked_over(open_data(AGA(detector=GroundingDINO(weights="./gone"))))
     assert problems == ["detector: ./gone is missing: give a file or folder that exists"]
 
 

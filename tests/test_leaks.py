@@ -107,11 +107,11 @@ def augmenters():
     grabcut = GrabCut(size=48)
     return {
         "painted for each": AGA(segmenter=grabcut, gates=[]),
-        "bank": AGA(segmenter=grabcut, gates=[], bank=BackgroundBank(3)),
+        "bank": AGA(segmenter=grabcut, gates=[], bank=BackgroundBank(size=3)),
         "donors": AGA(segmenter=grabcut, gates=[], painter=DonorPhotos(max_hole=0.9)),
         "learning gate": AGA(segmenter=grabcut, gates=[Curious()]),
         "background swap": BackgroundSwap(segmenter=grabcut, max_hole=0.95, gates=[]),
-        "own masks": AGA(DatasetBoxes(CentrePrior()), DatasetMasks(grabcut), gates=[]),
+        "own masks": AGA(DatasetBoxes(fallback=CentrePrior()), DatasetMasks(fallback=grabcut), gates=[]),
     }
 
 
@@ -179,7 +179,7 @@ def test_gates_that_guard_get_hashes_of_evaluation_images_and_nothing_else(datas
 
 @pytest.mark.parametrize("whose", ["own", "other", "any"])
 def test_empty_frames_of_evaluation_sets_are_lent_to_nobody(whose, cameras, tmp_path):
-    augmenter = AGA(segmenter=GrabCut(size=48), gates=[], painter=EmptyFrames(whose))
+    augmenter = AGA(segmenter=GrabCut(size=48), gates=[], painter=EmptyFrames(cameras=whose))
     _, opened = augment(cameras, augmenter, tmp_path)
     empty = [record for record in cameras.records("train") if not record.has_subject]
     assert {record.path.resolve() for record in empty} & opened, "no frame was lent"

@@ -1,6 +1,7 @@
 """A bank of backgrounds: fewer backgrounds than augmentations, dealt out so that they do not tell the class."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from math import ceil, gcd
 
@@ -8,6 +9,7 @@ from aga_lightning.augment.base import Part
 from aga_lightning.augment.fingerprint import fingerprint
 
 
+@dataclass(kw_only=True, eq=False)
 class BackgroundBank(Part):
     """A fixed number of backgrounds, each used behind many subjects; painting is most of the cost of AGA.
 
@@ -24,11 +26,12 @@ class BackgroundBank(Part):
         ValueError: If `size` or `max_reuse` is below 1.
     """
 
-    def __init__(self, size: int, max_reuse: int | None = None) -> None:
-        if size < 1 or (max_reuse is not None and max_reuse < 1):
+    size: int
+    max_reuse: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or (self.max_reuse is not None and self.max_reuse < 1):
             raise ValueError("a bank has a size and a max_reuse of at least 1")
-        self.size = size
-        self.max_reuse = max_reuse
         self._places: dict[tuple[str, str], tuple[int, int, int]] = {}
         self._images = 0
 

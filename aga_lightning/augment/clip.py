@@ -1,6 +1,7 @@
 """CLIP: pictures and texts as directions, which are the nearer the better they fit."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,40 +10,30 @@ import torch
 from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Image
-from aga_lightning.augment.pretrained import DType, Pretrained, explained
+from aga_lightning.augment.pretrained import Pretrained, explained
 
 Features = npt.NDArray[np.float32]
 
 _TEXTS_KEPT = 4096
 
 
+@dataclass(kw_only=True, eq=False)
 class Clip(Pretrained):
     """Embeds pictures and texts (Radford et al. 2021); the cosine of the two says how well they fit.
 
     Args:
         weights: A hub's name or a local folder of a CLIP model, in the format of transformers. SigLIP works too; its
             published tokenizers need the package sentencepiece.
-        revision: A commit, tag or branch of the hub's repository.
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
         batch_size: Images, or texts, at once. It changes similarities by rounding only (1e-7 in float32).
-        device: Where the model runs; null for the device of the trainer.
     """
 
     half = torch.float16
 
-    def __init__(
-        self,
-        weights: str = "openai/clip-vit-large-patch14",
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 32,
-        device: str | None = None,
-    ) -> None:
-        self.weights = weights
-        self.revision = revision
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
+    weights: str = "openai/clip-vit-large-patch14"
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
         self._known: dict[str, Features] = {}
 
     def load(self) -> Any:  # noqa: ANN401 transformers is typed in parts only

@@ -43,6 +43,7 @@ class Placement:
     shift: tuple[float, float] = (0.0, 0.0)
 
 
+@dataclass(kw_only=True, eq=False)
 class Merging(Part):
     """How the subject is placed and merged with its new background (section 4.3).
 
@@ -62,37 +63,27 @@ class Merging(Part):
 
     version = 2
 
-    def __init__(
-        self,
-        flip_probability: float = 0.5,
-        max_rotation: float = 15.0,
-        scale: tuple[float, float] = (0.8, 1.2),
-        shift: float = 0.1,
-        edge: Edge = "hard",
-        feather: float = 1.0,
-        harmonise: float = 0.0,
-        in_place: bool = False,
-        match_grey: bool = False,
-    ) -> None:
-        if not 0 <= flip_probability <= 1:
-            raise ValueError(f"flip_probability must lie in 0..1, not {flip_probability}")
-        if not 0 < scale[0] <= scale[1]:
-            raise ValueError(f"scale must be a smallest and a largest factor above 0, not {tuple(scale)}")
-        if max_rotation < 0 or shift < 0 or feather < 0:
+    flip_probability: float = 0.5
+    max_rotation: float = 15.0
+    scale: tuple[float, float] = (0.8, 1.2)
+    shift: float = 0.1
+    edge: Edge = "hard"
+    feather: float = 1.0
+    harmonise: float = 0.0
+    in_place: bool = False
+    match_grey: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.flip_probability <= 1:
+            raise ValueError(f"flip_probability must lie in 0..1, not {self.flip_probability}")
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ValueError(f"scale must be a smallest and a largest factor above 0, not {tuple(self.scale)}")
+        if self.max_rotation < 0 or self.shift < 0 or self.feather < 0:
             raise ValueError("max_rotation, shift and feather must not be negative")
-        if edge not in get_args(Edge):
-            raise ValueError(f"edge must be one of {', '.join(get_args(Edge))}, not {edge!r}")
-        if not 0 <= harmonise <= 1:
-            raise ValueError(f"harmonise must lie in 0..1, not {harmonise}")
-        self.flip_probability = flip_probability
-        self.max_rotation = max_rotation
-        self.scale = scale
-        self.shift = shift
-        self.edge = edge
-        self.feather = feather
-        self.harmonise = harmonise
-        self.in_place = in_place
-        self.match_grey = match_grey
+        if self.edge not in get_args(Edge):
+            raise ValueError(f"edge must be one of {', '.join(get_args(Edge))}, not {self.edge!r}")
+        if not 0 <= self.harmonise <= 1:
+            raise ValueError(f"harmonise must lie in 0..1, not {self.harmonise}")
 
     def draw(self, rng: np.random.Generator) -> Placement:
         """A random placement; the scale is log-uniform, so that halving is as likely as doubling."""

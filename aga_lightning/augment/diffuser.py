@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,13 +17,33 @@ from aga_lightning.augment.backgrounds import pipelines
 from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
 from aga_lightning.augment.backgrounds.pipelines import Task
 from aga_lightning.augment.base import Image
-from aga_lightning.augment.pretrained import DType, Item, Pretrained, weights_identity
+from aga_lightning.augment.pretrained import Item, Pretrained, weights_identity
 
 Offload = Literal["none", "model", "sequential"]
 
 
+@dataclass(kw_only=True, eq=False)
 class Diffuser(Pretrained):
-    """A part that runs a pipeline of diffusers; its settings are those of `DiffusionPainter`.
+    """A part that runs a pipeline of diffusers.
+
+    Args:
+        weights: A hub's name or a local folder of diffusers; only safetensors are read.
+        variant: The files to take where there are several ("fp16"); null for those without a variant.
+        steps: Denoising steps.
+        guidance: Scale of the guidance; above 1, most pipelines call the denoiser twice a step.
+        width: Pixels, a multiple of 8; null for the pipeline's own (read from local weights; 1024 for a hub's name, so
+            give 512 for those of Stable Diffusion 1.x and InstructPix2Pix).
+        height: As `width`.
+        scheduler: Class name of diffusers ("EulerDiscreteScheduler"); null for the checkpoint's.
+        scheduler_settings: Settings of the scheduler that differ from the checkpoint's, such as timestep_spacing.
+        negative_prompt: What not to paint, for pipelines that take it.
+        unet: Other weights for the UNet or transformer: a local .safetensors file, or org/repo/file.safetensors on a
+            hub. The checkpoint's own are then not read.
+        lora: LoRA weights to add, named like `unet`; needs the package peft.
+        redraws: How often a blank image is made again, with another seed, before it is handed on as it is.
+        compile: Compile the denoiser: minutes at first, faster then; pays off for thousands of images.
+        offload: Keep in the device's memory only the model at work, or only the layer at work (very slow).
+        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
 
     Raises:
         ValueError: If a number is out of range, or a file of weights is not .safetensors.
@@ -31,61 +52,32 @@ class Diffuser(Pretrained):
     not_in_key = Pretrained.not_in_key | {"compile", "offload"}
     half = torch.float16
 
-    def __init__(
-        self,
-        *,
-        weights: str,
-        variant: str | None,
-        steps: int,
-        guidance: float,
-        width: int | None,
-        height: int | None,
-        scheduler: str | None,
-        scheduler_settings: dict[str, Any] | None,
-        negative_prompt: str | None,
-        unet: str | None,
-        lora: str | None,
-        redraws: int,
-        compile: bool,
-        offload: Offload,
-        dtype: DType,
-        batch_size: int,
-        revision: str | None,
-        device: str | None,
-    ) -> None:
-        least_of = {
-            "steps": (steps, 1),
-            "guidance": (guidance, 0),
-            "redraws": (redraws, 0),
-            "batch_size": (batch_size, 1),
-        }
-        for name, (number, least) in least_of.items():
-            if not number >= least:
-                raise ValueError(f"{name} is {number}: give at least {least}")
-        for name, side in (("width", width), ("height", height)):
+    weights: str = "stabilityai/stable-diffusion-xl-base-1.0"
+    variant: str | None = None
+    steps: int = 50
+    guidance: float
+    width: int | None = None
+    height: int | None = None
+    scheduler: str | None = None
+    scheduler_settings: dict[str, Any] | None = None
+    negative_prompt: str | None = None
+    unet: str | None = None
+    lora: str | None = None
+    redraws: int = 3
+    compile: bool = False
+    offload: Offload = "none"
+    batch_size: int = 4
+
+    def __post_init__(self) -> None:
+        for name, least in {"steps": 1, "guidance": 0, "redraws": 0, "batch_size": 1}.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} is {getattr(self, name)}: give at least {least}")
+        for name, side in (("width", self.width), ("height", self.height)):
             if side is not None and (side < 8 or side % 8):
                 raise ValueError(f"{name} is {side}: give a multiple of 8, or null for the pipeline's own size")
-        for name, file in (("unet", unet), ("lora", lora)):
+        for name, file in (("unet", self.unet), ("lora", self.lora)):
             if file is not None and not file.endswith(".safetensors"):
                 raise ValueError(f"{name} is {file}: give a .safetensors file, or org/repo/file.safetensors on a hub")
-        self.weights = weights
-        self.variant = variant
-        self.steps = steps
-        self.guidance = guidance
-        self.width = width
-        self.height = height
-        self.scheduler = scheduler
-        self.scheduler_settings = scheduler_settings
-        self.negative_prompt = negative_prompt
-        self.unet = unet
-        self.lora = lora
-        self.redraws = redraws
-        self.compile = compile
-        self.offload = offload
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.revision = revision
-        self.device = device
 
     def setting(self, argument: str) -> object:
         """Weights of all three kinds enter a key by their identity."""

@@ -5,6 +5,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -26,17 +27,18 @@ class PretrainedError(RuntimeError):
     """Weights that cannot be found, loaded or fitted into memory; the message names them and the remedy."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Pretrained(Part):
     """A part that owns a model with weights.
 
-    A subclass keeps at least the settings below as attributes, and builds its model in `load`. The model is loaded by
-    the first use of `model` in the process that uses it; it is never pickled, and `release` frees its memory.
+    A subclass builds its model in `load`, and adds settings of its own as further fields. The model is loaded by the
+    first use of `model` in the process that uses it; it is never pickled, and `release` frees its memory.
 
     Args:
         weights: A hub's name ("org/name"), or a local folder or file. Local weights enter the keys of the store by
             their content, so they may be moved.
         revision: A commit, tag or branch of the hub's repository; null for its main branch.
-        dtype: Numbers to compute with; auto is float32 on a CPU and `half` of the subclass on an accelerator.
+        dtype: Numbers to compute with; auto is float32.
         batch_size: Items a call of the model; halved when the device runs out of memory.
         device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
     """
@@ -44,16 +46,17 @@ class Pretrained(Part):
     needs_accelerator = True
     not_in_key = frozenset({"revision", "device", "batch_size"})  # the revision is part of the weights' identity
     half: ClassVar[torch.dtype] = torch.float32
+    """What `dtype` auto means on an accelerator; a subclass that sets it says so in the help of `dtype`."""
 
     weights: str
-    revision: str | None
-    dtype: DType
+    revision: str | None = None
+    dtype: DType = "auto"
     batch_size: int
-    device: str | None
+    device: str | None = None
 
-    _model: Any = None
-    _place: torch.device | None = None
-    _size: int | None = None
+    _model: Any = field(default=None, init=False, repr=False)
+    _place: torch.device | None = field(default=None, init=False, repr=False)
+    _size: int | None = field(default=None, init=False, repr=False)
 
     @abstractmethod
     def load(self) -> Any:  # noqa: ANN401 each back end has a model of its own

@@ -7,6 +7,7 @@ the members here are ours; the list in the authors' published code is the preset
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import product
@@ -232,6 +233,7 @@ def _unmentioning(entries: tuple[str, ...], words: tuple[str, ...]) -> tuple[str
     return tuple(entry for entry in entries if not mentions(entry, words))
 
 
+@dataclass(kw_only=True, eq=False)
 class PromptEngine(Part):
     """Draws prompts uniformly from three sets (section 4.2 and Figure 4 of the paper).
 
@@ -250,25 +252,17 @@ class PromptEngine(Part):
         ValueError: If the preset is unknown, a word to include or exclude occurs nowhere, or a set becomes empty.
     """
 
-    def __init__(
-        self,
-        preset: str = "aga_lightning-18x13",
-        instructions: Sequence[str] = (),
-        spatial: Sequence[str] = (),
-        temporal: Sequence[str] = (),
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
-        avoid: Sequence[str] = (),
-    ) -> None:
-        if preset not in PRESETS:
-            raise ValueError(f"No prompt preset is called {preset!r}; there are {', '.join(PRESETS)}.")
-        self.preset = preset
-        self.instructions = tuple(instructions)
-        self.spatial = tuple(spatial)
-        self.temporal = tuple(temporal)
-        self.include = tuple(include)
-        self.exclude = tuple(exclude)
-        self.avoid = tuple(avoid)
+    preset: str = "aga_lightning-18x13"
+    instructions: Sequence[str] = ()
+    spatial: Sequence[str] = ()
+    temporal: Sequence[str] = ()
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    avoid: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"No prompt preset is called {self.preset!r}; there are {', '.join(PRESETS)}.")
         self.sets = self._chosen_sets()
         self._avoided = avoid_words((), (), self.avoid)
         self._worked_out: dict[tuple[str, ...], tuple[ModalitySets, tuple[str, ...]]] = {}
@@ -276,7 +270,8 @@ class PromptEngine(Part):
     def _chosen_sets(self) -> ModalitySets:
         preset = PRESETS[self.preset]
         instructions, spatial, temporal = (
-            own or given for own, given in zip((self.instructions, self.spatial, self.temporal), preset, strict=True)
+            tuple(own) or given
+            for own, given in zip((self.instructions, self.spatial, self.temporal), preset, strict=True)
         )
         for word in (*self.include, *self.exclude):
             if not any(mentions(entry, [word]) for entry in (*spatial, *temporal)):
@@ -288,7 +283,7 @@ class PromptEngine(Part):
 
     def _kept(self, entries: tuple[str, ...]) -> tuple[str, ...]:
         included = tuple(entry for entry in entries if mentions(entry, self.include)) or entries
-        return _unmentioning(included, self.exclude)
+        return _unmentioning(included, tuple(self.exclude))
 
     def _allowed(self, avoid: Sequence[str]) -> tuple[ModalitySets, tuple[str, ...]]:
         """The sets without the entries that name a word to avoid, and all the words to avoid; worked out once."""

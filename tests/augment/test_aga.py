@@ -427,7 +427,7 @@ def empty_records(tmp_path):
 
 def test_nothing_is_asked_about_photos_without_a_subject(cache, disc_records, empty_records):
     gate = Student()
-    aga = recipe(painter=Borrower(), bank=BackgroundBank(8, max_reuse=1), gates=[gate])
+    aga = recipe(painter=Borrower(), bank=BackgroundBank(size=8, max_reuse=1), gates=[gate])
     make(aga, requests(disc_records), cache, disc_records + empty_records)  # whose bank serves eight photos only
     lent = aga.painter.training
     assert [record.path for record in lent.records] == [record.path for record in disc_records + empty_records]
@@ -445,7 +445,7 @@ def test_nothing_is_asked_about_photos_without_a_subject(cache, disc_records, em
 def test_photos_without_a_subject_change_nothing_for_those_who_are_not_lent_them(cache, disc_records, empty_records):
     learned = []
     for records in (disc_records, disc_records + empty_records):
-        aga = recipe(bank=BackgroundBank(4), gates=[])
+        aga = recipe(bank=BackgroundBank(size=4), gates=[])
         aga.prepare(records, cache)
         learned.append(aga.learned())
     assert learned[0] == learned[1]

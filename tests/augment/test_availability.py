@@ -49,8 +49,8 @@ def cached(caches, repository, *files, revision="main"):
 def test_weights_are_named_once_with_all_parts_that_want_them():
     aga = AGA(
         detector=GroundingDINO(revision="abc"),
-        painter=DiffusionPainter("org/paint", variant="fp16", unet="org/fast/unet.safetensors"),
-        gates=[SubjectLeak(GroundingDINO(revision="abc"))],
+        painter=DiffusionPainter(weights="org/paint", variant="fp16", unet="org/fast/unet.safetensors"),
+        gates=[SubjectLeak(detector=GroundingDINO(revision="abc"))],
     )
     detector, painter, unet = wanted_weights(aga)
     assert detector == Wanted(
@@ -130,8 +130,8 @@ def test_the_weights_of_torchvision_lie_in_the_cache_of_torch(caches):
 
 def test_what_is_missing_is_listed_once(tmp_path):
     (tmp_path / "own.pth").write_text("")
-    detector = GroundingDINOCheckpoint("own.pth", config="own.py")
-    lines = missing_weights(AGA(detector=detector, gates=[SubjectLeak(detector)]))
+    detector = GroundingDINOCheckpoint(weights="own.pth", config="own.py")
+    lines = missing_weights(AGA(detector=detector, gates=[SubjectLeak(detector=detector)]))
     assert lines == [
         "bert-base-uncased is missing: hf download bert-base-uncased",
         "own.py is missing: give a file or folder that exists",

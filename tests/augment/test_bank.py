@@ -36,7 +36,7 @@ sizes = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 def test_each_class_gets_each_background_equally_often_but_for_one(sizes, size, degree, max_reuse):
     if max_reuse is not None and sum(sizes) > size * max_reuse:
         return
-    bank, training = BackgroundBank(size, max_reuse), images(sizes)
+    bank, training = BackgroundBank(size=size, max_reuse=max_reuse), images(sizes)
     bank.open(training)
     counts = dealt(bank, training, degree)
     for deal in {number // size for _, number in counts}:
@@ -47,7 +47,7 @@ def test_each_class_gets_each_background_equally_often_but_for_one(sizes, size, 
 
 @given(sizes, st.integers(1, 60), st.integers(1, 8), st.integers(1, 30))
 def test_no_background_is_used_more_often_than_allowed(sizes, size, degree, max_reuse):
-    bank, training = BackgroundBank(size, max_reuse), images(sizes)
+    bank, training = BackgroundBank(size=size, max_reuse=max_reuse), images(sizes)
     if len(training) > size * max_reuse:
         with pytest.raises(ValueError, match="set size to"):
             bank.open(training)
@@ -60,13 +60,13 @@ def test_no_background_is_used_more_often_than_allowed(sizes, size, degree, max_
 
 
 def test_a_background_tells_nothing_about_the_class():
-    bank, training = BackgroundBank(50), images([100, 200, 50])
+    bank, training = BackgroundBank(size=50), images([100, 200, 50])
     bank.open(training)
     assert bits(dealt(bank, training, 3)) == pytest.approx(0, abs=1e-12)
 
 
 def test_uneven_classes_leave_next_to_nothing():
-    bank, training = BackgroundBank(64), images([131, 97, 203, 75])
+    bank, training = BackgroundBank(size=64), images([131, 97, 203, 75])
     bank.open(training)
     counts = dealt(bank, training, 4)
     assert bits(counts) < 0.01
@@ -75,7 +75,7 @@ def test_uneven_classes_leave_next_to_nothing():
 
 @pytest.mark.parametrize(("members", "size"), [(10, 10), (20, 10), (9, 10), (11, 10), (100, 25), (7, 60), (24, 12)])
 def test_the_variants_of_an_image_get_different_backgrounds(members, size):
-    bank, training = BackgroundBank(size), images([members])
+    bank, training = BackgroundBank(size=size), images([members])
     bank.open(training)
     for image in training:
         assert len({bank.background(*image, variant) for variant in range(4)}) == 4
@@ -83,7 +83,7 @@ def test_the_variants_of_an_image_get_different_backgrounds(members, size):
 
 def test_neither_the_order_of_the_images_nor_more_variants_change_what_is_dealt():
     training = images([7, 5])
-    one, other = BackgroundBank(9), BackgroundBank(9)
+    one, other = BackgroundBank(size=9), BackgroundBank(size=9)
     one.open(training)
     other.open(training[::-1])
     few, many = dealt(one, training, 2), dealt(other, training, 5)
@@ -92,7 +92,7 @@ def test_neither_the_order_of_the_images_nor_more_variants_change_what_is_dealt(
 
 
 def test_another_image_is_another_bank():
-    one, other = BackgroundBank(9), BackgroundBank(9)
+    one, other = BackgroundBank(size=9), BackgroundBank(size=9)
     one.open(images([7]))
     other.open(images([8]))
     assert one.learned() != other.learned()

@@ -27,7 +27,7 @@ def test_cosines_are_those_of_the_model_itself(weights):
     )
     with torch.no_grad():
         expected = model(**inputs).logits_per_image / model.logit_scale.exp()
-    clip = Clip(weights, batch_size=2, device="cpu")
+    clip = Clip(weights=weights, batch_size=2, device="cpu")
     found = clip.image_features(IMAGES) @ clip.text_features(TEXTS).T
     assert np.allclose(found, expected.numpy(), atol=1e-5)
 
@@ -40,7 +40,7 @@ def test_a_text_is_embedded_once(weights):
             self.asked = (*self.asked, *texts)
             return super().text_features(texts)
 
-    clip = Counting(weights, device="cpu")
+    clip = Counting(weights=weights, device="cpu")
     first = clip.known_texts(TEXTS[:2])
     second = clip.known_texts([*TEXTS, TEXTS[0]])
     assert sorted(clip.asked) == sorted(TEXTS)
@@ -50,5 +50,5 @@ def test_a_text_is_embedded_once(weights):
 
 
 def test_where_and_how_it_runs_is_in_no_key(weights):
-    assert describe(Clip(weights)) == describe(Clip(weights, batch_size=3, device="cpu"))
-    assert describe(Clip(weights)) != describe(Clip())
+    assert describe(Clip(weights=weights)) == describe(Clip(weights=weights, batch_size=3, device="cpu"))
+    assert describe(Clip(weights=weights)) != describe(Clip())

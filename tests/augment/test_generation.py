@@ -221,7 +221,7 @@ def test_ranks_shards_and_workers_make_the_same_images_each_once(tmp_path, share
 
 def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, shared_disc_folder):
     folder = tmp_path / "bank"
-    bank = "BackgroundBank(4)"
+    bank = "BackgroundBank(size=4)"
     for job in [start(folder, shared_disc_folder, shard=f"{number}/2", bank=bank) for number in range(2)]:
         end(job)
     rejected = next((folder / "cache" / "augmented").iterdir()) / "rejected.jsonl"

@@ -38,7 +38,7 @@ def test_paper_set_sizes():
 def test_official_preset_has_17_settings_and_no_time():
     sets = PRESETS["official-17"]
     assert len(set(sets.spatial)) == 17
-    assert {prompt.temporal for prompt in PromptEngine("official-17").combinations()} == {""}
+    assert {prompt.temporal for prompt in PromptEngine(preset="official-17").combinations()} == {""}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

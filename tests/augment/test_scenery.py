@@ -33,7 +33,7 @@ def variants(record, count):
 
 
 def open_bank(size, records, store):
-    bank = BackgroundBank(size)
+    bank = BackgroundBank(size=size)
     bank.open([(record.class_name, store.digest(record.path)) for record in records])
     return bank
 

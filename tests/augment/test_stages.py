@@ -178,7 +178,7 @@ def test_a_gate_with_a_model_sees_the_merged_images_once(tmp_path, log, disc_rec
 
 
 def test_a_bank_is_painted_once_for_all(tmp_path, log, disc_records):
-    aga = costly(log, bank=BackgroundBank(3), captions_per_combination=1)
+    aga = costly(log, bank=BackgroundBank(size=3), captions_per_combination=1)
     collection = opened(tmp_path, aga, disc_records, degree=6)
     completed(collection)
     assert calls(log)["paint"] == 3

@@ -62,8 +62,8 @@ def units(collection):
     [
         {},
         {"captions_per_combination": 1},
-        {"bank": BackgroundBank(5)},
-        {"bank": BackgroundBank(5), "captions_per_combination": 2, "degree": 5},
+        {"bank": BackgroundBank(size=5)},
+        {"bank": BackgroundBank(size=5), "captions_per_combination": 2, "degree": 5},
     ],
 )
 def test_each_stage_makes_what_was_counted_for_an_empty_store(opened, log, settings):

@@ -25,7 +25,7 @@ class Sayer(LanguageModel):
     """Gives one answer after the other, and notes the questions and seeds; a question has room for so many captions."""
 
     def __init__(self, said=(ANSWER,), room=1000, temperature=1.0, tries=3):
-        super().__init__("none", temperature=temperature, tries=tries)
+        super().__init__(weights="none", temperature=temperature, tries=tries)
         self.said = list(said)
         self.room = room
         self._asked = []

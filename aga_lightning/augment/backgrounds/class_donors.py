@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from aga_lightning.augment.base import Image, Mask, Scene, SubjectSource
 Classes = Literal["all", "same", "other"]
 
 
+@dataclass(kw_only=True, eq=False)
 class ClassDonors(DonorPhotos):
     """Borrows the background of a training photo of any class, of the subject's class or of another class.
 
@@ -22,27 +24,19 @@ class ClassDonors(DonorPhotos):
     Args:
         classes: Whose backgrounds: all, same or other. What is not of the same class is of another one, such as an
             empty frame of a camera trap.
-        margin: By how much the hole reaches beyond the donor's mask, in diagonals of the subject's box.
-        max_hole: Largest share of the donor that the hole may cover; donors with larger subjects are passed over.
-        min_crop: Smallest side of the crop, in sides of the largest crop of the scene's shape.
-        attempts: How many donors to look at before giving up.
 
     Raises:
         ValueError: If `classes` is none of these, or `min_crop` or `max_hole` is out of range.
     """
 
-    def __init__(
-        self,
-        classes: Classes = "all",
-        margin: float = 0.12,
-        max_hole: float = 0.8,
-        min_crop: float = 1.0,
-        attempts: int = 50,
-    ) -> None:
-        if classes not in get_args(Classes):
-            raise ValueError(f"classes must be one of {', '.join(get_args(Classes))}, not {classes!r}")
-        super().__init__(margin, max_hole, min_crop, attempts)
-        self.classes = classes
+    classes: Classes = "all"
+    max_hole: float = 0.8
+    min_crop: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.classes not in get_args(Classes):
+            raise ValueError(f"classes must be one of {', '.join(get_args(Classes))}, not {self.classes!r}")
+        super().__post_init__()
         self._labels: dict[str, frozenset[int]] = {}
         self._donors: dict[frozenset[int], list[int]] = {}
 

@@ -1,6 +1,7 @@
 """Real backgrounds: other training photos with their subject taken out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ class NoDonorError(RuntimeError):
     """No training photo can lend its background."""
 
 
+@dataclass(kw_only=True, eq=False)
 class DonorPhotos(BackgroundGenerator):
     """Borrows the background of another training photo, with the subject painted over and a random crop and flip.
 
@@ -34,15 +36,16 @@ class DonorPhotos(BackgroundGenerator):
 
     borrows = True
 
-    def __init__(self, margin: float = 0.12, max_hole: float = 0.45, min_crop: float = 0.6, attempts: int = 50) -> None:
-        if not 0 < min_crop <= 1:
-            raise ValueError(f"min_crop is {min_crop}; give a share above 0, at most 1")
-        if not 0 < max_hole < 1:
-            raise ValueError(f"max_hole is {max_hole}; give a share above 0 and below 1")
-        self.margin = margin
-        self.max_hole = max_hole
-        self.min_crop = min_crop
-        self.attempts = attempts
+    margin: float = 0.12
+    max_hole: float = 0.45
+    min_crop: float = 0.6
+    attempts: int = 50
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_crop <= 1:
+            raise ValueError(f"min_crop is {self.min_crop}; give a share above 0, at most 1")
+        if not 0 < self.max_hole < 1:
+            raise ValueError(f"max_hole is {self.max_hole}; give a share above 0 and below 1")
         self._training: SubjectSource | None = None
 
     def borrow(self, training: SubjectSource) -> None:

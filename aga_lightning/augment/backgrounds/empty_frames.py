@@ -16,6 +16,7 @@ from aga_lightning.data.images import ImageReadError
 Cameras = Literal["own", "other", "any"]
 
 
+@dataclass(kw_only=True, eq=False)
 class EmptyFrames(BackgroundGenerator):
     """Borrows a whole training image that has no subject: an empty frame of a camera trap.
 
@@ -40,13 +41,14 @@ class EmptyFrames(BackgroundGenerator):
 
     borrows = True
 
-    def __init__(self, cameras: Cameras = "own", attempts: int = 50) -> None:
-        if cameras not in get_args(Cameras):
-            raise ValueError(f"cameras must be one of {', '.join(get_args(Cameras))}, not {cameras!r}")
-        if attempts < 1:
-            raise ValueError(f"attempts is {attempts}; give a number of at least 1")
-        self.cameras = cameras
-        self.attempts = attempts
+    cameras: Cameras = "own"
+    attempts: int = 50
+
+    def __post_init__(self) -> None:
+        if self.cameras not in get_args(Cameras):
+            raise ValueError(f"cameras must be one of {', '.join(get_args(Cameras))}, not {self.cameras!r}")
+        if self.attempts < 1:
+            raise ValueError(f"attempts is {self.attempts}; give a number of at least 1")
         self._training: SubjectSource | None = None
         self._frames: list[_Frame] = []
         self._sources: dict[str, _Frame] = {}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, get_args
 
@@ -16,6 +17,7 @@ from aga_lightning.data.images import ImageReadError
 Of = Literal["training", "image"]
 
 
+@dataclass(kw_only=True, eq=False)
 class MeanColour(BackgroundGenerator):
     """Fills the background with the mean colour of the training images' backgrounds, or of the photo's own one.
 
@@ -34,16 +36,17 @@ class MeanColour(BackgroundGenerator):
 
     borrows = True
 
-    def __init__(self, of: Of = "training", photos: int | None = 256, margin: float = 0.12) -> None:
-        if of not in get_args(Of):
-            raise ValueError(f"of must be one of {', '.join(get_args(Of))}, not {of!r}")
-        if photos is not None and photos < 1:
-            raise ValueError(f"photos is {photos}; give a number of at least 1, or null for all")
-        if margin < 0:
-            raise ValueError(f"margin must not be negative, but is {margin}")
-        self.of = of
-        self.photos = photos
-        self.margin = margin
+    of: Of = "training"
+    photos: int | None = 256
+    margin: float = 0.12
+
+    def __post_init__(self) -> None:
+        if self.of not in get_args(Of):
+            raise ValueError(f"of must be one of {', '.join(get_args(Of))}, not {self.of!r}")
+        if self.photos is not None and self.photos < 1:
+            raise ValueError(f"photos is {self.photos}; give a number of at least 1, or null for all")
+        if self.margin < 0:
+            raise ValueError(f"margin must not be negative, but is {self.margin}")
         self._training: SubjectSource | None = None
         self._sources: Sources | None = None
         self._colour: npt.NDArray[np.uint8] | None = None

@@ -1,6 +1,7 @@
 """The photo's own background: what is left of an augmentation when its background is not changed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from aga_lightning.augment.compositing import cover
 _FINEST = 4.0  # pixels: a blur of this standard deviation or more leaves nothing that half of the pixels could not show
 
 
+@dataclass(kw_only=True, eq=False)
 class OwnPhoto(BackgroundGenerator):
     """Paints over the subject of the photo it was cut from, and leaves the rest as it is, or blurs it.
 
@@ -29,11 +31,12 @@ class OwnPhoto(BackgroundGenerator):
 
     borrows = True
 
-    def __init__(self, margin: float = 0.04, blur: float = 0.0) -> None:
-        if margin < 0 or blur < 0:
-            raise ValueError(f"margin ({margin}) and blur ({blur}) must not be negative")
-        self.margin = margin
-        self.blur = blur
+    margin: float = 0.04
+    blur: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.margin < 0 or self.blur < 0:
+            raise ValueError(f"margin ({self.margin}) and blur ({self.blur}) must not be negative")
         self._sources: Sources | None = None
 
     def borrow(self, training: SubjectSource) -> None:

@@ -122,6 +122,7 @@ def place_and_time(caption: Caption, rng: np.random.Generator) -> tuple[str, str
     return place or chosen[0], time or chosen[1]
 
 
+@dataclass(kw_only=True, eq=False)
 class ProceduralScenes(BackgroundGenerator):
     """Paints the caption's setting in the light of its time or season, in milliseconds on one core.
 
@@ -133,11 +134,12 @@ class ProceduralScenes(BackgroundGenerator):
         ValueError: If a setting is out of range.
     """
 
-    def __init__(self, blur: float = 1.0, supersample: int = 1) -> None:
-        if blur < 0 or supersample < 1:
+    blur: float = 1.0
+    supersample: int = 1
+
+    def __post_init__(self) -> None:
+        if self.blur < 0 or self.supersample < 1:
             raise ValueError("`blur` must not be negative and `supersample` must be at least 1.")
-        self.blur = blur
-        self.supersample = supersample
 
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
         """One image of the asked size a scene; it depends on that scene alone."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
@@ -14,7 +14,7 @@ from aga_lightning.augment.captioners.answers import candidates
 from aga_lightning.augment.captioners.causal_lm import CausalLM, Format, load_causal_lm
 from aga_lightning.augment.captioners.row_sampling import RowSampler
 from aga_lightning.augment.captioners.template import TemplateCaptioner
-from aga_lightning.augment.pretrained import DType, Pretrained, PretrainedError
+from aga_lightning.augment.pretrained import Pretrained, PretrainedError
 from aga_lightning.augment.prompts import engineered_text, mentions
 
 STEP = 64
@@ -24,6 +24,7 @@ _Asked = tuple[list[int], int]
 """The tokens of a question, and the seed of its answer."""
 
 
+@dataclass(kw_only=True, eq=False)
 class LanguageModel(Pretrained, Captioner):
     """Asks a language model for the background in words; any causal language model of transformers, GPTQ ones too.
 
@@ -31,8 +32,6 @@ class LanguageModel(Pretrained, Captioner):
     answers a template writes the caption. A caption depends on its own prompt and seed alone.
 
     Args:
-        weights: A hub's name ("org/name"), or a local folder. Local weights enter the keys of the store by their
-            content, so they may be moved.
         format: How a prompt is put: with the tokenizer's chat template, in the instruction format of Alpaca (the
             paper's), or plain; auto is chat where there is a template, else alpaca.
         system: How the model is told to behave; "" for the usual words of the format.
@@ -41,10 +40,7 @@ class LanguageModel(Pretrained, Captioner):
         top_p: Draw from the likeliest words that together have this probability, above 0 to 1.
         top_k: Draw from this many of the likeliest words; 0 for all.
         tries: Answers asked for before a template writes the caption, at least 1.
-        revision: A commit, tag or branch of the hub's repository; null for its main branch.
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Prompts a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -52,36 +48,17 @@ class LanguageModel(Pretrained, Captioner):
 
     half = torch.float16
 
-    def __init__(
-        self,
-        weights: str = "Qwen/Qwen2.5-1.5B-Instruct",
-        format: Format = "auto",
-        system: str = "",
-        max_new_tokens: int = 64,
-        temperature: float = 0.7,
-        top_p: float = 0.95,
-        top_k: int = 50,
-        tries: int = 4,
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 8,
-        device: str | None = None,
-    ) -> None:
-        self.weights = weights
-        self.format: Format = format
-        self.system = system
-        self.max_new_tokens = max_new_tokens
-        self.temperature = temperature
-        self.top_p = top_p
-        self.top_k = top_k
-        self.tries = tries
-        self.revision = revision
-        self.dtype: DType = dtype
-        self.batch_size = batch_size
-        self.device = device
-        self._check()
+    weights: str = "Qwen/Qwen2.5-1.5B-Instruct"
+    format: Format = "auto"
+    system: str = ""
+    max_new_tokens: int = 64
+    temperature: float = 0.7
+    top_p: float = 0.95
+    top_k: int = 50
+    tries: int = 4
+    batch_size: int = 8
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         if self.format not in get_args(Format):
             raise ValueError(f"format is {self.format!r}; it must be one of {', '.join(get_args(Format))}")
         for name in ("max_new_tokens", "tries", "batch_size"):
@@ -170,61 +147,25 @@ class LanguageModel(Pretrained, Captioner):
         return model.answers([tokens for tokens, _ in batch], width, sampler, self.max_new_tokens)
 
 
+@dataclass(kw_only=True, eq=False)
 class Llama2GPTQ(LanguageModel):
     """Asks the language model of the paper: Llama 2 with 13 billion parameters in 4 bits (its section 4.2).
 
     It needs `pip install "aga-lightning[gptq]"`.
 
     Args:
-        weights: A hub's name ("org/name"), or a local folder. Local weights enter the keys of the store by their
-            content, so they may be moved.
         format: How a prompt is put: in the instruction format of Alpaca (the paper's), with the tokenizer's chat
             template, or plain; auto is chat where there is a template, else alpaca.
-        system: How the model is told to behave; "" for the usual words of the format.
-        max_new_tokens: Tokens of an answer, at least 1.
-        temperature: How freely words are drawn, 0 or more; 0 takes the likeliest word, and asks only once.
-        top_p: Draw from the likeliest words that together have this probability, above 0 to 1.
-        top_k: Draw from this many of the likeliest words; 0 for all.
-        tries: Answers asked for before a template writes the caption, at least 1.
         revision: A commit, tag or branch of the hub's repository (its branches hold other group sizes); null for its
             main branch.
-        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Prompts a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
 
     Raises:
         ValueError: If a setting is out of range.
     """
 
-    def __init__(
-        self,
-        weights: str = "TheBloke/Llama-2-13B-chat-GPTQ",
-        format: Format = "alpaca",
-        system: str = "",
-        max_new_tokens: int = 512,
-        temperature: float = 0.7,
-        top_p: float = 0.95,
-        top_k: int = 50,
-        tries: int = 4,
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 8,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(
-            weights,
-            format,
-            system,
-            max_new_tokens,
-            temperature,
-            top_p,
-            top_k,
-            tries,
-            revision,
-            dtype,
-            batch_size,
-            device,
-        )
+    weights: str = "TheBloke/Llama-2-13B-chat-GPTQ"
+    format: Format = "alpaca"
+    max_new_tokens: int = 512
 
 
 def chosen(answer: str, prompt: Prompt, seed: int) -> str | None:

@@ -1,6 +1,7 @@
 """Step 1a by categories: torchvision's detectors, which know the 80 things of COCO and need no text."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +10,6 @@ import torch
 from torchvision.models import WeightsEnum, detection, get_model, get_model_weights, list_models
 
 from aga_lightning.augment.base import Image
-from aga_lightning.augment.detectors.boxes_found import Boxes
 from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
 from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import plain_words
@@ -48,6 +48,7 @@ SUPERCLASSES: dict[str, tuple[str, ...]] = {
 """COCO's categories of superclasses that are none themselves."""
 
 
+@dataclass(kw_only=True, eq=False)
 class TorchvisionDetector(ModelDetector):
     """Finds things of COCO's categories with a detector of torchvision.
 
@@ -63,43 +64,30 @@ class TorchvisionDetector(ModelDetector):
             null for COCO's.
         threshold: Boxes are kept whose score is greater; 0 to less than 1. Most of these models drop what scores less
             than 0.05 themselves.
-        boxes: The best box alone, or all (20 at most).
-        batch_size: Images a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
 
     Raises:
         ValueError: If a setting is out of range, or a model or category is not known.
     """
 
-    revision: str | None = None
-    dtype: DType = "float32"  # torchvision's region pooling has no other on a CPU
+    revision: str | None = field(default=None, init=False)
+    # torchvision's region pooling has no other on a CPU.
+    dtype: DType = field(default="float32", init=False)
 
-    def __init__(
-        self,
-        weights: str = "DEFAULT",
-        architecture: str = "fasterrcnn_resnet50_fpn_v2",
-        labels: dict[str, list[str]] | None = None,
-        categories: list[str] | None = None,
-        threshold: float = 0.35,
-        boxes: Boxes = "all",
-        batch_size: int = 8,
-        device: str | None = None,
-    ) -> None:
+    weights: str = "DEFAULT"
+    architecture: str = "fasterrcnn_resnet50_fpn_v2"
+    labels: dict[str, list[str]] | None = None
+    categories: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         known = list_models(module=detection)
-        if architecture not in known:
-            raise ValueError(f"architecture is {architecture!r}; give one of {', '.join(known)}")
-        self.weights = weights
-        self.architecture = architecture
-        self.labels = labels
-        self.categories = categories
-        self.threshold = threshold
-        self.boxes: Boxes = boxes
-        self.batch_size = batch_size
-        self.device = device
-        self._check()
-        if categories is not None and self._published is not None:
-            raise ValueError(f"categories is given, but {weights} has its own; leave it out, or give a file as weights")
-        for superclass, names in (labels or {}).items():
+        if self.architecture not in known:
+            raise ValueError(f"architecture is {self.architecture!r}; give one of {', '.join(known)}")
+        if self.categories is not None and self._published is not None:
+            raise ValueError(
+                f"categories is given, but {self.weights} has its own; leave it out, or give a file as weights"
+            )
+        for superclass, names in (self.labels or {}).items():
             if unknown := [name for name in names if name not in self._numbers]:
                 raise ValueError(
                     f"labels has {', '.join(unknown)} for {superclass}; give some of {', '.join(self._numbers)}"

@@ -1,6 +1,7 @@
 """Step 1a without weights: the data set's own boxes, the centre of the picture, or what stands out from it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from aga_lightning.augment.boxes import bounding_box, clamp
 from aga_lightning.augment.saliency import saliency
 
 
+@dataclass(kw_only=True, eq=False)
 class CentrePrior(Detector):
     """Says that the subject fills the middle of the picture, as it does in most pictures of one thing.
 
@@ -21,13 +23,14 @@ class CentrePrior(Detector):
         ValueError: If `margin` or `score` is out of range.
     """
 
-    def __init__(self, margin: float = 0.12, score: float = 0.5) -> None:
-        if not 0 <= margin < 0.5:
-            raise ValueError(f"margin is {margin}; give a share of at least 0 and less than 0.5")
-        if not 0 <= score <= 1:
-            raise ValueError(f"score is {score}; give a number in 0..1")
-        self.margin = margin
-        self.score = score
+    margin: float = 0.12
+    score: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin < 0.5:
+            raise ValueError(f"margin is {self.margin}; give a share of at least 0 and less than 0.5")
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"score is {self.score}; give a number in 0..1")
 
     def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
         """One centred box a sample."""
@@ -40,6 +43,7 @@ class CentrePrior(Detector):
         return Detection(box or (0.0, 0.0, float(width), float(height)), self.score)
 
 
+@dataclass(kw_only=True, eq=False)
 class DatasetBoxes(Detector):
     """Gives the box that the data set ships, and asks another detector where it ships none.
 
@@ -47,8 +51,7 @@ class DatasetBoxes(Detector):
         fallback: Asked about samples without a box of at least one pixel; without it they have no subject.
     """
 
-    def __init__(self, fallback: Detector | None = None) -> None:
-        self.fallback = fallback
+    fallback: Detector | None = None
 
     def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
         """The box of each sample with score 1."""
@@ -65,6 +68,7 @@ class DatasetBoxes(Detector):
         return [Detection(box, 1.0)] if box is not None else []
 
 
+@dataclass(kw_only=True, eq=False)
 class SaliencyBox(Detector):
     """Finds what stands out from the border of the picture (robust background detection, Zhu et al. 2014).
 
@@ -77,10 +81,9 @@ class SaliencyBox(Detector):
         centre: Standard deviation of the weight around the centre, in sides of the picture.
     """
 
-    def __init__(self, size: int = 160, regions: int = 240, centre: float = 0.6) -> None:
-        self.size = size
-        self.regions = regions
-        self.centre = centre
+    size: int = 160
+    regions: int = 240
+    centre: float = 0.6
 
     def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
         """At most one box a sample; none where nothing stands out."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,17 +14,17 @@ from torchvision.ops import box_convert
 
 from aga_lightning.augment.base import Image
 from aga_lightning.augment.detectors.bert_adapter import adapted, quietly
-from aga_lightning.augment.detectors.boxes_found import Boxes
 from aga_lightning.augment.detectors.literal_config import read_literals
-from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
+from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
 from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
-from aga_lightning.augment.detectors.wording import checked_prompt, filled, names_something
+from aga_lightning.augment.detectors.wording import names_something
 from aga_lightning.augment.pretrained import DType, PretrainedError, explained, weights_identity
 
 LONGEST = 1333 / 800  # the authors' limit to the longer side, in shorter sides
 
 
-class GroundingDINOCheckpoint(ModelDetector):
+@dataclass(kw_only=True, eq=False)
+class GroundingDINOCheckpoint(PromptedDetector):
     """Finds the superclass with GroundingDINO as its authors published it: a .pth file and their own code.
 
     Needs the extra `aga-lightning[groundingdino]`.
@@ -34,48 +35,25 @@ class GroundingDINOCheckpoint(ModelDetector):
             what it leaves out, and null, is as in the authors' GroundingDINO_SwinT_OGC.
         text_encoder: Where the tokenizer and the configuration of BERT are: a hub's name or a local folder. Its weights
             are not needed, the checkpoint holds them.
-        threshold: Boxes are kept whose score is greater; 0 to less than 1.
-        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1.
-        prompt: The text sent; {superclass} stands for the superclass in lower case. It is ended by a dot, should it
-            lack one.
         size: Shorter side in pixels at which the model looks at images; the longer side is limited to 1333 / 800 of it.
-        boxes: The best box alone, or all (20 at most).
-        batch_size: Images a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
 
     Raises:
         ValueError: If a setting is out of range or `prompt` has an unknown field.
     """
 
-    revision: str | None = None
-    dtype: DType = "float32"  # the authors' code mixes in float32 whatever the weights are
+    revision: str | None = field(default=None, init=False)
+    # The authors' code mixes in float32 whatever the weights are.
+    dtype: DType = field(default="float32", init=False)
 
-    def __init__(
-        self,
-        weights: str,
-        config: str | None = None,
-        text_encoder: str = "bert-base-uncased",
-        threshold: float = 0.35,
-        text_threshold: float = 0.25,
-        prompt: str = "{superclass}.",
-        size: int = 800,
-        boxes: Boxes = "all",
-        batch_size: int = 1,
-        device: str | None = None,
-    ) -> None:
-        if size < 64:
-            raise ValueError(f"size is {size}; give at least 64 pixels, or nothing is left of the coarsest level")
-        self.weights = weights
-        self.config = config
-        self.text_encoder = text_encoder
-        self.threshold = threshold
-        self.text_threshold = text_threshold
-        self.prompt = checked_prompt(prompt)
-        self.size = size
-        self.boxes: Boxes = boxes
-        self.batch_size = batch_size
-        self.device = device
-        self._check(text_threshold=text_threshold)
+    config: str | None = None
+    text_encoder: str = "bert-base-uncased"
+    size: int = 800
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.size < 64:
+            raise ValueError(f"size is {self.size}; give at least 64 pixels, or nothing is left of the coarsest level")
+        super().__post_init__()
 
     @cached_property
     def _identities(self) -> dict[str, str | None]:
@@ -124,7 +102,7 @@ class GroundingDINOCheckpoint(ModelDetector):
 
     def query(self, superclass: str) -> str:
         """The prompt, filled in and ended by a dot."""
-        return filled(self.prompt, superclass).removesuffix(".") + "."
+        return super().query(superclass).removesuffix(".") + "."
 
     def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
         """What the model finds in images of one size."""

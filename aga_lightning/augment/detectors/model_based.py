@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
@@ -10,6 +11,7 @@ import torch
 
 from aga_lightning.augment.base import Detection, Detector, Image, Sample
 from aga_lightning.augment.detectors.boxes_found import Boxes, best_first
+from aga_lightning.augment.detectors.wording import check_prompt, filled
 from aga_lightning.augment.pretrained import Pretrained
 
 Candidates = tuple[torch.Tensor, torch.Tensor]
@@ -19,16 +21,28 @@ SLIMMEST = 100
 """Longer side in shorter sides, from which on models would shrink a strip to nothing."""
 
 
+@dataclass(kw_only=True, eq=False)
 class ModelDetector(Pretrained, Detector):
     """A detector with a model; a subclass says what to ask for and how to look.
 
     Args:
         threshold: Boxes are kept whose score is greater; 0 to less than 1.
         boxes: The best box alone, or all (20 at most).
+
+    Raises:
+        ValueError: If a setting is out of range.
     """
 
-    threshold: float
-    boxes: Boxes
+    threshold: float = 0.35
+    boxes: Boxes = "all"
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        _check_threshold("threshold", self.threshold)
+        if self.boxes not in get_args(Boxes):
+            raise ValueError(f"boxes is {self.boxes!r}; give best or all")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; give at least 1")
 
     @abstractmethod
     def query(self, superclass: str) -> str:
@@ -63,11 +77,34 @@ class ModelDetector(Pretrained, Detector):
                 )
         return found
 
-    def _check(self, **thresholds: float) -> None:
-        for name, value in {"threshold": self.threshold, **thresholds}.items():
-            if not 0 <= value < 1:
-                raise ValueError(f"{name} is {value}; give a number of at least 0 and less than 1")
-        if self.boxes not in get_args(Boxes):
-            raise ValueError(f"boxes is {self.boxes!r}; give best or all")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; give at least 1")
+
+@dataclass(kw_only=True, eq=False)
+class PromptedDetector(ModelDetector):
+    """A detector that is asked in words, and scores the words one by one.
+
+    Args:
+        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1. Detectors
+            that do not score single words ignore it.
+        prompt: The text sent; {superclass} stands for the superclass in lower case. For the GroundingDINO family it is
+            ended by a dot, should it lack one.
+
+    Raises:
+        ValueError: If a setting is out of range or `prompt` has an unknown field.
+    """
+
+    text_threshold: float = 0.25
+    prompt: str = "{superclass}."
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_prompt(self.prompt)
+        _check_threshold("text_threshold", self.text_threshold)
+
+    def query(self, superclass: str) -> str:
+        """The prompt, filled in."""
+        return filled(self.prompt, superclass)
+
+
+def _check_threshold(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}; give a number of at least 0 and less than 1")

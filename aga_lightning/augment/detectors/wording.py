@@ -10,8 +10,8 @@ def plain_words(superclass: str) -> str:
     return " ".join(superclass.lower().replace("_", " ").replace("-", " ").split())
 
 
-def checked_prompt(prompt: str) -> str:
-    """A template that can be filled.
+def check_prompt(prompt: str) -> None:
+    """Check that a template can be filled.
 
     Raises:
         ValueError: If it is empty, has braces that do not pair, or another field than {superclass}.
@@ -26,7 +26,6 @@ def checked_prompt(prompt: str) -> str:
     if unknown := fields - {"superclass"}:
         names = ", ".join(f"{{{name}}}" for name in sorted(unknown))
         raise ValueError(f"prompt is {prompt!r} with the unknown field {names}; {remedy}")
-    return prompt
 
 
 def filled(prompt: str, superclass: str) -> str:

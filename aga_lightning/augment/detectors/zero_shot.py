@@ -2,64 +2,28 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import PIL.Image
 import torch
 
 from aga_lightning.augment.base import Image
-from aga_lightning.augment.detectors.boxes_found import Boxes
-from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
-from aga_lightning.augment.detectors.wording import checked_prompt, filled, names_something
-from aga_lightning.augment.pretrained import DType, PretrainedError, explained
+from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
+from aga_lightning.augment.detectors.wording import names_something
+from aga_lightning.augment.pretrained import PretrainedError, explained
 
 
-class ZeroShotDetector(ModelDetector):
+@dataclass(kw_only=True, eq=False)
+class ZeroShotDetector(PromptedDetector):
     """Finds what a text names, with any zero-shot object detector of transformers.
 
     GroundingDINO, MM-Grounding-DINO (LLMDet too), OWL-ViT and OWLv2 are understood. The OWL models want a sentence
     (`prompt: a photo of a {superclass}`) and a lower threshold (0.1 or so).
 
-    Args:
-        weights: A hub's name ("IDEA-Research/grounding-dino-base"), or a local folder. Local weights enter the keys of
-            the store by their content, so they may be moved.
-        threshold: Boxes are kept whose score is greater; 0 to less than 1.
-        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1. Detectors
-            that do not score single words ignore it.
-        prompt: The text sent; {superclass} stands for the superclass in lower case. For the GroundingDINO family it is
-            ended by a dot, should it lack one.
-        boxes: The best box alone, or all (20 at most).
-        revision: A commit, tag or branch of the hub's repository; null for its main branch.
-        dtype: Numbers to compute with; auto is float32, which is cheap for these models.
-        batch_size: Images a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
-
     Raises:
         ValueError: If a setting is out of range or `prompt` has an unknown field.
     """
-
-    def __init__(
-        self,
-        weights: str,
-        threshold: float = 0.35,
-        text_threshold: float = 0.25,
-        prompt: str = "{superclass}.",
-        boxes: Boxes = "all",
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 8,
-        device: str | None = None,
-    ) -> None:
-        self.weights = weights
-        self.threshold = threshold
-        self.text_threshold = text_threshold
-        self.prompt = checked_prompt(prompt)
-        self.boxes: Boxes = boxes
-        self.revision = revision
-        self.dtype: DType = dtype
-        self.batch_size = batch_size
-        self.device = device
-        self._check(text_threshold=text_threshold)
 
     def load(self) -> tuple[Any, Any]:
         """The processor and the model.
@@ -84,10 +48,6 @@ class ZeroShotDetector(ModelDetector):
                 "...): fetch the checkpoint again"
             )
         return processor, model.to(self.torch_device).eval()
-
-    def query(self, superclass: str) -> str:
-        """The prompt, filled in."""
-        return filled(self.prompt, superclass)
 
     def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
         """What the model finds in images of one size."""
@@ -121,32 +81,8 @@ class ZeroShotDetector(ModelDetector):
         return candidates
 
 
+@dataclass(kw_only=True, eq=False)
 class GroundingDINO(ZeroShotDetector):
-    """Finds the superclass with GroundingDINO, with the thresholds of the paper.
+    """Finds the superclass with GroundingDINO, with the thresholds of the paper."""
 
-    Args:
-        weights: A hub's name, or a local folder. Local weights enter the keys of the store by their content, so they
-            may be moved.
-        threshold: Boxes are kept whose score is greater; 0 to less than 1.
-        text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1.
-        prompt: The text sent, ending in a dot; {superclass} stands for the superclass in lower case.
-        boxes: The best box alone, or all (20 at most).
-        revision: A commit, tag or branch of the hub's repository; null for its main branch.
-        dtype: Numbers to compute with; auto is float32, which is cheap for this model.
-        batch_size: Images a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
-    """
-
-    def __init__(
-        self,
-        weights: str = "IDEA-Research/grounding-dino-tiny",
-        threshold: float = 0.35,
-        text_threshold: float = 0.25,
-        prompt: str = "{superclass}.",
-        boxes: Boxes = "all",
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 8,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(weights, threshold, text_threshold, prompt, boxes, revision, dtype, batch_size, device)
+    weights: str = "IDEA-Research/grounding-dino-tiny"

@@ -1,7 +1,7 @@
 """Editing by a diffusion model: image-to-image (SDEdit), inpainting, and instructions (InstructPix2Pix)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -10,10 +10,10 @@ from PIL import Image as PillowImage
 
 from aga_lightning.augment.backgrounds import pipelines
 from aga_lightning.augment.base import Edit, Image, ImageEditor, Mask, seed_from
-from aga_lightning.augment.diffuser import Diffuser, Offload, levels
-from aga_lightning.augment.pretrained import DType
+from aga_lightning.augment.diffuser import Diffuser, levels
 
 
+@dataclass(kw_only=True, eq=False)
 class DiffusionEditor(Diffuser, ImageEditor):
     """Makes a picture of another one with a pipeline of diffusers.
 
@@ -27,81 +27,24 @@ class DiffusionEditor(Diffuser, ImageEditor):
     up to rounding for another.
 
     Args:
-        weights: A hub's name or a local folder of diffusers; only safetensors are read.
         task: Which of the three.
-        variant: The files to take where there are several ("fp16"); null for those without a variant.
-        steps: Denoising steps, of which image-to-image takes the share of its strength.
         guidance: Scale of the guidance by words; above 1, the denoiser is called twice a step.
+        steps: Denoising steps, of which image-to-image takes the share of its strength.
         image_guidance: For `instruction`: scale of the guidance by the picture, a third call a step; below 1 there
             is no guidance at all.
-        width: Pixels, a multiple of 8; null for the pipeline's own (read from local weights; 1024 for a hub's name, so
-            give 512 for those of Stable Diffusion 1.x and InstructPix2Pix).
-        height: As `width`.
-        scheduler: Class name of diffusers ("EulerDiscreteScheduler"); null for the checkpoint's.
-        scheduler_settings: Settings of the scheduler that differ from the checkpoint's, such as timestep_spacing.
-        negative_prompt: What not to paint, for pipelines that take it.
-        unet: Other weights for the UNet or transformer: a local .safetensors file, or org/repo/file.safetensors on a
-            hub. The checkpoint's own are then not read.
-        lora: LoRA weights to add, named like `unet`; needs the package peft.
-        redraws: How often a blank image is made again, with another seed, before it is handed on as it is.
-        compile: Compile the denoiser: minutes at first, faster then; pays off for thousands of images.
-        offload: Keep in the device's memory only the model at work, or only the layer at work (very slow).
-        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Images a call; halved when the device runs out of memory.
-        revision: A commit, tag or branch of the hub's repository; null for its main branch.
-        device: Where the pipeline runs ("cuda:1", "cpu"); null for the device of the trainer.
 
     Raises:
         ValueError: If a number is out of range, or a file of weights is not .safetensors.
     """
 
-    def __init__(
-        self,
-        weights: str = "stabilityai/stable-diffusion-xl-base-1.0",
-        task: Literal["image-to-image", "inpainting", "instruction"] = "image-to-image",
-        variant: str | None = None,
-        steps: int = 50,
-        guidance: float = 7.5,
-        image_guidance: float = 1.5,
-        width: int | None = None,
-        height: int | None = None,
-        scheduler: str | None = None,
-        scheduler_settings: dict[str, Any] | None = None,
-        negative_prompt: str | None = None,
-        unet: str | None = None,
-        lora: str | None = None,
-        redraws: int = 3,
-        compile: bool = False,
-        offload: Offload = "none",
-        dtype: DType = "auto",
-        batch_size: int = 4,
-        revision: str | None = None,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(
-            weights=weights,
-            variant=variant,
-            steps=steps,
-            guidance=guidance,
-            width=width,
-            height=height,
-            scheduler=scheduler,
-            scheduler_settings=scheduler_settings,
-            negative_prompt=negative_prompt,
-            unet=unet,
-            lora=lora,
-            redraws=redraws,
-            compile=compile,
-            offload=offload,
-            dtype=dtype,
-            batch_size=batch_size,
-            revision=revision,
-            device=device,
-        )
-        if not image_guidance >= 0:
-            raise ValueError(f"image_guidance is {image_guidance}: give at least 0")
-        self.task = task
-        self.image_guidance = image_guidance
+    task: Literal["image-to-image", "inpainting", "instruction"] = "image-to-image"
+    guidance: float = 7.5
+    image_guidance: float = 1.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.image_guidance >= 0:
+            raise ValueError(f"image_guidance is {self.image_guidance}: give at least 0")
 
     def load(self) -> Any:  # noqa: ANN401 each family has a class of its own
         """The pipeline of the task."""

@@ -1,14 +1,15 @@
 """Reject backgrounds that show one of the classes: what CLIP sees in them is to be their words, not a subject."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from aga_lightning.augment.base import Draft, Gate, SubjectSource
 from aga_lightning.augment.clip import Clip
-from aga_lightning.augment.pretrained import DType
 
 
+@dataclass(kw_only=True, eq=False)
 class ClassFreeBackground(Clip, Gate):
     """Rejects backgrounds that CLIP finds more like a class than like their words (Beyond Generation, Ge et al. 2023).
 
@@ -18,12 +19,7 @@ class ClassFreeBackground(Clip, Gate):
     the text for a class are theirs.
 
     Args:
-        weights: A hub's name or a local folder of a CLIP model (Radford et al. 2021), in the format of transformers.
         text: What a picture of a class looks like; {class} stands for each class of the training images in turn.
-        revision: A commit, tag or branch of the hub's repository.
-        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Images, or texts, at once. It changes similarities by rounding only (1e-7 in float32).
-        device: Where the model runs; null for the device of the trainer.
 
     Raises:
         ValueError: If {class} is not in the text.
@@ -33,19 +29,12 @@ class ClassFreeBackground(Clip, Gate):
     learns = True
     opens = False
 
-    def __init__(
-        self,
-        weights: str = "openai/clip-vit-large-patch14",
-        text: str = "a photo of {class}",
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 32,
-        device: str | None = None,
-    ) -> None:
-        if "{class}" not in text:
-            raise ValueError(f"the text {text!r} is the same for all classes: put {{class}} in it")
-        super().__init__(weights, revision, dtype, batch_size, device)
-        self.text = text
+    text: str = "a photo of {class}"
+
+    def __post_init__(self) -> None:
+        if "{class}" not in self.text:
+            raise ValueError(f"the text {self.text!r} is the same for all classes: put {{class}} in it")
+        super().__post_init__()
         self._texts: tuple[str, ...] = ()
 
     def learn(self, training: SubjectSource) -> None:

@@ -1,17 +1,18 @@
 """Reject images that look more like nothing in particular than like the subject: ALIA's semantic filter."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from string import Formatter
 
 import numpy as np
 
 from aga_lightning.augment.base import Draft, Gate
 from aga_lightning.augment.clip import Clip
-from aga_lightning.augment.pretrained import DType
 
 _PLACEHOLDERS = ("class", "superclass", "caption")
 
 
+@dataclass(kw_only=True, eq=False)
 class ClipFilter(Clip, Gate):
     """Rejects images that CLIP finds more like a negative text than like any positive one (ALIA, Dunlap et al. 2023).
 
@@ -19,16 +20,10 @@ class ClipFilter(Clip, Gate):
     "a photo of a {superclass}, {caption}" also asks whether the painter did as it was told.
 
     Args:
-        weights: A hub's name or a local folder of a CLIP model (Radford et al. 2021), in the format of transformers.
-            SigLIP works too; its published tokenizers need the package sentencepiece.
         positives: What an image should look like.
         negatives: What it looks like where something went wrong. Empty: only `min_similarity` counts.
         min_similarity: Smallest cosine of the image and the nearest positive text, -1..1; null for any. CLIP gives
             about 0.2 to 0.3 to a photo and its own description.
-        revision: A commit, tag or branch of the hub's repository.
-        dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Images, or texts, at once. It changes similarities by rounding only (1e-7 in float32).
-        device: Where the model runs; null for the device of the trainer.
 
     Raises:
         ValueError: If there is nothing to compare with, a text has an unknown placeholder, or `min_similarity` is out
@@ -37,35 +32,28 @@ class ClipFilter(Clip, Gate):
 
     stage = "image"
 
-    def __init__(
-        self,
-        weights: str = "openai/clip-vit-large-patch14",
-        positives: Sequence[str] = ("a photo of a {superclass}",),
-        negatives: Sequence[str] = (
-            "a photo of an object",
-            "a photo of geometric shapes",
-            "a photo",
-            "an image",
-            "a painting",
-        ),
-        min_similarity: float | None = None,
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 32,
-        device: str | None = None,
-    ) -> None:
-        for text in (*positives, *negatives):
+    positives: Sequence[str] = ("a photo of a {superclass}",)
+    negatives: Sequence[str] = (
+        "a photo of an object",
+        "a photo of geometric shapes",
+        "a photo",
+        "an image",
+        "a painting",
+    )
+    min_similarity: float | None = None
+
+    def __post_init__(self) -> None:
+        for text in (*self.positives, *self.negatives):
             _check_placeholders(text)
-        if not positives:
+        if not self.positives:
             raise ValueError('positives is empty; say what an image should look like: ["a photo of a {superclass}"]')
-        if not negatives and min_similarity is None:
+        if not self.negatives and self.min_similarity is None:
             raise ValueError("negatives is empty and min_similarity is null, so nothing would be rejected; give one")
-        if min_similarity is not None and not -1 <= min_similarity <= 1:
-            raise ValueError(f"min_similarity is {min_similarity}; give a cosine in -1..1, or null")
-        super().__init__(weights, revision, dtype, batch_size, device)
-        self.positives = tuple(positives)
-        self.negatives = tuple(negatives)
-        self.min_similarity = min_similarity
+        if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
+            raise ValueError(f"min_similarity is {self.min_similarity}; give a cosine in -1..1, or null")
+        super().__post_init__()
+        self.positives = tuple(self.positives)
+        self.negatives = tuple(self.negatives)
 
     def objection(self, draft: Draft) -> str | None:
         """What the image looks like instead; None where it looks as it should."""

@@ -1,6 +1,7 @@
 """Reject images that a classifier of the originals is already sure of, rightly or wrongly: ALIA's confidence filter."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torchvision.transforms.v2 import functional
 
 from aga_lightning.augment.base import Draft, Gate, Image, SubjectSource
 from aga_lightning.augment.gates.classifier_file import check_backbone, read_classifier
-from aga_lightning.augment.pretrained import DType, Pretrained, PretrainedError, explained
+from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -31,6 +32,7 @@ def confident_thresholds(probabilities: Probabilities, labels: npt.NDArray[np.in
     return thresholds
 
 
+@dataclass(kw_only=True, eq=False)
 class ConfidenceRule(Pretrained, Gate):
     """Rejects images that a classifier of the original images is sure about (ALIA, Dunlap et al. 2023).
 
@@ -50,9 +52,7 @@ class ConfidenceRule(Pretrained, Gate):
         std: What the channels are divided by then. Zeros and ones leave the values as they are.
         drop_easy: Whether to reject images that are too easy.
         drop_mislabelled: Whether to reject images that look like another class.
-        dtype: Numbers to compute with; auto is float32 on a CPU and on an accelerator.
         batch_size: Images at once. It changes probabilities by rounding only (1e-7 in float32).
-        device: Where the model runs; null for the device of the trainer.
 
     Raises:
         ValueError: If there is no such backbone, or `size`, `resize` or `std` is out of range.
@@ -60,38 +60,25 @@ class ConfidenceRule(Pretrained, Gate):
 
     stage = "image"
     learns = True
-    revision = None
 
-    def __init__(
-        self,
-        weights: str,
-        backbone: str = "resnet50",
-        size: int = 224,
-        resize: int | None = 256,
-        mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
-        std: tuple[float, float, float] = (0.229, 0.224, 0.225),
-        drop_easy: bool = True,
-        drop_mislabelled: bool = True,
-        dtype: DType = "auto",
-        batch_size: int = 64,
-        device: str | None = None,
-    ) -> None:
-        check_backbone(backbone)
-        if size < 1 or (resize is not None and resize < size):
-            raise ValueError(f"size is {size} and resize {resize}; give pixels, and resize at least size (or null)")
-        if min(std) <= 0:
-            raise ValueError(f"std is {tuple(std)}; give three numbers above 0")
-        self.weights = weights
-        self.backbone = backbone
-        self.size = size
-        self.resize = resize
-        self.mean = tuple(mean)
-        self.std = tuple(std)
-        self.drop_easy = drop_easy
-        self.drop_mislabelled = drop_mislabelled
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
+    revision: str | None = field(default=None, init=False)  # a file has none
+    backbone: str = "resnet50"
+    size: int = 224
+    resize: int | None = 256
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    drop_easy: bool = True
+    drop_mislabelled: bool = True
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        check_backbone(self.backbone)
+        if self.size < 1 or (self.resize is not None and self.resize < self.size):
+            raise ValueError(
+                f"size is {self.size} and resize {self.resize}; give pixels, and resize at least size (or null)"
+            )
+        if min(self.std) <= 0:
+            raise ValueError(f"std is {tuple(self.std)}; give three numbers above 0")
         self._thresholds: Probabilities | None = None
         self._names: dict[int, str] = {}
         self._learnt = ""

@@ -1,5 +1,7 @@
 """Accept or reject what a stage has made, with the reason in words and numbers."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -10,6 +12,7 @@ from aga_lightning.augment.prompts import mentions
 from aga_lightning.augment.saliency import saliency
 
 
+@dataclass(kw_only=True, eq=False)
 class MaskSanity(Gate):
     """Rejects subjects that are too small, too large, cut off by the border, in pieces or doubtful.
 
@@ -24,21 +27,12 @@ class MaskSanity(Gate):
 
     stage = "subject"
 
-    def __init__(
-        self,
-        min_area: float = 0.02,
-        max_area: float = 0.65,
-        max_border: float = 0.15,
-        max_parts: int = 3,
-        min_score: float = 0.2,
-        allow_spanning: bool = False,
-    ) -> None:
-        self.min_area = min_area
-        self.max_area = max_area
-        self.max_border = max_border
-        self.max_parts = max_parts
-        self.min_score = min_score
-        self.allow_spanning = allow_spanning
+    min_area: float = 0.02
+    max_area: float = 0.65
+    max_border: float = 0.15
+    max_parts: int = 3
+    min_score: float = 0.2
+    allow_spanning: bool = False
 
     def objection(self, draft: Draft) -> str | None:
         """What is wrong with the subject's mask; None where it may be used."""
@@ -77,6 +71,7 @@ def _contacts(mask: Mask) -> tuple[Mask, Mask, Mask, Mask]:
     return left, top, right, bottom
 
 
+@dataclass(kw_only=True, eq=False)
 class SaliencyAgreement(Gate):
     """Rejects subjects that are not what stands out from the picture's border (Zhu et al. 2014): for unboxed photos.
 
@@ -89,8 +84,7 @@ class SaliencyAgreement(Gate):
 
     stage = "subject"
 
-    def __init__(self, min_overlap: float = 0.6) -> None:
-        self.min_overlap = min_overlap
+    min_overlap: float = 0.6
 
     def objection(self, draft: Draft) -> str | None:
         """That mask and salient region differ; None where they agree."""
@@ -117,6 +111,7 @@ class AvoidedWords(Gate):
         return None if word is None else f'the caption mentions "{word}": {draft.caption.text!r}'
 
 
+@dataclass(kw_only=True, eq=False)
 class BlankBackground(Gate):
     """Rejects backgrounds that are nearly one colour, such as the black image of a tripped safety checker.
 
@@ -128,8 +123,7 @@ class BlankBackground(Gate):
 
     stage = "background"
 
-    def __init__(self, min_contrast: float = BLANK) -> None:
-        self.min_contrast = min_contrast
+    min_contrast: float = BLANK
 
     def objection(self, draft: Draft) -> str | None:
         """That the background is blank; None where it is not."""

@@ -1,12 +1,14 @@
 """Reject what resembles an evaluation image, so that nothing of the evaluation leaks into training."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from aga_lightning.augment.base import Draft, Gate, Image
 from aga_lightning.augment.perceptual_hash import Hashes, as_hashes, distances, mirrored, perceptual_hash
 
 
+@dataclass(kw_only=True, eq=False)
 class NearDuplicate(Gate):
     """Rejects finished images that nearly equal an evaluation image, or its mirror image.
 
@@ -25,10 +27,13 @@ class NearDuplicate(Gate):
     stage: ClassVar[Literal["background", "image"]] = "image"
     guards = True
 
-    def __init__(self, max_distance: int = 6) -> None:
-        if not 0 <= max_distance <= 31:
-            raise ValueError(f"max_distance is {max_distance}; give bits in 0..31, fewer of which accept more pictures")
-        self.max_distance = max_distance
+    max_distance: int = 6
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_distance <= 31:
+            raise ValueError(
+                f"max_distance is {self.max_distance}; give bits in 0..31, fewer of which accept more pictures"
+            )
         self._hashes: Hashes | None = None
 
     def guard(self, hashes: Sequence[int]) -> None:
@@ -62,9 +67,6 @@ class NearDuplicate(Gate):
 
 class CopiedBackground(NearDuplicate):
     """Rejects backgrounds that nearly equal an evaluation image, or its mirror image: for painters of real photos.
-
-    Args:
-        max_distance: Pictures whose hashes differ in at most this many of 63 bits are taken for the same, 0..31.
 
     Raises:
         ValueError: If `max_distance` is out of range.

@@ -1,12 +1,13 @@
 """Reject backgrounds in which the painter has painted the subject a second time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aga_lightning.augment.base import Detection, Detector, Draft, Gate, Sample
 from aga_lightning.augment.boxes import clamp
 
 
+@dataclass(kw_only=True, eq=False)
 class SubjectLeak(Gate):
     """Rejects backgrounds in which a detector finds the superclass that is to be pasted.
 
@@ -24,13 +25,14 @@ class SubjectLeak(Gate):
 
     stage = "background"
 
-    def __init__(self, detector: Detector, threshold: float = 0.35, min_area: float = 0.005) -> None:
-        for name, value in (("threshold", threshold), ("min_area", min_area)):
+    detector: Detector
+    threshold: float = 0.35
+    min_area: float = 0.005
+
+    def __post_init__(self) -> None:
+        for name, value in (("threshold", self.threshold), ("min_area", self.min_area)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}; give a number in 0..1")
-        self.detector = detector
-        self.threshold = threshold
-        self.min_area = min_area
 
     def objection(self, draft: Draft) -> str | None:
         """That the background shows the superclass; None where it does not."""

@@ -2,15 +2,17 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Image, ImageCaptioner
-from aga_lightning.augment.pretrained import DType, Pretrained, explained
+from aga_lightning.augment.pretrained import Pretrained, explained
 
 
+@dataclass(kw_only=True, eq=False)
 class CaptioningModel(Pretrained, ImageCaptioner):
     """Says in a line what a photo shows; BLIP (Li et al. 2022), BLIP-2, GIT and others that caption without being told.
 
@@ -21,10 +23,7 @@ class CaptioningModel(Pretrained, ImageCaptioner):
         weights: A hub's name or a local folder of transformers; only safetensors are read.
         prompt: Words that each caption begins with and the model goes on from ("a camera trap photo of"); "" for none.
         max_new_tokens: Where a caption is broken off.
-        revision: A commit, tag or branch of the hub's repository; null for its main branch.
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Photos a call of the model; halved when the device runs out of memory.
-        device: Where the model runs ("cuda:1", "cpu"); null for the device of the trainer.
 
     Raises:
         ValueError: If a number is below 1.
@@ -32,26 +31,15 @@ class CaptioningModel(Pretrained, ImageCaptioner):
 
     half = torch.float16
 
-    def __init__(
-        self,
-        weights: str = "Salesforce/blip-image-captioning-large",
-        prompt: str = "",
-        max_new_tokens: int = 20,
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 16,
-        device: str | None = None,
-    ) -> None:
-        for name, number in (("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
+    weights: str = "Salesforce/blip-image-captioning-large"
+    prompt: str = ""
+    max_new_tokens: int = 20
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        for name, number in (("max_new_tokens", self.max_new_tokens), ("batch_size", self.batch_size)):
             if number < 1:
                 raise ValueError(f"{name} is {number}; it must be at least 1")
-        self.weights = weights
-        self.prompt = prompt
-        self.max_new_tokens = max_new_tokens
-        self.revision = revision
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
 
     def load(self) -> Any:  # noqa: ANN401 transformers is typed in parts only
         """The model, and the processor that belongs to it.

@@ -59,7 +59,7 @@ class MeanColourBackground(BackgroundControl):
         self.of = of
         self.photos = photos
         wanted = None if gates is None else [gate for gate in gates if not isinstance(gate, BlankBackground)]
-        super().__init__(MeanColour(of, photos), detector, segmenter, merging, wanted, max_side)
+        super().__init__(MeanColour(of=of, photos=photos), detector, segmenter, merging, wanted, max_side)
 
     @property
     def remark(self) -> str:
@@ -105,7 +105,7 @@ class BlurredBackground(BackgroundControl):
             raise ValueError(f"sigma is {sigma}; give a share of the image's side above 0, or take OwnBackground")
         self.sigma = sigma
         self.margin = margin
-        super().__init__(OwnPhoto(margin, sigma), detector, segmenter, merging, gates, max_side)
+        super().__init__(OwnPhoto(margin=margin, blur=sigma), detector, segmenter, merging, gates, max_side)
 
     @property
     def remark(self) -> str:
@@ -145,7 +145,7 @@ class OwnBackground(BackgroundControl):
         max_side: int | None = 512,
     ) -> None:
         self.margin = margin
-        super().__init__(OwnPhoto(margin), detector, segmenter, merging, gates, max_side)
+        super().__init__(OwnPhoto(margin=margin), detector, segmenter, merging, gates, max_side)
 
     @property
     def remark(self) -> str:
@@ -202,7 +202,7 @@ class BackgroundSwap(BackgroundControl):
         self.max_hole = max_hole
         self.min_crop = min_crop
         self.margin = margin
-        painter = ClassDonors(backgrounds, margin, max_hole, min_crop)
+        painter = ClassDonors(classes=backgrounds, margin=margin, max_hole=max_hole, min_crop=min_crop)
         super().__init__(painter, detector, segmenter, merging, gates, max_side)
 
     @property

@@ -1,6 +1,7 @@
 """Step 1b without weights: GrabCut inside the box, or the data set's own masks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -12,6 +13,7 @@ from aga_lightning.augment.boxes import bounding_box, box_overlap, clamp, compon
 from aga_lightning.data.base import Box
 
 
+@dataclass(kw_only=True, eq=False)
 class DatasetMasks(Segmenter):
     """Gives the mask that the data set ships, and asks another segmenter where it ships none.
 
@@ -19,8 +21,7 @@ class DatasetMasks(Segmenter):
         fallback: Asked about samples without a mask; without it they have no subject.
     """
 
-    def __init__(self, fallback: Segmenter | None = None) -> None:
-        self.fallback = fallback
+    fallback: Segmenter | None = None
 
     def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
         """The mask of each sample with score 1."""
@@ -37,6 +38,7 @@ class DatasetMasks(Segmenter):
         return Subject(sample.mask, Detection(box, 1.0), 1.0) if sample.mask is not None and box is not None else None
 
 
+@dataclass(kw_only=True, eq=False)
 class GrabCut(Segmenter):
     """Cuts the subject out of its box by colour (GrabCut, Rother, Kolmogorov and Blake 2004).
 
@@ -52,11 +54,10 @@ class GrabCut(Segmenter):
         core: Diameter of the core, in sides of the box.
     """
 
-    def __init__(self, size: int = 256, iterations: int = 2, context: float = 0.3, core: float = 0.1) -> None:
-        self.size = size
-        self.iterations = iterations
-        self.context = context
-        self.core = core
+    size: int = 256
+    iterations: int = 2
+    context: float = 0.3
+    core: float = 0.1
 
     def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
         """The subject of each sample, cut out of its best detection."""

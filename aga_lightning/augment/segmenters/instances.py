@@ -35,15 +35,14 @@ class BoxMasks:
     quality: npt.NDArray[np.float64]
 
 
-def checked(instances: Instances) -> Instances:
-    """The setting, if it is one.
+def check_instances(instances: Instances) -> None:
+    """Check the setting.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If it is none of the three.
     """
     if instances not in get_args(Instances):
         raise ValueError(f"instances is {instances!r}; choose one of {', '.join(get_args(Instances))}")
-    return instances
 
 
 def subjects_in_boxes(

@@ -1,6 +1,7 @@
 """Step 1b by Segment Anything of transformers: one encoding of the image, one mask for each box."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,18 @@ import torch
 from PIL import Image
 
 from aga_lightning.augment.base import Detection, Sample, Segmenter, Subject
-from aga_lightning.augment.pretrained import DType, Pretrained, explained
+from aga_lightning.augment.pretrained import Pretrained, explained
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
     BoxPrompt,
     Instances,
-    checked,
+    check_instances,
     most_confident,
     subjects_in_boxes,
 )
 
 
+@dataclass(kw_only=True, eq=False)
 class SAM(Pretrained, Segmenter):
     """Cuts the subject out of its boxes with SAM (Kirillov et al. 2023), SAM 2 or the tracker of SAM 3.
 
@@ -30,28 +32,17 @@ class SAM(Pretrained, Segmenter):
             "facebook/sam2.1-hiera-large" is SAM 2.
         instances: Where there are several boxes: "best" keeps the mask of the best one, "union" joins all masks into
             one subject, "each" pastes the instances one by one, in turn over the augmentations.
-        revision: A commit, tag or branch of the hub's repository.
         dtype: Numbers that the image is encoded with; masks are always decoded in float32. auto is float32
             everywhere, because users of ViT-H report useless masks in float16.
         batch_size: Images encoded at once.
-        device: Where the model runs; null for the device of the trainer.
     """
 
-    def __init__(
-        self,
-        weights: str = "facebook/sam-vit-huge",
-        instances: Instances = "union",
-        revision: str | None = None,
-        dtype: DType = "auto",
-        batch_size: int = 4,
-        device: str | None = None,
-    ) -> None:
-        self.weights = weights
-        self.instances = checked(instances)
-        self.revision = revision
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
+    weights: str = "facebook/sam-vit-huge"
+    instances: Instances = "union"
+    batch_size: int = 4
+
+    def __post_init__(self) -> None:
+        check_instances(self.instances)
 
     def load(self) -> Any:  # noqa: ANN401 transformers is typed in parts only
         """The model, and the processor that belongs to it.

@@ -1,6 +1,7 @@
 """Step 1b by the authors' own Segment Anything: the checkpoints of the published pipeline."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import torch
 from torch import Tensor
 
 from aga_lightning.augment.base import Detection, Sample, Segmenter, Subject
-from aga_lightning.augment.pretrained import DType, Pretrained, PretrainedError, explained
+from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
     BoxPrompt,
     Instances,
-    checked,
+    check_instances,
     most_confident,
     subjects_in_boxes,
 )
@@ -26,6 +27,7 @@ _WIDTH = "image_encoder.pos_embed"
 _SOURCE = "https://dl.fbaipublicfiles.com/segment_anything/"
 
 
+@dataclass(kw_only=True, eq=False)
 class SegmentAnything(Pretrained, Segmenter):
     """Cuts the subject out of its boxes with SAM (Kirillov et al. 2023), from a checkpoint of its authors.
 
@@ -41,24 +43,16 @@ class SegmentAnything(Pretrained, Segmenter):
         dtype: Numbers that the image is encoded with; masks are always decoded in float32. auto is float32
             everywhere, because users of ViT-H report useless masks in float16.
         batch_size: Images encoded at once.
-        device: Where the model runs; null for the device of the trainer.
     """
 
-    revision: str | None = None  # a file has none
+    revision: str | None = field(default=None, init=False)  # a file has none
 
-    def __init__(
-        self,
-        weights: str = "sam_vit_h_4b8939.pth",
-        instances: Instances = "union",
-        dtype: DType = "auto",
-        batch_size: int = 4,
-        device: str | None = None,
-    ) -> None:
-        self.weights = weights
-        self.instances = checked(instances)
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
+    weights: str = "sam_vit_h_4b8939.pth"
+    instances: Instances = "union"
+    batch_size: int = 4
+
+    def __post_init__(self) -> None:
+        check_instances(self.instances)
 
     def load(self) -> Any:  # noqa: ANN401 segment_anything is not typed
         """The model of the size that the file holds.

@@ -38,7 +38,7 @@ class Photos(SubjectSource):
 
 def lenders(photos, source, classes, count=30, **settings):
     """The photos, by name, whose backgrounds were lent to one of them."""
-    painter = ClassDonors(classes, **settings)
+    painter = ClassDonors(classes=classes, **settings)
     painter.borrow(photos)
     images = painter.paint([Scene(CAPTION, (40, 30), seed, source) for seed in range(count)])
     names = set()
@@ -100,7 +100,7 @@ def test_all_classes_are_what_donor_photos_lend():
     settings = {"margin": 0.1, "max_hole": 0.7, "min_crop": 0.5, "attempts": 9}
     scenes = [Scene(CAPTION, (33, 44), seed, "b") for seed in range(8)]
     painted = []
-    for painter in (DonorPhotos(**settings), ClassDonors("all", **settings)):
+    for painter in (DonorPhotos(**settings), ClassDonors(classes="all", **settings)):
         painter.borrow(THREE)
         painted.append([image.tobytes() for image in painter.paint(scenes)])
     assert painted[0] == painted[1]
@@ -109,17 +109,17 @@ def test_all_classes_are_what_donor_photos_lend():
 @pytest.mark.parametrize("classes", ["all", "same", "other"])
 def test_a_scene_depends_on_itself_alone(classes):
     scenes = [Scene(CAPTION, (40, 30), seed, "abcdef"[seed]) for seed in range(6)]
-    painter = ClassDonors(classes, min_crop=0.5)
+    painter = ClassDonors(classes=classes, min_crop=0.5)
     painter.borrow(THREE)
     together = painter.paint(scenes)
     for scene, image in reversed(list(zip(scenes, together, strict=True))):
-        alone = ClassDonors(classes, min_crop=0.5)
+        alone = ClassDonors(classes=classes, min_crop=0.5)
         alone.borrow(THREE)
         assert alone.paint([scene])[0].tobytes() == image.tobytes()
 
 
 def test_other_photos_may_be_lent_later():
-    painter = ClassDonors("same")
+    painter = ClassDonors(classes="same")
     for photos in (Photos(("a", 0), ("b", 0), ("c", 1)), Photos(("c", 1), ("a", 0), ("b", 0))):
         painter.borrow(photos)
         (image,) = painter.paint([Scene(CAPTION, (40, 30), 1, "a")])
@@ -128,7 +128,7 @@ def test_other_photos_may_be_lent_later():
 
 def test_what_cannot_be_done_is_named():
     with pytest.raises(ValueError, match="classes must be one of"):
-        ClassDonors("similar")
+        ClassDonors(classes="similar")
     with pytest.raises(ValueError, match="max_hole"):
         ClassDonors(max_hole=1.0)
     with pytest.raises(RuntimeError, match=r"ClassDonors has no training photos yet"):

@@ -27,7 +27,7 @@ def checkpoints(tmp_path_factory):
 
 
 def tiny(folder, **settings):
-    return LanguageModel(str(folder), **{"max_new_tokens": 16, "batch_size": 4, "device": "cpu", **settings})
+    return LanguageModel(weights=str(folder), **{"max_new_tokens": 16, "batch_size": 4, "device": "cpu", **settings})
 
 
 def prompts_of_many_lengths():
@@ -244,7 +244,7 @@ def test_the_preset_of_the_paper():
     paper = Llama2GPTQ()
     assert (paper.weights, paper.format) == ("TheBloke/Llama-2-13B-chat-GPTQ", "alpaca")
     assert (paper.max_new_tokens, paper.temperature) == (512, 0.7)
-    assert fingerprint(paper) != fingerprint(LanguageModel(paper.weights, "alpaca", max_new_tokens=512))
+    assert fingerprint(paper) != fingerprint(LanguageModel(weights=paper.weights, format="alpaca", max_new_tokens=512))
 
 
 def test_the_preset_of_the_paper_loads_gptq_files(tmp_path):
@@ -253,8 +253,8 @@ def test_the_preset_of_the_paper_loads_gptq_files(tmp_path):
     packed, twin = build_gptq(tmp_path / "gptq")
     settings = {"max_new_tokens": 16, "batch_size": 4, "device": "cpu"}
     prompts = prompts_of_many_lengths()
-    captions = Llama2GPTQ(str(packed), **settings).caption(prompts, range(6))
-    assert captions == Llama2GPTQ(str(twin), **settings).caption(prompts, range(6))
+    captions = Llama2GPTQ(weights=str(packed), **settings).caption(prompts, range(6))
+    assert captions == Llama2GPTQ(weights=str(twin), **settings).caption(prompts, range(6))
     assert any(not caption.fallback for caption in captions)
 
 
@@ -262,7 +262,7 @@ def test_the_preset_of_the_paper_without_its_extra_is_told_with_the_remedy(tmp_p
     packed, _ = build_gptq(tmp_path / "gptq")
     monkeypatch.setitem(sys.modules, "gptqmodel", None)
     with pytest.raises(PretrainedError, match=r'pip install "aga-lightning\[gptq\]"'):
-        Llama2GPTQ(str(packed), device="cpu").caption(prompts_of_many_lengths(), range(6))
+        Llama2GPTQ(weights=str(packed), device="cpu").caption(prompts_of_many_lengths(), range(6))
 
 
 def test_any_question_is_answered_by_its_seed_if_it_fits(checkpoints):

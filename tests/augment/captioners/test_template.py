@@ -30,7 +30,7 @@ def test_a_caption_does_not_depend_on_its_batch():
 
 
 def test_settings_with_their_own_preposition_read_well():
-    for prompt in PromptEngine("official-17").combinations():
+    for prompt in PromptEngine(preset="official-17").combinations():
         for seed in range(8):
             text = f" {caption(prompt, seed).text.lower()} "
             assert not any(f" {word} {prompt.spatial}" in text for word in ("of", "near", "showing"))

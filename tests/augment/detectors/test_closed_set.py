@@ -21,7 +21,7 @@ def make(tmp_path_factory):
 
     def make(weights=str(file), **settings):
         settings = {"categories": CATEGORIES, "threshold": 0.0, "device": "cpu", **settings}
-        return TorchvisionDetector(weights, ARCHITECTURE, **settings)
+        return TorchvisionDetector(weights=weights, architecture=ARCHITECTURE, **settings)
 
     return make
 
@@ -92,7 +92,9 @@ def test_the_built_in_superclasses_name_categories_of_coco():
 def test_weights_that_do_not_fit_are_explained(make, detector, tmp_path):
     with pytest.raises(PretrainedError, match=r"has the shape .*ssdlite320_mobilenet_v3_large of 91 categories"):
         make(categories=None).load()
-    other = TorchvisionDetector(detector.weights, "retinanet_resnet50_fpn", categories=["background", "bird"])
+    other = TorchvisionDetector(
+        weights=detector.weights, architecture="retinanet_resnet50_fpn", categories=["background", "bird"]
+    )
     with pytest.raises(PretrainedError, match=r"lacks .*is it a retinanet_resnet50_fpn of 2 categories"):
         other.load()
     with pytest.raises(PretrainedError, match=r"COCO_V9"):
@@ -128,7 +130,7 @@ def test_the_key_holds_the_weights_and_not_their_place_or_the_batch_size(make, d
     assert fingerprint(detector) == fingerprint(make(moved, batch_size=2))
     assert fingerprint(detector) != fingerprint(make(labels={"pet": ["dog"]}))
     assert TorchvisionDetector().setting("weights") == "fasterrcnn_resnet50_fpn_v2:COCO_V1"
-    assert fingerprint(TorchvisionDetector("DEFAULT")) == fingerprint(TorchvisionDetector("COCO_V1"))
+    assert fingerprint(TorchvisionDetector(weights="DEFAULT")) == fingerprint(TorchvisionDetector(weights="COCO_V1"))
 
 
 def test_a_pickled_detector_loads_its_model_itself(detector, photo):

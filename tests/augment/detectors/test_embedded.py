@@ -21,14 +21,14 @@ def blank(height, width):
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 0.49))
 def test_the_centred_box_is_centred_and_inside(height, width, margin):
-    [[found]] = CentrePrior(margin).detect([blank(height, width)])
+    [[found]] = CentrePrior(margin=margin).detect([blank(height, width)])
     left, top, right, bottom = found.box
     assert 0 <= left < right <= width and 0 <= top < bottom <= height
     assert left + right == pytest.approx(width) and top + bottom == pytest.approx(height)
 
 
 def test_the_margin_is_a_share_of_each_side():
-    [[found]] = CentrePrior(0.1).detect([blank(50, 100)])
+    [[found]] = CentrePrior(margin=0.1).detect([blank(50, 100)])
     assert found.box == pytest.approx((10, 5, 90, 45))
 
 
@@ -44,7 +44,7 @@ def test_shipped_boxes_are_clamped_and_missing_or_degenerate_ones_ask_the_fallba
     alone = DatasetBoxes().detect(samples)
     assert [[d.box for d in found] for found in alone] == [[(0, 2, 30, 9)], [], [], [(1, 1, 3, 3)]]
     assert alone[0][0].score == 1
-    helped = DatasetBoxes(CentrePrior(0.1, 0.4)).detect(samples)
+    helped = DatasetBoxes(fallback=CentrePrior(margin=0.1, score=0.4)).detect(samples)
     assert [found[0].score for found in helped] == [1, 0.4, 0.4, 1]
     assert helped[1][0].box == pytest.approx((3, 2, 27, 18))
 
@@ -67,5 +67,5 @@ def test_nothing_stands_out_of_a_blank_picture(shape):
 
 
 def test_no_samples_give_no_boxes():
-    for detector in (CentrePrior(), DatasetBoxes(CentrePrior()), SaliencyBox()):
+    for detector in (CentrePrior(), DatasetBoxes(fallback=CentrePrior()), SaliencyBox()):
         assert detector.detect([]) == []

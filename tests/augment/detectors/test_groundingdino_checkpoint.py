@@ -26,10 +26,13 @@ def files(tmp_path_factory):
     return save_groundingdino_checkpoint(tmp_path_factory.mktemp("groundingdino"))
 
 
+def of(weights, config, text_encoder, **settings):
+    return GroundingDINOCheckpoint(weights=str(weights), config=str(config), text_encoder=str(text_encoder), **settings)
+
+
 @pytest.fixture(scope="module")
 def detector(files):
-    weights, config, text_encoder = map(str, files)
-    return GroundingDINOCheckpoint(weights, config, text_encoder, 0.0, 0.0, size=128, device="cpu")
+    return of(*files, threshold=0.0, text_threshold=0.0, size=128, device="cpu")
 
 
 def with_settings(detector, **settings):
@@ -89,51 +92,51 @@ def test_a_checkpoint_of_another_model_is_refused_and_not_half_loaded(detector, 
     (tmp_path / "more.json").write_text(json.dumps({**settings, "enc_layers": 2}))
     (tmp_path / "wider.json").write_text(json.dumps({**settings, "dim_feedforward": 128}))
     for name, reason in {"more": "lacks [0-9]+ of the model's .*transformer", "wider": "has the shape"}.items():
-        other = GroundingDINOCheckpoint(str(weights), str(tmp_path / f"{name}.json"), str(text_encoder), device="cpu")
+        other = of(weights, tmp_path / f"{name}.json", text_encoder, device="cpu")
         with pytest.raises(PretrainedError, match=f"{reason}.*give the `config` that belongs"):
             other.load()
 
 
 def test_files_that_are_not_there_are_named(files, offline, tmp_path):
-    weights, config, text_encoder = map(str, files)
+    weights, config, text_encoder = files
     with pytest.raises(PretrainedError, match=r"no file .*nowhere\.pth"):
-        GroundingDINOCheckpoint("nowhere.pth", config, text_encoder).load()
+        of("nowhere.pth", config, text_encoder).load()
     with pytest.raises(PretrainedError, match=r"nowhere\.json cannot be loaded as a configuration"):
-        GroundingDINOCheckpoint(weights, "nowhere.json", text_encoder).load()
+        of(weights, "nowhere.json", text_encoder).load()
     with pytest.raises(PretrainedError, match=r"org/bert cannot be loaded as a folder with BERT"):
-        GroundingDINOCheckpoint(weights, config, "org/bert").load()
+        of(weights, config, "org/bert").load()
     (tmp_path / "code.py").write_text("import os\n")
     with pytest.raises(PretrainedError, match=r"code\.py cannot be .*line 1 is no assignment"):
-        GroundingDINOCheckpoint(weights, str(tmp_path / "code.py"), text_encoder).load()
+        of(weights, tmp_path / "code.py", text_encoder).load()
 
 
 def test_without_the_extra_the_remedy_is_named(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "groundingdino.config", None)
     with pytest.raises(PretrainedError, match=r'pip install "aga-lightning\[groundingdino\]"'):
-        GroundingDINOCheckpoint(str(files[0])).load()
+        GroundingDINOCheckpoint(weights=str(files[0])).load()
 
 
 @pytest.mark.parametrize("settings", [{"threshold": 1}, {"text_threshold": -1}, {"size": 8}, {"prompt": "{x}"}])
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
-        GroundingDINOCheckpoint("a.pth", **settings)
+        GroundingDINOCheckpoint(weights="a.pth", **settings)
 
 
 def test_the_key_holds_the_files_and_not_their_places_or_the_batch_size(files, tmp_path):
     weights, config, text_encoder = files
-    key = fingerprint(GroundingDINOCheckpoint(*map(str, files)))
+    key = fingerprint(of(*files))
     moved = (
         shutil.copy(weights, tmp_path),
         shutil.copy(config, tmp_path),
         shutil.copytree(text_encoder, tmp_path / "bert"),
     )
-    assert key == fingerprint(GroundingDINOCheckpoint(*map(str, moved), batch_size=2, device="cpu"))
+    assert key == fingerprint(of(*moved, batch_size=2, device="cpu"))
     (tmp_path / config.name).write_text("{}")
     others = [
-        GroundingDINOCheckpoint(*map(str, moved)),
-        GroundingDINOCheckpoint(str(weights), str(config)),
-        GroundingDINOCheckpoint(str(weights), None, str(text_encoder)),
-        GroundingDINOCheckpoint(*map(str, files), size=640),
+        of(*moved),
+        GroundingDINOCheckpoint(weights=str(weights), config=str(config)),
+        GroundingDINOCheckpoint(weights=str(weights), text_encoder=str(text_encoder)),
+        of(*files, size=640),
     ]
     assert len({key, *map(fingerprint, others)}) == 5
 

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -6,14 +7,15 @@ import torch
 from aga_lightning.augment.detectors.model_based import ModelDetector
 
 
+@dataclass(kw_only=True, eq=False)
 class Brightest(ModelDetector):
     """Boxes whose scores tell what was looked at together."""
 
-    def __init__(self, threshold=0.0, boxes="all", batch_size=2, device="cpu"):
-        self.weights, self.revision, self.dtype = "org/name", None, "auto"
-        self.threshold, self.boxes, self.batch_size, self.device = threshold, boxes, batch_size, device
-        self._check()
-        self._calls = []
+    weights: str = "org/name"
+    threshold: float = 0.0
+    batch_size: int = 2
+    device: str = "cpu"
+    _calls: list = field(default_factory=list, init=False)
 
     def load(self):
         return object()

@@ -1,6 +1,6 @@
 import pytest
 
-from aga_lightning.augment.detectors.wording import checked_prompt, filled, names_something, plain_words
+from aga_lightning.augment.detectors.wording import check_prompt, filled, names_something, plain_words
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_prompts_are_filled_and_otherwise_left_as_they_are():
 @pytest.mark.parametrize("prompt", ["{class_name}.", "{}", "{superclass.__class__}", "{superclass", "bird}", " "])
 def test_prompts_that_cannot_be_filled_are_refused_with_an_example(prompt):
     with pytest.raises(ValueError, match=r"prompt is .*\{superclass\}\."):
-        checked_prompt(prompt)
+        check_prompt(prompt)
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,14 @@ def checkpoints(tmp_path_factory):
 @pytest.fixture(scope="module", params=["grounding_dino", "mm_grounding_dino", "owlv2"])
 def detector(checkpoints, request):
     prompt = "a photo of a {superclass}" if request.param == "owlv2" else "{superclass}."
-    return ZeroShotDetector(str(checkpoints[request.param]), 0.0, 0.0, prompt, device="cpu")
+    return ZeroShotDetector(
+        weights=str(checkpoints[request.param]), threshold=0.0, text_threshold=0.0, prompt=prompt, device="cpu"
+    )
 
 
 @pytest.fixture(scope="module")
 def grounding_dino(checkpoints):
-    return GroundingDINO(str(checkpoints["grounding_dino"]), 0.0, 0.0, device="cpu")
+    return GroundingDINO(weights=str(checkpoints["grounding_dino"]), threshold=0.0, text_threshold=0.0, device="cpu")
 
 
 def with_settings(detector, **settings):
@@ -117,14 +119,20 @@ def test_it_is_the_pipeline_of_transformers(grounding_dino, photo):
 def test_boxes_that_answer_to_no_word_are_dropped(checkpoints, photo):
     scores = [
         d.score
-        for d in ZeroShotDetector(str(checkpoints["mm_grounding_dino"]), 0, 0, device="cpu").detect([photo()])[0]
+        for d in ZeroShotDetector(
+            weights=str(checkpoints["mm_grounding_dino"]), threshold=0, text_threshold=0, device="cpu"
+        ).detect([photo()])[0]
     ]
-    strict = ZeroShotDetector(str(checkpoints["mm_grounding_dino"]), 0, scores[4], device="cpu").detect([photo()])[0]
+    strict = ZeroShotDetector(
+        weights=str(checkpoints["mm_grounding_dino"]), threshold=0, text_threshold=scores[4], device="cpu"
+    ).detect([photo()])[0]
     assert len(strict) < 5
-    everything = ZeroShotDetector(str(checkpoints["owlv2"]), 0, 0, "a {superclass}", device="cpu").detect([photo()])
-    assert everything == ZeroShotDetector(str(checkpoints["owlv2"]), 0, 0.99, "a {superclass}", device="cpu").detect(
-        [photo()]
-    )
+    everything = ZeroShotDetector(
+        weights=str(checkpoints["owlv2"]), threshold=0, text_threshold=0, prompt="a {superclass}", device="cpu"
+    ).detect([photo()])
+    assert everything == ZeroShotDetector(
+        weights=str(checkpoints["owlv2"]), threshold=0, text_threshold=0.99, prompt="a {superclass}", device="cpu"
+    ).detect([photo()])
 
 
 def test_a_missing_dot_is_added_for_grounding_dino(grounding_dino, photo):
@@ -134,16 +142,18 @@ def test_a_missing_dot_is_added_for_grounding_dino(grounding_dino, photo):
 
 def test_half_precision_runs(checkpoints, photo):
     for dtype in ("bfloat16", "float16"):
-        detector = GroundingDINO(str(checkpoints["grounding_dino"]), 0.0, 0.0, dtype=dtype, device="cpu")
+        detector = GroundingDINO(
+            weights=str(checkpoints["grounding_dino"]), threshold=0.0, text_threshold=0.0, dtype=dtype, device="cpu"
+        )
         assert detector.detect([photo()])[0] and detector.model[1].dtype == getattr(torch, dtype)
 
 
 def test_weights_that_cannot_be_loaded_are_explained(offline, tmp_path):
     with pytest.raises(PretrainedError, match=r"org/missing cannot be loaded .*hf download org/missing"):
-        GroundingDINO("org/missing").load()
+        GroundingDINO(weights="org/missing").load()
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(PretrainedError, match="is it a zero-shot object detector of transformers"):
-        GroundingDINO(str(tmp_path)).load()
+        GroundingDINO(weights=str(tmp_path)).load()
 
 
 def test_a_checkpoint_that_lacks_tensors_is_refused(checkpoints, tmp_path):
@@ -156,7 +166,7 @@ def test_a_checkpoint_that_lacks_tensors_is_refused(checkpoints, tmp_path):
         {"format": "pt"},
     )
     with pytest.raises(PretrainedError, match=r"lacks 1 tensors .*text_projection\.weight"):
-        GroundingDINO(str(folder)).load()
+        GroundingDINO(weights=str(folder)).load()
 
 
 @pytest.mark.parametrize(
@@ -170,13 +180,13 @@ def test_settings_out_of_range_are_named(settings):
 def test_the_key_holds_the_weights_and_settings_and_not_the_place_or_the_batch_size(checkpoints, tmp_path):
     folder = checkpoints["grounding_dino"]
     moved = shutil.copytree(folder, tmp_path / "moved")
-    key = fingerprint(GroundingDINO(str(folder)))
-    assert key == fingerprint(GroundingDINO(str(moved), batch_size=3, device="cpu"))
+    key = fingerprint(GroundingDINO(weights=str(folder)))
+    assert key == fingerprint(GroundingDINO(weights=str(moved), batch_size=3, device="cpu"))
     others = [
-        GroundingDINO(str(checkpoints["mm_grounding_dino"])),
-        GroundingDINO(str(folder), threshold=0.3),
-        GroundingDINO(str(folder), prompt="a {superclass}."),
-        GroundingDINO(str(folder), boxes="best"),
+        GroundingDINO(weights=str(checkpoints["mm_grounding_dino"])),
+        GroundingDINO(weights=str(folder), threshold=0.3),
+        GroundingDINO(weights=str(folder), prompt="a {superclass}."),
+        GroundingDINO(weights=str(folder), boxes="best"),
         GroundingDINO(),
         GroundingDINO(revision="v2"),
     ]

@@ -119,7 +119,7 @@ def test_verdicts_agree_with_the_model_itself(tmp_path):
     with torch.no_grad():
         scores = model(**inputs).logits_per_image.numpy()
     refused = [row[:2].max() > row[2 + i % 3] for i, row in enumerate(scores)]
-    gate = taught(ClassFreeBackground(weights, device="cpu"), "water_ouzel", "zebra")
+    gate = taught(ClassFreeBackground(weights=weights, device="cpu"), "water_ouzel", "zebra")
     found = gate.objections([draft(picture, words[i % 3]) for i, picture in enumerate(pictures)])
     assert [reason is not None for reason in found] == refused
     assert 0 < sum(refused) < 12

@@ -40,8 +40,8 @@ def pointing(degrees):
 class Fixed(ClipFilter):
     """Embeddings in a plane by hand: an image points where its first pixel says, texts as `ANGLES` says."""
 
-    def __init__(self, *args, **settings):
-        super().__init__(*args, **settings)
+    def __post_init__(self):
+        super().__post_init__()
         self._asked = []
 
     def image_features(self, images):
@@ -102,7 +102,7 @@ def test_embeddings_that_are_no_numbers_are_an_objection_and_no_crash():
 
 @pytest.mark.parametrize("name", SAVERS)
 def test_similarities_are_those_of_the_models_own_forward_pass(checkpoints, name):
-    gate = ClipFilter(str(checkpoints / name), batch_size=4)
+    gate = ClipFilter(weights=str(checkpoints / name), batch_size=4)
     texts = ["a photo of a bird", "an object", "a rather long text about nothing in particular"]
     model = AutoModel.from_pretrained(checkpoints / name).eval()
     processor = AutoProcessor.from_pretrained(checkpoints / name)
@@ -122,33 +122,35 @@ def test_padding_texts_changes_nothing_for_clip(checkpoints):
     processor = AutoProcessor.from_pretrained(checkpoints / "clip")
     with torch.inference_mode():
         alone = model.get_text_features(**processor(text=["an object"], return_tensors="pt")).pooler_output[0]
-    ours = ClipFilter(str(checkpoints / "clip")).text_features(["an object"])[0]
+    ours = ClipFilter(weights=str(checkpoints / "clip")).text_features(["an object"])[0]
     assert ours == pytest.approx((alone / alone.norm()).numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", SAVERS)
 @pytest.mark.parametrize("size", [1, 4, 7])
 def test_company_order_and_batch_size_change_rounding_only(checkpoints, name, size):
-    alone = np.concatenate([ClipFilter(str(checkpoints / name), batch_size=1).image_features([i]) for i in IMAGES])
-    gate = ClipFilter(str(checkpoints / name), batch_size=size)
+    alone = np.concatenate(
+        [ClipFilter(weights=str(checkpoints / name), batch_size=1).image_features([i]) for i in IMAGES]
+    )
+    gate = ClipFilter(weights=str(checkpoints / name), batch_size=size)
     assert np.abs(gate.image_features(IMAGES) - alone).max() < 1e-6  # measured: 1.2e-7
     assert np.abs(gate.image_features(IMAGES[::-1])[::-1] - alone).max() < 1e-6
 
 
 def test_a_checkpoint_gives_verdicts_that_follow_its_similarities(checkpoints):
-    gate = ClipFilter(str(checkpoints / "clip"), positives=["a {class}"], negatives=["an object", "a photo"])
+    gate = ClipFilter(weights=str(checkpoints / "clip"), positives=["a {class}"], negatives=["an object", "a photo"])
     reasons = gate.objections([draft(image) for image in IMAGES])
     cosines = gate.image_features(IMAGES) @ gate.text_features(["a water ouzel", "an object", "a photo"]).T
     assert [reason is None for reason in reasons] == [bool(row.argmax() == 0) for row in cosines]
     assert gate.objection(draft(IMAGES[2])) == reasons[2]
-    swapped = ClipFilter(str(checkpoints / "clip"), positives=["an object", "a photo"], negatives=["a {class}"])
+    swapped = ClipFilter(weights=str(checkpoints / "clip"), positives=["an object", "a photo"], negatives=["a {class}"])
     assert [reason is None for reason in swapped.objections([draft(image) for image in IMAGES])] == [
         bool(row.argmax() != 0) for row in cosines
     ]
 
 
 def test_copies_travel_without_the_model_and_agree(checkpoints):
-    gate = ClipFilter(str(checkpoints / "clip"))
+    gate = ClipFilter(weights=str(checkpoints / "clip"))
     before = gate.objections([draft(image) for image in IMAGES])
     again = pickle.loads(pickle.dumps(gate))
     assert again._model is None
@@ -156,7 +158,9 @@ def test_copies_travel_without_the_model_and_agree(checkpoints):
 
 
 def test_the_key_holds_texts_and_weights_but_no_batch_size(checkpoints):
-    description = describe(ClipFilter(str(checkpoints / "clip"), min_similarity=0.2, batch_size=3, device="cpu"))
+    description = describe(
+        ClipFilter(weights=str(checkpoints / "clip"), min_similarity=0.2, batch_size=3, device="cpu")
+    )
     assert description["weights"].startswith("local-")
     assert description["positives"] == ["a photo of a {superclass}"] and description["min_similarity"] == 0.2
     assert not {"batch_size", "device", "revision"} & set(description)
@@ -179,15 +183,15 @@ def test_settings_that_cannot_work_are_refused(settings, words):
 
 def test_weights_that_are_missing_of_another_model_or_incomplete_are_explained(tmp_path):
     with pytest.raises(PretrainedError, match="hf download"):
-        ClipFilter(str(tmp_path / "nowhere")).objection(draft(IMAGES[0]))
+        ClipFilter(weights=str(tmp_path / "nowhere")).objection(draft(IMAGES[0]))
     BertModel(
         BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
     ).save_pretrained(tmp_path / "bert")
     with pytest.raises(PretrainedError, match="it holds a BertModel"):
-        ClipFilter(str(tmp_path / "bert")).objection(draft(IMAGES[0]))
+        ClipFilter(weights=str(tmp_path / "bert")).objection(draft(IMAGES[0]))
     save_clip(tmp_path / "clip")
     config = json.loads((tmp_path / "clip" / "config.json").read_text())
     config["vision_config"]["num_hidden_layers"] = 3
     (tmp_path / "clip" / "config.json").write_text(json.dumps(config))
     with pytest.raises(PretrainedError, match="it lacks vision_model"):
-        ClipFilter(str(tmp_path / "clip")).objection(draft(IMAGES[0]))
+        ClipFilter(weights=str(tmp_path / "clip")).objection(draft(IMAGES[0]))

@@ -67,7 +67,7 @@ class ByHand(ConfidenceRule):
     )
 
     def __init__(self, weights="none.pth", **settings):
-        super().__init__(weights, **settings)
+        super().__init__(weights=weights, **settings)
 
     def probabilities(self, images):
         return self.ROWS[[int(image[0, 0, 0]) for image in images]]
@@ -169,7 +169,7 @@ def photos(count=5):
 
 
 def gate_of(checkpoint, **settings):
-    return ConfidenceRule(str(checkpoint[0]), **{"backbone": "resnet18", "size": 56, "resize": 64, **settings})
+    return ConfidenceRule(weights=str(checkpoint[0]), **{"backbone": "resnet18", "size": 56, "resize": 64, **settings})
 
 
 @pytest.mark.parametrize("recipe", ["torchvision", "alia_cub"])
@@ -240,4 +240,4 @@ def test_the_key_follows_the_content_of_the_file(checkpoint, tmp_path):
 )
 def test_settings_that_cannot_work_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        ConfidenceRule("x.pth", **settings)
+        ConfidenceRule(weights="x.pth", **settings)

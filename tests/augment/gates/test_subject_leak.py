@@ -30,7 +30,7 @@ def draft(red, painted=True):
 
 
 def test_a_second_subject_is_named_with_its_score_and_size():
-    gate = SubjectLeak(Redness(Detection((0, 0, 20, 50), 0.5), Detection((0, 0, 100, 50), 0.62)))
+    gate = SubjectLeak(detector=Redness(Detection((0, 0, 20, 50), 0.5), Detection((0, 0, 100, 50), 0.62)))
     assert gate.stage == "background"
     assert gate.objection(draft(True)) == (
         'the background itself shows "bird": score 0.62 (at least 0.35) on 50.0% of the picture'
@@ -54,12 +54,14 @@ def test_a_second_subject_is_named_with_its_score_and_size():
     ],
 )
 def test_boxes_that_are_doubtful_small_or_broken_do_not_count(box, score, refused):
-    assert (SubjectLeak(Redness(Detection(box, score))).objection(draft(True)) is not None) == refused
+    assert (SubjectLeak(detector=Redness(Detection(box, score))).objection(draft(True)) is not None) == refused
 
 
 def test_the_detector_is_shown_the_backgrounds_in_one_call_and_none_of_the_records_boxes():
     detector = Redness(Detection((0, 0, 100, 50), 0.9))
-    reasons = SubjectLeak(detector).objections([draft(True), draft(True, painted=False), draft(False), draft(True)])
+    reasons = SubjectLeak(detector=detector).objections(
+        [draft(True), draft(True, painted=False), draft(False), draft(True)]
+    )
     assert [reason is not None for reason in reasons] == [True, False, False, True]
     (samples,) = detector._seen
     assert [sample.image.shape for sample in samples] == [(50, 200, 3)] * 3
@@ -71,8 +73,8 @@ def test_the_detector_is_shown_the_backgrounds_in_one_call_and_none_of_the_recor
 
 def test_no_background_wakes_no_detector():
     detector = Redness()
-    assert SubjectLeak(detector).objections([draft(True, painted=False)]) == [None]
-    assert SubjectLeak(detector).objections([]) == []
+    assert SubjectLeak(detector=detector).objections([draft(True, painted=False)]) == [None]
+    assert SubjectLeak(detector=detector).objections([]) == []
     assert detector._seen == []
 
 
@@ -80,12 +82,12 @@ def test_it_needs_an_accelerator_where_its_detector_does_and_its_detector_is_in_
     class Accelerated(Redness):
         needs_accelerator = True
 
-    assert accelerated(SubjectLeak(Accelerated())) and not accelerated(SubjectLeak(Redness()))
-    description = describe(SubjectLeak(Redness(), threshold=0.5))
+    assert accelerated(SubjectLeak(detector=Accelerated())) and not accelerated(SubjectLeak(detector=Redness()))
+    description = describe(SubjectLeak(detector=Redness(), threshold=0.5))
     assert description["detector"]["part"].endswith("Redness") and description["threshold"] == 0.5
 
 
 @pytest.mark.parametrize("settings", [{"threshold": 1.1}, {"threshold": -0.1}, {"min_area": 2}])
 def test_limits_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=r"give a number in 0\.\.1"):
-        SubjectLeak(Redness(), **settings)
+        SubjectLeak(detector=Redness(), **settings)

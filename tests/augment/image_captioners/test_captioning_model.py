@@ -32,12 +32,12 @@ def test_blip_says_what_the_model_says_to_each_photo_alone(captioners):
         written = model.generate(pixel_values=inputs["pixel_values"], max_new_tokens=12)
         alone.append(processor.decode(written[0], skip_special_tokens=True))
     assert len(set(alone)) > 3, "photos should differ"
-    assert CaptioningModel(str(captioners["blip"]), max_new_tokens=12, batch_size=4).describe(PHOTOS) == alone
+    assert CaptioningModel(weights=str(captioners["blip"]), max_new_tokens=12, batch_size=4).describe(PHOTOS) == alone
 
 
 @pytest.mark.parametrize("kind", ["blip", "git"])
 def test_a_caption_does_not_depend_on_companions_or_on_global_seeds(kind, captioners):
-    model = CaptioningModel(str(captioners[kind]), batch_size=4)
+    model = CaptioningModel(weights=str(captioners[kind]), batch_size=4)
     torch.manual_seed(1)
     together = model.describe(PHOTOS)
     torch.manual_seed(2)
@@ -51,7 +51,7 @@ def test_a_caption_does_not_depend_on_companions_or_on_global_seeds(kind, captio
 
 @pytest.mark.parametrize("kind", ["blip", "git"])
 def test_a_caption_goes_on_from_the_prompt(kind, captioners):
-    prompted = CaptioningModel(str(captioners[kind]), prompt="A photo of", max_new_tokens=5).describe(PHOTOS)
+    prompted = CaptioningModel(weights=str(captioners[kind]), prompt="A photo of", max_new_tokens=5).describe(PHOTOS)
     for line in prompted:
         assert line.lower().startswith("a photo of ")
         assert 0 < len(line.split()) - 3 <= 5
@@ -66,22 +66,23 @@ def test_git_goes_on_behind_the_prompt_and_not_behind_an_end(captioners):
     written = model.generate(pixel_values=pixels, input_ids=torch.tensor([begun]), max_new_tokens=8)
     expected = processor.decode(written[0], skip_special_tokens=True)
     assert (
-        CaptioningModel(str(captioners["git"]), prompt="a photo of", max_new_tokens=8).describe(PHOTOS)[0] == expected
+        CaptioningModel(weights=str(captioners["git"]), prompt="a photo of", max_new_tokens=8).describe(PHOTOS)[0]
+        == expected
     )
 
 
 def test_what_is_no_captioning_model_or_not_whole_is_refused(captioners, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(PretrainedError, match="empty cannot be loaded as a captioning model of transformers"):
-        CaptioningModel(str(tmp_path / "empty")).describe(PHOTOS[:1])
+        CaptioningModel(weights=str(tmp_path / "empty")).describe(PHOTOS[:1])
     with pytest.raises(PretrainedError, match="is it a captioning model of transformers"):
-        CaptioningModel(str(build_llama(tmp_path / "llama"))).describe(PHOTOS[:1])
+        CaptioningModel(weights=str(build_llama(tmp_path / "llama"))).describe(PHOTOS[:1])
     broken = save_blip(tmp_path / "broken")
     model = BlipForConditionalGeneration.from_pretrained(broken)
     kept = {name: value for name, value in model.state_dict().items() if "crossattention" not in name}
     model.save_pretrained(broken, state_dict=kept)
     with pytest.raises(PretrainedError, match="it lacks text_decoder"):
-        CaptioningModel(str(broken)).describe(PHOTOS[:1])
+        CaptioningModel(weights=str(broken)).describe(PHOTOS[:1])
 
 
 def test_weights_in_another_format_than_safetensors_are_not_read(captioners, tmp_path):
@@ -93,7 +94,7 @@ def test_weights_in_another_format_than_safetensors_are_not_read(captioners, tmp
     model = BlipForConditionalGeneration.from_pretrained(captioners["blip"])
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(PretrainedError, match="safetensors"):
-        CaptioningModel(str(folder)).describe(PHOTOS[:1])
+        CaptioningModel(weights=str(folder)).describe(PHOTOS[:1])
 
 
 def test_the_key_holds_what_changes_captions_and_nothing_else(captioners):

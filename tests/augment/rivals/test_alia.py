@@ -196,7 +196,7 @@ class Sure(ConfidenceRule):
     """Finds a plum in a picture of some number with the probability in `PLUM`, in photos too, or else a lime."""
 
     def __init__(self):
-        super().__init__("none.ckpt", "resnet18")
+        super().__init__(weights="none.ckpt", backbone="resnet18")
 
     def setting(self, argument):
         return None if argument == "weights" else super().setting(argument)
@@ -256,7 +256,7 @@ class Slow(CaptioningModel):
     """A captioner with a batch size, but no model."""
 
     def __init__(self):
-        super().__init__("none", batch_size=2)
+        super().__init__(weights="none", batch_size=2)
 
     def load(self):
         return None
@@ -307,10 +307,10 @@ def weights(tmp_path_factory):
 def tiny(weights: dict[str, Path], editor: str = "sd1", **settings):
     task = "instruction" if editor == "instruct" else "image-to-image"
     return ALIA(
-        image_captioner=CaptioningModel(str(weights["blip"]), batch_size=4),
-        summariser=LanguageModel(str(weights["llama"]), max_new_tokens=48, temperature=1.0),
-        editor=DiffusionEditor(str(weights[editor]), task=task, steps=2, guidance=7.5, batch_size=8),
-        semantic_filter=ClipFilter(str(weights["clip"]), negatives=["a painting", "an image"], batch_size=8),
+        image_captioner=CaptioningModel(weights=str(weights["blip"]), batch_size=4),
+        summariser=LanguageModel(weights=str(weights["llama"]), max_new_tokens=48, temperature=1.0),
+        editor=DiffusionEditor(weights=str(weights[editor]), task=task, steps=2, guidance=7.5, batch_size=8),
+        semantic_filter=ClipFilter(weights=str(weights["clip"]), negatives=["a painting", "an image"], batch_size=8),
         **settings,
     )
 

@@ -219,7 +219,7 @@ def test_what_is_counted_is_what_is_made_and_counting_makes_nothing(tmp_path, lo
 
 
 def test_foregrounds_and_backgrounds_are_shared_as_asked(tmp_path, log, disc_records):
-    one = costly(log, foregrounds_per_class=2, candidates=1, bank=BackgroundBank(3), filters=[])
+    one = costly(log, foregrounds_per_class=2, candidates=1, bank=BackgroundBank(size=3), filters=[])
     collection = Collection(one, Store(tmp_path / "cache"), disc_records, 3, 0)
     collection.prefetch(collection.requests)
     collection.make(collection.requests)

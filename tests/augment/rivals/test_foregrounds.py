@@ -46,7 +46,7 @@ def test_the_candidate_with_the_highest_score_of_clip_itself_is_chosen(tmp_path,
     save_clip(tmp_path / "clip")
     model = CLIPModel.from_pretrained(tmp_path / "clip").eval()
     processor = CLIPProcessor.from_pretrained(tmp_path / "clip")
-    of = painted(Noise(), Clip(str(tmp_path / "clip"), device="cpu", batch_size=3), candidates=4)
+    of = painted(Noise(), Clip(weights=str(tmp_path / "clip"), device="cpu", batch_size=3), candidates=4)
     chosen = set()
     for request in requests(disc_records):
         foreground = of.of(request, store)

@@ -111,7 +111,7 @@ def test_shipped_masks_are_given_and_missing_ones_ask_the_fallback():
     assert np.array_equal(shipped.mask, disc) and shipped.score == 1
     assert shipped.detection.box == bounding_box(disc)
     assert empty is None and missing is None
-    helped = DatasetMasks(GrabCut(size=96)).segment(samples, boxes)
+    helped = DatasetMasks(fallback=GrabCut(size=96)).segment(samples, boxes)
     assert helped[1] is None
     assert mask_overlap(helped[2].mask, disc) > 0.9
 

@@ -8,7 +8,7 @@ from aga_lightning.augment.base import Detection, ImageRecord, Sample
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
     assemble,
-    checked,
+    check_instances,
     most_confident,
     subjects_in_boxes,
 )
@@ -122,6 +122,5 @@ def test_the_model_is_not_called_for_nothing():
 
 
 def test_other_modes_are_refused():
-    assert checked("each") == "each"
     with pytest.raises(ValueError, match="choose one of best, union, each"):
-        checked("all")
+        check_instances("all")

@@ -45,26 +45,28 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny(folders):
-    return SAM(str(folders / "sam"))
+    return SAM(weights=str(folders / "sam"))
 
 
 @pytest.mark.parametrize("name", SAVERS)
 class TestEveryModel:
     def test_masks_have_the_shape_of_their_image_and_depend_on_image_and_box(self, folders, name):
-        subjects = SAM(str(folders / name)).segment(SAMPLES, BOXES)
+        subjects = SAM(weights=str(folders / name)).segment(SAMPLES, BOXES)
         for sample, boxes, subject in zip(SAMPLES, BOXES, subjects, strict=True):
             assert subject.mask.dtype == bool and subject.mask.shape == sample.image.shape[:2]
             assert subject.mask.any() and 0 <= subject.score <= 1 and subject.detection is boxes[0]
-        [best, other_image] = SAM(str(folders / name), "best").segment(SAMPLES[2:], [BOXES[3], BOXES[3]])
-        [other_box] = SAM(str(folders / name)).segment(SAMPLES[2:3], [BOXES[2][1:2]])
+        [best, other_image] = SAM(weights=str(folders / name), instances="best").segment(
+            SAMPLES[2:], [BOXES[3], BOXES[3]]
+        )
+        [other_box] = SAM(weights=str(folders / name)).segment(SAMPLES[2:3], [BOXES[2][1:2]])
         assert not np.array_equal(best.mask, other_image.mask)
         assert not np.array_equal(best.mask, other_box.mask)
 
     def test_a_subject_depends_neither_on_its_companions_nor_on_the_size_of_the_batch(self, folders, name):
-        part = SAM(str(folders / name), batch_size=3)
+        part = SAM(weights=str(folders / name), batch_size=3)
         together = part.segment(SAMPLES, BOXES)
         reverse = part.segment(SAMPLES[::-1], BOXES[::-1])[::-1]
-        single = SAM(str(folders / name), batch_size=1)
+        single = SAM(weights=str(folders / name), batch_size=1)
         for index, subject in enumerate(together):
             [alone] = part.segment(SAMPLES[index : index + 1], BOXES[index : index + 1])
             assert same(subject, alone) and same(subject, reverse[index])
@@ -73,7 +75,7 @@ class TestEveryModel:
             assert subject.score == pytest.approx(small.score, abs=1e-6)
 
     def test_the_library_gives_the_same_masks_in_one_pass(self, folders, name):
-        part = SAM(str(folders / name), "each", batch_size=1)
+        part = SAM(weights=str(folders / name), instances="each", batch_size=1)
         model, processor = part.model
         boxes = [[[float(side) for side in found.box] for found in BOXES[0]]]
         inputs = processor(images=[SAMPLES[0].image.copy()], input_boxes=boxes, return_tensors="pt")
@@ -93,7 +95,7 @@ class TestEveryModel:
 
 @pytest.mark.parametrize("name", ["sam", "sam2"])
 def test_an_image_is_encoded_once_whatever_the_number_of_boxes(folders, name):
-    part = SAM(str(folders / name), batch_size=2)
+    part = SAM(weights=str(folders / name), batch_size=2)
     encoded = []
 
     def count(module, args, kwargs):
@@ -105,7 +107,7 @@ def test_an_image_is_encoded_once_whatever_the_number_of_boxes(folders, name):
 
 
 def test_without_boxes_there_is_no_subject_and_no_model():
-    part = SAM("nowhere/at-all")
+    part = SAM(weights="nowhere/at-all")
     assert part.segment(SAMPLES[:2], [[], [Detection((float("nan"),) * 4, 0.5)]]) == [None, None]
     assert part.segment([], []) == []
 
@@ -125,8 +127,8 @@ def test_rows_and_columns_of_pixels_are_not_taken_for_channels(tiny, shape):
 @pytest.mark.parametrize("name", ["sam", "sam2"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_encodes_and_decodes_in_float32(folders, name, dtype):
-    [full] = SAM(str(folders / name), batch_size=1).segment(SAMPLES[:1], BOXES[:1])
-    part = SAM(str(folders / name), dtype=dtype, batch_size=1)
+    [full] = SAM(weights=str(folders / name), batch_size=1).segment(SAMPLES[:1], BOXES[:1])
+    part = SAM(weights=str(folders / name), dtype=dtype, batch_size=1)
     [half] = part.segment(SAMPLES[:1], BOXES[:1])
     assert {weight.dtype for weight in part.model[0].parameters()} == {torch.float32}
     assert (half.mask != full.mask).mean() < 0.1
@@ -137,13 +139,13 @@ def test_a_missing_repository_or_folder_is_explained(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # the environment is read at import
     for weights in ("nowhere/at-all", str(tmp_path / "nowhere")):
         with pytest.raises(PretrainedError, match=f"give a folder that exists.*hf download {weights}"):
-            SAM(weights).segment(SAMPLES[:1], BOXES[:1])
+            SAM(weights=weights).segment(SAMPLES[:1], BOXES[:1])
 
 
 def test_another_model_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "vit"}')
     with pytest.raises(PretrainedError, match="is it a SAM"):
-        SAM(str(tmp_path)).segment(SAMPLES[:1], BOXES[:1])
+        SAM(weights=str(tmp_path)).segment(SAMPLES[:1], BOXES[:1])
 
 
 def test_weights_that_lack_a_layer_are_refused(folders, tmp_path):
@@ -153,7 +155,7 @@ def test_weights_that_lack_a_layer_are_refused(folders, tmp_path):
     del state["vision_encoder.neck.conv1.weight"]
     save_file(state, file, metadata={"format": "pt"})
     with pytest.raises(PretrainedError, match=r"it lacks vision_encoder.neck.conv1.weight.*complete"):
-        SAM(str(tmp_path / "cut")).segment(SAMPLES[:1], BOXES[:1])
+        SAM(weights=str(tmp_path / "cut")).segment(SAMPLES[:1], BOXES[:1])
 
 
 def test_another_mode_is_refused():
@@ -163,10 +165,10 @@ def test_another_mode_is_refused():
 
 def test_the_key_depends_on_weights_and_mode_and_not_on_place_or_batch(folders, tmp_path):
     moved = shutil.copytree(folders / "sam", tmp_path / "elsewhere")
-    part = SAM(str(folders / "sam"))
-    assert fingerprint(part) == fingerprint(SAM(str(moved), batch_size=1, device="cpu"))
-    assert fingerprint(part) != fingerprint(SAM(str(folders / "sam2")))
-    assert fingerprint(part) != fingerprint(SAM(str(folders / "sam"), "best"))
+    part = SAM(weights=str(folders / "sam"))
+    assert fingerprint(part) == fingerprint(SAM(weights=str(moved), batch_size=1, device="cpu"))
+    assert fingerprint(part) != fingerprint(SAM(weights=str(folders / "sam2")))
+    assert fingerprint(part) != fingerprint(SAM(weights=str(folders / "sam"), instances="best"))
 
 
 def test_pickling_drops_the_model(tiny):

@@ -46,7 +46,7 @@ def registered():
 
 @pytest.fixture
 def part(file):
-    return SegmentAnything(str(file), batch_size=3)
+    return SegmentAnything(weights=str(file), batch_size=3)
 
 
 def same(first, second):
@@ -67,7 +67,7 @@ def test_masks_have_the_shape_of_their_image_and_depend_on_image_and_box(part):
 def test_a_subject_depends_neither_on_its_companions_nor_on_the_size_of_the_batch(part, file):
     together = part.segment(SAMPLES, BOXES)
     reverse = part.segment(SAMPLES[::-1], BOXES[::-1])[::-1]
-    single = SegmentAnything(str(file), batch_size=1)
+    single = SegmentAnything(weights=str(file), batch_size=1)
     for index, subject in enumerate(together):
         [alone] = part.segment(SAMPLES[index : index + 1], BOXES[index : index + 1])
         assert same(subject, alone) and same(subject, reverse[index])
@@ -91,7 +91,7 @@ def test_the_authors_predictor_gives_the_same_masks_at_1024_px(tmp_path, monkeyp
     for found in BOXES[0]:
         masks, quality, _ = predictor.predict(box=np.array(found.box), multimask_output=True)
         expected.append((masks[quality.argmax()], quality.max()))
-    [subject] = SegmentAnything(str(tmp_path / "sam.pth"), batch_size=1).segment(SAMPLES[:1], BOXES[:1])
+    [subject] = SegmentAnything(weights=str(tmp_path / "sam.pth"), batch_size=1).segment(SAMPLES[:1], BOXES[:1])
     assert np.array_equal(subject.mask, expected[0][0] | expected[1][0])
     assert subject.score == pytest.approx((0.9 * np.clip(expected[0][1], 0, 1)) ** 0.5, abs=1e-6)
 
@@ -105,7 +105,7 @@ def test_an_image_is_encoded_once_and_its_boxes_are_decoded_at_once(part):
 
 
 def test_without_boxes_there_is_no_subject_and_no_model():
-    part = SegmentAnything("nowhere.pth")
+    part = SegmentAnything(weights="nowhere.pth")
     assert part.segment(SAMPLES[:2], [[], [Detection((float("nan"),) * 4, 0.5)]]) == [None, None]
     assert part.segment([], []) == []
 
@@ -118,22 +118,22 @@ def test_black_subject_pixels_belong_to_the_mask(part):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_encodes_and_decodes_in_float32(file, dtype):
-    [full] = SegmentAnything(str(file), batch_size=1).segment(SAMPLES[:1], BOXES[:1])
-    part = SegmentAnything(str(file), dtype=dtype, batch_size=1)
+    [full] = SegmentAnything(weights=str(file), batch_size=1).segment(SAMPLES[:1], BOXES[:1])
+    part = SegmentAnything(weights=str(file), dtype=dtype, batch_size=1)
     [half] = part.segment(SAMPLES[:1], BOXES[:1])
     assert (half.mask != full.mask).mean() < 0.1
     assert half.score != full.score and half.score == pytest.approx(full.score, abs=0.05)
 
 
 def test_the_instances_of_each_box_are_kept(file):
-    [subject] = SegmentAnything(str(file), "each", batch_size=1).segment(SAMPLES[2:3], BOXES[2:3])
+    [subject] = SegmentAnything(weights=str(file), instances="each", batch_size=1).segment(SAMPLES[2:3], BOXES[2:3])
     assert len(subject.instances) > 1
     assert np.array_equal(subject.mask, np.logical_or.reduce([one.mask for one in subject.instances]))
 
 
 def test_safetensors_hold_the_same_model(part, tmp_path):
     save_file(build().state_dict() | part.model.state_dict(), tmp_path / "sam.safetensors")
-    again = SegmentAnything(str(tmp_path / "sam.safetensors"), batch_size=3)
+    again = SegmentAnything(weights=str(tmp_path / "sam.safetensors"), batch_size=3)
     assert same(again.segment(SAMPLES[:1], BOXES[:1])[0], part.segment(SAMPLES[:1], BOXES[:1])[0])
 
 
@@ -146,40 +146,40 @@ def test_the_size_is_read_from_the_file(tmp_path, monkeypatch):
     for width in (768, 1024, 1280):
         torch.save({"image_encoder.pos_embed": torch.zeros(1, 1, 1, width)}, tmp_path / "sam.pth")
         with pytest.raises(PretrainedError, match=f"as a {SIZES[width]} checkpoint.*complete"):
-            SegmentAnything(str(tmp_path / "sam.pth")).load()
+            SegmentAnything(weights=str(tmp_path / "sam.pth")).load()
     assert asked == ["vit_b", "vit_l", "vit_h"]
 
 
 def test_another_width_is_refused(tmp_path):
     torch.save({"image_encoder.pos_embed": torch.zeros(1, 64, 64, 99)}, tmp_path / "sam.pth")
     with pytest.raises(PretrainedError, match=r"width 99.*768 \(vit_b\), 1024 \(vit_l\), 1280 \(vit_h\)"):
-        SegmentAnything(str(tmp_path / "sam.pth")).load()
+        SegmentAnything(weights=str(tmp_path / "sam.pth")).load()
 
 
 def test_a_missing_file_is_explained(tmp_path):
     for weights in (tmp_path, tmp_path / "no.pth"):
         with pytest.raises(PretrainedError, match=r"is not a file.*sam_vit_h_4b8939.pth"):
-            SegmentAnything(str(weights)).segment(SAMPLES[:1], BOXES[:1])
+            SegmentAnything(weights=str(weights)).segment(SAMPLES[:1], BOXES[:1])
 
 
 @pytest.mark.parametrize("name", ["sam.pth", "sam.safetensors"])
 def test_a_damaged_file_is_explained(tmp_path, file, name):
     (tmp_path / name).write_bytes(file.read_bytes()[:5000])
     with pytest.raises(PretrainedError, match=r"cannot be read.*complete"):
-        SegmentAnything(str(tmp_path / name)).load()
+        SegmentAnything(weights=str(tmp_path / name)).load()
 
 
 @pytest.mark.parametrize("content", [{"model": {}}, {"image_encoder.pos_embed": 3}, [1, 2]])
 def test_another_kind_of_checkpoint_is_explained(tmp_path, content):
     torch.save(content, tmp_path / "sam.pth")
     with pytest.raises(PretrainedError, match=r"no image_encoder.pos_embed.*folder to SAM"):
-        SegmentAnything(str(tmp_path / "sam.pth")).load()
+        SegmentAnything(weights=str(tmp_path / "sam.pth")).load()
 
 
 def test_a_file_with_code_is_not_run(tmp_path):
     torch.save({"image_encoder.pos_embed": torch.zeros(1), "code": Path("x")}, tmp_path / "sam.pth")
     with pytest.raises(PretrainedError, match="cannot be read"):
-        SegmentAnything(str(tmp_path / "sam.pth")).load()
+        SegmentAnything(weights=str(tmp_path / "sam.pth")).load()
 
 
 def test_another_mode_is_refused():
@@ -190,11 +190,11 @@ def test_another_mode_is_refused():
 def test_the_key_depends_on_weights_and_mode_and_not_on_place_or_batch(file, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     moved = shutil.copy(file, tmp_path / "elsewhere")
-    part = SegmentAnything(str(file))
-    assert fingerprint(part) == fingerprint(SegmentAnything(str(moved), batch_size=1, device="cpu"))
-    assert fingerprint(part) != fingerprint(SegmentAnything(str(file), "best"))
+    part = SegmentAnything(weights=str(file))
+    assert fingerprint(part) == fingerprint(SegmentAnything(weights=str(moved), batch_size=1, device="cpu"))
+    assert fingerprint(part) != fingerprint(SegmentAnything(weights=str(file), instances="best"))
     torch.save(build().state_dict(), moved)
-    assert fingerprint(part) != fingerprint(SegmentAnything(str(moved)))
+    assert fingerprint(part) != fingerprint(SegmentAnything(weights=str(moved)))
 
 
 def test_pickling_drops_the_model(part):
