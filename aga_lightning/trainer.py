@@ -21,6 +21,7 @@ from aga_lightning.augment.workload import images_task, stage_task
 from aga_lightning.checking import LicencePolicy, check
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.data.usable import refuse_unreadable
 from aga_lightning.estimating import Place, estimate
 from aga_lightning.exporting import Format, Wishes, export
 from aga_lightning.preflight import Run, objections
@@ -53,6 +54,8 @@ class AgaTrainer(RunTrainer):
     ) -> None:
         """Make the augmentations of the training images and keep them; what is finished is not made again.
 
+        All that can be made is made, before an image that cannot be read is an error, as `data.bad_images` says.
+
         Args:
             model: Not used.
             datamodule: What to augment, and how.
@@ -79,6 +82,8 @@ class AgaTrainer(RunTrainer):
         rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
         for reason, count in collection.rejections().most_common(5):
             rank_zero_info(f"  rejected {count}: {reason}")
+        if datamodule.bad_images == "error":
+            refuse_unreadable(collection)
 
     def check(
         self,

@@ -121,6 +121,23 @@ def test_the_callbacks_of_training_are_back_when_augmenting_fails(open_data):
     assert diary in run.callbacks and diary.entries == []
 
 
+def test_an_unreadable_image_is_an_error_after_all_others_are_augmented(open_data, disc_folder):
+    path = disc_folder / "train" / "plum" / "plum_0.png"
+    sound = path.read_bytes()
+    path.write_bytes(sound[:100])
+    aga = AGA(segmenter=GrabCut(iterations=1), gates=[])
+    with pytest.raises(DatasetError, match=r"1 of 8 training images cannot be read, .* first: .*plum_0\.png cannot"):
+        trainer().augment(datamodule=open_data(aga))
+    data = open_data(aga, bad_images="skip")
+    with pytest.warns(UserWarning, match="1 of 8 images cannot be read and are left out"):
+        trainer().augment(datamodule=data)
+    assert len(data.collection.requests) == 7
+    path.write_bytes(sound)
+    data = open_data(aga)
+    trainer().augment(datamodule=data)
+    assert len(data.collection.find_all()) == 8 and not data.collection.rejections()
+
+
 def test_augment_says_what_it_lacks(open_data):
     with pytest.raises(DatasetError, match=r"set --data\.augmenter"):
         trainer().augment()

@@ -8,9 +8,12 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.samples import load_sample
 from aga_lightning.data.base import DatasetError
+from aga_lightning.data.images import ImageReadError
 from aga_lightning.data.loading import AugmentedImages, LazyImages, RecombinedImages, StoredImages
 from aga_lightning.data.quota import Pair, choose, report_shortfall
+from aga_lightning.files import shown
 
 Mode = Literal["pregenerate", "lazy", "online", "off"]
 Rejected = Literal["skip", "original"]
@@ -63,6 +66,34 @@ def augmented_images(collection: Collection, mode: Mode, files: Files) -> Augmen
             collection, [Request(collection.records[index], variant, collection.seed) for index, variant in made]
         )
     return StoredImages(collection, made)
+
+
+def refuse_unreadable(collection: Collection) -> None:
+    """Refuse training images that were rejected because they, or their masks, cannot be read.
+
+    Args:
+        collection: The augmentations, as far as they could be made.
+
+    Raises:
+        DatasetError: If there are such; the message counts them and names the first.
+    """
+    rejected = {
+        request.record: outcome.reason or "" for request, outcome in collection.find_all().items() if not outcome.path
+    }
+    objections = []
+    for record, reason in rejected.items():
+        files = [path for path in (record.path, record.mask_path) if path is not None]
+        if not any(reason.startswith((str(path), shown(path))) for path in files):
+            continue  # it was read, and then rejected
+        try:
+            load_sample(record, "", None)
+        except ImageReadError as error:
+            objections.append(str(error))
+    if objections:
+        raise DatasetError(
+            f"{len(objections)} of {len(collection.subjects)} training images cannot be read, so that they have no "
+            f"augmentations; the first: {objections[0]}. Or set --data.bad_images skip; the verb check lists all"
+        )
 
 
 def _made(collection: Collection) -> Files:
