@@ -96,12 +96,10 @@ class AgaCLI(LightningCLI):
         )
 
     def before_fit(self) -> None:
-        """Refuse what cannot work, make the run's folder, and fill the store as `augment` does."""
+        """Refuse what cannot work, make the run's folder, and list the images, before anything is made."""
         require(Run("fit", self.trainer, self.model, self.datamodule))
         self.trainer.open_run(self.model, self.config["fit"]["ckpt_path"])
         rank_zero_only(self.datamodule.look_ahead)()
-        if self.datamodule.pregenerates:
-            self.trainer.augment(datamodule=self.datamodule)
 
     def before_validate(self) -> None:
         """Refuse what cannot work."""

@@ -1,27 +1,17 @@
 """Lightning's Trainer with the verbs `augment`, `check`, `estimate` and `export`, and a folder for each run."""
 
-import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
-from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning import monitors
-from aga_lightning.augment.augmenter import ModelStage
-from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.generation import Shard, Source, StageFiller, StoreFiller
-from aga_lightning.augment.made import Made, Spent
-from aga_lightning.augment.workload import images_task, stage_task
+from aga_lightning.augment.generation import Shard
 from aga_lightning.checking import LicencePolicy, check
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.usable import refuse_unreadable
 from aga_lightning.estimating import Place, estimate
 from aga_lightning.exporting import Format, Wishes, export
 from aga_lightning.preflight import Run, objections
@@ -31,8 +21,7 @@ from aga_lightning.run_trainer import RunTrainer
 class AgaTrainer(RunTrainer):
     """Lightning's Trainer with a folder for each run; it can also fill the store, after saying what that takes."""
 
-    spent: Spent | None = None
-    """What the last `augment` has made and taken; None before it."""
+    callbacks: list[Callback]  # Lightning does not declare it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
         if kwargs.get("enable_progress_bar") is not False:
@@ -63,27 +52,20 @@ class AgaTrainer(RunTrainer):
         """
         if datamodule is None or datamodule.augmenter is None:
             raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
-        workers = datamodule.generation_workers
-        start = time.monotonic()
-        source = Source(datamodule.prepare_data, lambda: datamodule.collection, workers, Shard.parse(shard))
-        # A fit must not depend on whether there was something left to make before it.
-        with isolate_rng(), self._whole_prediction(), warnings.catch_warnings():
-            # A complete store leaves nothing to do, which Lightning takes for a mistake.
-            warnings.filterwarnings("ignore", message="Total length of `.*` across ranks is zero")
-            warnings.filterwarnings("ignore", message=".*does not have many workers")
-            made = [self._complete(source, stage) for stage in datamodule.augmenter.stages(datamodule.store)]
-            made.append(self._finish(source, staged=bool(made)))
-        self.strategy.barrier("augment")
-        self.spent = Spent(tuple(made), time.monotonic() - start)
-        collection = datamodule.collection
-        if self.is_global_zero:
-            collection.finish(lambda: _sheet_of_rejects(collection))
-        total, rejected = len(collection.requests), sum(collection.rejections().values())
-        rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
-        for reason, count in collection.rejections().most_common(5):
-            rank_zero_info(f"  rejected {count}: {reason}")
-        if datamodule.bad_images == "error":
-            refuse_unreadable(collection)
+        share = Shard.parse(shard)
+        if self.local_rank == 0:
+            datamodule.prepare_data()
+        launcher = self.strategy.launcher
+        if launcher is None:
+            self._augment(datamodule, share)
+        else:  # starts the other ranks, unless they are there already
+            launcher.launch(self._augment, datamodule, share)
+
+    def _augment(self, datamodule: AGADataModule, share: Shard) -> None:
+        self.strategy.setup_environment()
+        self.strategy.barrier("augment")  # the data set's files are in place
+        datamodule.trainer = self
+        datamodule.augment(share)
 
     def check(
         self,
@@ -171,45 +153,6 @@ class AgaTrainer(RunTrainer):
             datamodule.prepare_data()
             wishes = Wishes(to, format, originals, shard_size, seed, partial)
             export(datamodule.collection, datamodule.class_names, wishes)
-
-    def _complete(self, source: Source, stage: ModelStage) -> Made:
-        """Take a stage through all requests, and wait for what other jobs were making."""
-        start, units = time.monotonic(), 0
-        while True:
-            filler = StageFiller(source, stage)
-            super().predict(filler, return_predictions=False)
-            left = torch.tensor(filler.left_to_others, device=self.strategy.root_device)
-            left_by_all = int(self.strategy.reduce(left, reduce_op="sum"))
-            units += len(filler.work) - left_by_all
-            if not left_by_all:
-                return Made(stage_task(stage, units), time.monotonic() - start)
-            time.sleep(1.0)
-
-    def _finish(self, source: Source, staged: bool) -> Made:
-        """Make the images of what the stages have made."""
-        start = time.monotonic()
-        filler = StoreFiller(source)
-        super().predict(filler, return_predictions=False)
-        task = images_task(filler.collection.augmenter, sum(map(len, filler.work)), staged)
-        return Made(task, time.monotonic() - start)
-
-    @contextmanager
-    def _whole_prediction(self) -> Iterator[None]:
-        """Predict all there is, whatever a trial run is limited to, without the callbacks that expect a classifier."""
-        callbacks: list[Callback] = self.callbacks
-        limit = self.limit_predict_batches
-        self.callbacks: list[Callback] = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
-        self.limit_predict_batches = 1.0
-        try:
-            yield
-        finally:
-            self.callbacks, self.limit_predict_batches = callbacks, limit
-
-
-def _sheet_of_rejects(collection: Collection) -> bytes | None:
-    from aga_lightning.callbacks.reject_sheet import rejects_png  # matplotlib takes seconds to import
-
-    return rejects_png(collection)
 
 
 def _with_calm_bar(callbacks: list[Callback] | Callback | None) -> list[Callback]:

@@ -33,6 +33,7 @@ from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
 from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import Caption, Gate, Prompt, Scene, accelerated
 from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.store import Store
 from aga_lightning.augment.workload import workload
 from aga_lightning.configurations import find_config
@@ -194,7 +195,7 @@ def small_run(method: AGA, records: Sequence[ImageRecord], degree: int, folder: 
     fakes = with_fakes(method, log, max(1, len(records) * degree // 10))
     collection = Collection(fakes, Store(folder / "cache"), records, degree, 0)
     before = counted(collection)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     finished = [outcome for group in collection.pending() for outcome in collection.make(group)]
     made = calls(log)
     after = {stage: made[verb] for stage, verb in VERBS.items() if stage in before}

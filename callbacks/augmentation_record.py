@@ -42,7 +42,7 @@ class AugmentationRecord(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the file."""
-        spent: Spent | None = getattr(trainer, "spent", None)
+        spent: Spent | None = getattr(getattr(trainer, "datamodule", None), "spent", None)
         _record(trainer, None if spent is self._recorded else spent)  # a second fit has not made it once more
         self._recorded = spent
 

@@ -25,11 +25,11 @@ FLOORS = {
     6: "__main__ cli mistakes parts",
     5: "study",
     4: "callbacks checking duplicate_report estimating monitors results store_report trainer",
-    3: """augment.generation augment.made augment.probe augment.workload callbacks.drawing callbacks.reject_sheet
-          callbacks.run_stage data.datamodule data.loading data.usable exporting models parsing run_trainer""",
-    2: """augment.aga augment.collection augment.isolating augment.isolation augment.judged augment.jury
-          augment.recipe augment.rivals augment.scenery augment.stages augment.store augment.subject_stages
-          data.background_sets data.objections data.record_sets""",
+    3: """augment.probe callbacks.drawing callbacks.reject_sheet callbacks.run_stage data.augmenting data.datamodule
+          data.loading data.usable exporting models parsing run_trainer""",
+    2: """augment.aga augment.collection augment.generation augment.isolating augment.isolation augment.judged
+          augment.jury augment.made augment.recipe augment.rivals augment.scenery augment.stages augment.store
+          augment.subject_stages augment.workload data.background_sets data.objections data.record_sets""",
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors
           augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences
@@ -38,7 +38,8 @@ FLOORS = {
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained configurations data.base data.colours data.finding
-          data.formats data.images data.workers files preflight run_folder stopping terminal verbs yaml_names""",
+          data.formats data.images data.workers files preflight progress run_folder stopping terminal verbs
+          yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
@@ -46,8 +47,10 @@ FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() fo
 NEIGHBOURS = {
     "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files", "preflight"},
     "data": {
-        *("files", "preflight"),
+        *("files", "preflight", "progress"),
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
+        # The data module makes its augmentations, and draws those that were rejected.
+        *("augment.generation", "augment.made", "callbacks.reject_sheet"),
         *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
     },
     "explain": set(),
@@ -61,6 +64,7 @@ HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot s
 WHOLE = {
     "test_arms.py": "runs every arm of the experiment as a user would",
     "test_configs.py": "makes every part that a file of configs/ names",
+    "test_examples.py": "runs every file of examples/",
     "test_layout.py": "reads every file",
     "test_leaks.py": "watches which files the whole plugin opens, for each data set",
     "test_published_faults.py": "names the faults of the published script, whichever room would have them",

@@ -21,7 +21,7 @@ from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes
 from aga_lightning.augment.gates.near_duplicate import CopiedBackground, NearDuplicate
 from aga_lightning.augment.rivals.controls import BackgroundSwap
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
-from aga_lightning.data import datamodule
+from aga_lightning.data import augmenting
 from aga_lightning.data.cub import CUB
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.fieldguide import FieldGuide
@@ -169,7 +169,7 @@ def test_the_witness_sees_an_evaluation_file_that_is_opened(dataset):
 
 def test_gates_that_guard_get_hashes_of_evaluation_images_and_nothing_else(dataset, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(datamodule, "hashes_of", lambda paths: asked.extend(paths) or [])
+    monkeypatch.setattr(augmenting, "hashes_of", lambda paths: asked.extend(paths) or [])
     augmenter = AGA(segmenter=GrabCut(size=48), gates=[NearDuplicate(), CopiedBackground(), Curious()])
     _, opened = augment(dataset, augmenter, tmp_path)
     assert {path.resolve() for path in asked} <= evaluation_files(dataset)

@@ -1,7 +1,6 @@
 """The finished images of one augmenter: which are asked for, which are finished, and where they lie."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-import torch
 import yaml
 
 from aga_lightning.augment.augmenter import Augmenter
@@ -112,28 +110,8 @@ class Collection:
             requests: Which of the requests to look at; None for all.
         """
         finished = self.find_all()
-        missing = (request for request in (requests or self.requests) if request not in finished)
+        missing = (one for one in (self.requests if requests is None else requests) if one not in finished)
         return [list(variants) for _, variants in groupby(missing, key=lambda request: request.record)]
-
-    def prefetch(self, requests: Sequence[Request], device: torch.device | None = None) -> None:
-        """Run the stages that need a device for some requests, in this process; `make` then needs none for them.
-
-        Args:
-            requests: What will be asked for.
-            device: Where the models run; None for the first accelerator there is.
-        """
-        for stage in self.augmenter.stages(self.store):
-            if device is not None:
-                stage.place(device)
-            while units := stage.pending(requests, self.store):
-                left = 0
-                for start in range(0, len(units), stage.batch_size):
-                    batch = units[start : start + stage.batch_size]
-                    left += stage.advance(batch, [stage.load(unit) for unit in batch], self.store)
-                if not left:
-                    break
-                time.sleep(0.5)  # another process is making it
-            stage.release()
 
     def make(self, requests: Sequence[Request]) -> list[Outcome]:
         """Make and keep what is asked, one by one."""

@@ -1,28 +1,36 @@
-"""Fill the store under Lightning's Trainer, so that its devices, nodes and ranks share the work.
+"""Fill the store, here and nowhere else: first each stage that needs a device, one model in memory, then the images.
 
-First each stage that needs a device goes through all requests, one model in memory at a time; then the loaders' worker
-processes merge. Each of these is one prediction of the trainer.
+The data module calls `fill` before the first epoch, the verb `augment` whenever it is asked, the mode lazy ahead of
+each epoch, `estimate` for a few timed batches, and `augment_image` for a single photo.
 """
 
-from abc import ABC, abstractmethod
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader, Dataset
 
-from aga_lightning.augment.augmenter import ModelStage
-from aga_lightning.augment.base import Request
-from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.augmenter import ModelStage, Unit
+from aga_lightning.augment.base import Gate, Part, Request, parts_in
+from aga_lightning.augment.collection import Collection, Outcome
+from aga_lightning.augment.made import Made
+from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.augment.workload import images_task, stage_task
 from aga_lightning.data.workers import worker_settings
 from aga_lightning.preflight import SettingError
 
-Work = list[Request]
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+"""Called with what is made and how many there are; the block is told how many more are done."""
+
+FINISHED = 8
+"""Images for each batch of a stage, where only a few batches are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +58,194 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What is to be filled.
+class Ranks:
+    """The processes that divide the work and wait for each other; by default this one alone.
 
     Args:
-        prepare: Puts the data set's files in place; called once a machine.
-        open_collection: Gives what is to be filled; called once a process, when the files are in place.
-        num_workers: Loader threads of a stage, loader processes of the merging.
-        shard: Which part of it this job makes.
+        rank: The number of this process, from 0.
+        count: How many there are.
+        first: Gives all of them what the first one has.
+        total: The sum of a number over all of them.
     """
 
-    prepare: Callable[[], None]
-    open_collection: Callable[[], Collection]
-    num_workers: int
-    shard: Shard = Shard()
+    rank: int = 0
+    count: int = 1
+    first: Callable[[list[Any]], list[Any]] = lambda work: work
+    total: Callable[[int], int] = lambda number: number
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Ranks":
+        """The ranks of a trainer whose processes have found each other, as they have in `setup`."""
+        strategy = trainer.strategy
+
+        def total(number: int) -> int:
+            return int(strategy.reduce(torch.tensor(number, device=strategy.root_device), reduce_op="sum"))
+
+        return cls(trainer.global_rank, trainer.world_size, strategy.broadcast, total)
+
+    def share(self, find: Callable[[], Sequence[Any]]) -> list[Any]:
+        """What there is to do; one rank looks, so that all divide one list whatever other jobs finish meanwhile."""
+        return self.first(list(find()) if self.rank == 0 else [])
+
+    def mine(self, work: Sequence[Any]) -> Sequence[Any]:
+        """The part of the work that this process does."""
+        return work[self.rank :: self.count]
 
 
-class _Filler(LightningModule, ABC):
-    """A module whose prediction makes things and keeps them."""
+class Watch:
+    """Looks on while a store is filled; this one does nothing."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__()
-        self.source = source
+    def begins(self, stage: ModelStage) -> None:
+        """A stage is next; it may have nothing left to make."""
 
-    def prepare_data(self) -> None:
-        """Put the data set's files in place."""
-        self.source.prepare()
+    def runs(self, stage: ModelStage) -> None:
+        """A stage has something to make; its device is chosen, and its models are not loaded yet."""
 
-    def setup(self, stage: str) -> None:
-        """Find out what is to be made."""
-        self.collection = self.source.open_collection()
-        # One rank looks, so that all divide the same list whatever other jobs finish meanwhile.
-        work = self.find_work() if self.trainer.is_global_zero else []
-        self.work = self.trainer.strategy.broadcast(work)
+    def ran(self, stage: ModelStage, units: Sequence[Unit], load_seconds: float, run_seconds: float) -> None:
+        """A batch is in the store; the models are still loaded."""
 
-    @abstractmethod
-    def find_work(self) -> list[Any]:
-        """What is to be made."""
-
-    def transfer_batch_to_device(self, batch: object, device: torch.device, dataloader_idx: int) -> object:
-        """Batches are no tensors; the parts see to the device themselves."""
-        return batch
+    def made(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """The images of one source are in the store."""
 
 
+def _no_bar(name: str, total: int) -> AbstractContextManager[Callable[[int], object]]:
+    return nullcontext(lambda more: None)
+
+
+def fill(
+    collection: Collection,
+    requests: Sequence[Request] | None = None,
+    *,
+    device: torch.device | None = None,
+    ranks: Ranks = Ranks(),
+    workers: int = 0,
+    images: bool = True,
+    batches: int | None = None,
+    bar: Bar = _no_bar,
+    watch: Watch = Watch(),
+) -> list[Made]:
+    """Make what some requests need and the store lacks, and keep it; what is finished is not made again.
+
+    Random numbers that the caller draws afterwards do not depend on whether something was left to make.
+
+    Args:
+        collection: Whose requests they are, and where the outcomes go.
+        requests: What to make; None for all that is asked for.
+        device: Where the models run; None for the first accelerator there is.
+        ranks: The processes that divide the requests, each of which calls this function.
+        workers: Threads that load what a stage needs; processes that make the images.
+        images: Whether to finish the images too; else only what needs a device is made.
+        batches: At most so many batches of each stage, of the requests that the stages before have served, up to the
+            first that looks at all training images; None for everything.
+        bar: Shows how far a stage is.
+        watch: Is told of each batch.
+
+    Returns:
+        What each stage has made, and last the images; with `batches`, only as far as it got.
+    """
+    filling = _Filling(collection, device, ranks, workers, bar, watch)
+    requests = collection.requests if requests is None else requests
+    made: list[Made] = []
+    with isolate_rng():
+        stages = collection.augmenter.stages(collection.store)
+        for stage in stages:
+            if batches is not None and _looks_at_all(stage, requests, collection):
+                return made
+            made.append(filling.stage(stage, requests, None if batches is None else batches * stage.batch_size))
+            if batches is not None:
+                requests = [request for request in requests if _served(stage, request, collection)]
+        if images and not (batches is not None and _studies([collection.augmenter])):
+            made.append(filling.images(requests, bool(stages), None if batches is None else batches * FINISHED))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """What is filled, and by whom; see `fill`."""
+
+    collection: Collection
+    device: torch.device | None
+    ranks: Ranks
+    workers: int
+    bar: Bar
+    watch: Watch
+
+    def stage(self, stage: ModelStage, requests: Sequence[Request], limit: int | None) -> Made:
+        """Make the units of a stage, or so many of them, and wait for what other jobs are making."""
+        start, done, store = time.monotonic(), 0, self.collection.store
+        self.watch.begins(stage)
+        while True:
+            units = self.ranks.share(lambda: stage.pending(requests, store)[:limit])
+            left = self.ranks.total(self._run(stage, units))
+            done += len(units) - left
+            if not left:
+                return Made(stage_task(stage, done), time.monotonic() - start)
+            time.sleep(1.0)
+
+    def images(self, requests: Sequence[Request], staged: bool, limit: int | None) -> Made:
+        """Make the images of what the stages have made, or about so many of them."""
+        start, done = time.monotonic(), 0
+        pending: list[list[Request]] = self.ranks.share(lambda: self.collection.pending(requests))
+        total = sum(map(len, pending))
+        # A method that needs a device, but has no stages, works in the thread that holds it.
+        workers = self.workers if staged or not self.collection.augmenter.accelerated else 0
+        made = _made(self.collection, self.ranks.mine(pending), workers, processes=self.ranks.count == 1)
+        with self.bar("Images", total) as advance, closing(made):
+            started = time.perf_counter()
+            for outcomes in made:
+                self.watch.made(outcomes, time.perf_counter() - started)
+                advance(len(outcomes) * self.ranks.count)
+                done += len(outcomes)
+                if limit is not None and done >= limit:
+                    total = done
+                    break
+                started = time.perf_counter()
+        for part in parts_in(self.collection.augmenter):
+            if isinstance(part, Pretrained):
+                part.release()  # of a method without stages, or of a painter that has isolated its donors
+        return Made(images_task(self.collection.augmenter, total, staged), time.monotonic() - start)
+
+    def _run(self, stage: ModelStage, units: Sequence[Unit]) -> int:
+        """Make this process's share of the units; how many were left to other jobs."""
+        mine, left = self.ranks.mine(units), 0
+        if not mine:
+            return 0
+        if self.device is not None:
+            stage.place(self.device)
+        try:
+            self.watch.runs(stage)
+            ahead = BatchesAhead(mine, stage.load, stage.batch_size, self.workers if stage.loads else 0)
+            with self.bar(type(stage).__name__, len(units)) as advance, closing(iter(ahead)) as batches:
+                for batch in batches:
+                    started = time.perf_counter()
+                    left += stage.advance(batch.items, batch.loaded, self.collection.store)
+                    self.watch.ran(stage, batch.items, batch.seconds, time.perf_counter() - started)
+                    advance(len(batch.items) * self.ranks.count)
+        finally:
+            stage.release()
+        return left
+
+
+def _made(
+    collection: Collection, pending: Sequence[Sequence[Request]], workers: int, processes: bool
+) -> Generator[Sequence[Outcome], None, None]:
+    """The outcomes of one source image after the other."""
+    if workers == 0:
+        yield from map(collection.make, pending)
+    elif processes:
+        yield from DataLoader(PendingRequests(collection, pending), batch_size=None, **worker_settings(workers))
+    else:  # a process that talks to other ranks should not be forked
+        for batch in BatchesAhead(pending, collection.make, 2 * workers, workers):
+            yield from batch.loaded
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Items and what was loaded for them; opaque, because Lightning takes lists apart in search of tensors."""
+    """Items, what was loaded for them, and how long this process has loaded or waited."""
 
-    def __init__(self, items: Sequence[Any], loaded: Sequence[Any]) -> None:
-        self.items = items
-        self.loaded = loaded
+    items: Sequence[Any]
+    loaded: Sequence[Any]
+    seconds: float
 
 
 class BatchesAhead:
@@ -123,10 +270,12 @@ class BatchesAhead:
         """How many batches there are."""
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         """The batches in order, loaded."""
         if self.threads == 0:
-            yield from (Batch(items, [self.load(item) for item in items]) for items in self.batches)
+            for items in self.batches:
+                started = time.perf_counter()
+                yield Batch(items, [self.load(item) for item in items], time.perf_counter() - started)
             return
         pool = ThreadPoolExecutor(self.threads)
         try:
@@ -141,51 +290,11 @@ class BatchesAhead:
             pool.shutdown(cancel_futures=True)  # who stops early does not wait for what nobody will use
 
     def _loaded(self, items: Sequence[Any], futures: Sequence[Future[Any]]) -> Batch:
-        return Batch(items, [future.result() for future in futures])
+        started = time.perf_counter()
+        return Batch(items, [future.result() for future in futures], time.perf_counter() - started)
 
 
-class StageFiller(_Filler):
-    """A module whose prediction takes one stage through all requests.
-
-    Args:
-        source: What is to be filled.
-        stage: The stage.
-    """
-
-    def __init__(self, source: Source, stage: ModelStage) -> None:
-        super().__init__(source)
-        self.stage = stage
-        self.left_to_others = 0
-
-    def find_work(self) -> list[Any]:
-        """The stage's units."""
-        units = self.stage.pending(self.source.shard.of(self.collection), self.collection.store)
-        if units:
-            rank_zero_info(f"{type(self.stage).__name__}: {len(units)} to make")
-        return list(units)
-
-    def predict_dataloader(self) -> BatchesAhead:
-        """This rank's share of the units, in batches."""
-        mine = self.work[self.trainer.global_rank :: self.trainer.world_size]
-        threads = self.source.num_workers if self.stage.loads else 0
-        return BatchesAhead(mine, self.stage.load, self.stage.batch_size, threads)
-
-    def on_predict_start(self) -> None:
-        """Let the models run where the trainer wants them."""
-        self.stage.place(self.device)
-
-    def predict_step(self, batch: Batch) -> int:
-        """Make a batch, and keep it; how much was left to other jobs."""
-        left = self.stage.advance(batch.items, batch.loaded, self.collection.store)
-        self.left_to_others += left
-        return left
-
-    def on_predict_end(self) -> None:
-        """Give the memory to the next stage."""
-        self.stage.release()
-
-
-class PendingRequests(Dataset[int]):
+class PendingRequests(Dataset[list[Outcome]]):
     """The images that still wait for augmentations, each made when it is asked for: in a loader's process.
 
     Args:
@@ -193,7 +302,7 @@ class PendingRequests(Dataset[int]):
         pending: The variants asked for, grouped by image.
     """
 
-    def __init__(self, collection: Collection, pending: Sequence[Work]) -> None:
+    def __init__(self, collection: Collection, pending: Sequence[Sequence[Request]]) -> None:
         self.collection = collection
         self.pending = pending
 
@@ -201,31 +310,21 @@ class PendingRequests(Dataset[int]):
         """How many images still wait for an augmentation."""
         return len(self.pending)
 
-    def __getitem__(self, index: int) -> int:
-        """Make the augmentations of an image; how many."""
-        return len(self.collection.make(self.pending[index]))
+    def __getitem__(self, index: int) -> list[Outcome]:
+        """Make the augmentations of an image."""
+        return self.collection.make(self.pending[index])
 
 
-class StoreFiller(_Filler):
-    """A module whose prediction makes the augmentations, when the stages that need a device are through."""
+def _looks_at_all(stage: ModelStage, requests: Sequence[Request], collection: Collection) -> bool:
+    """Whether a stage would look at all training images, whatever the requests."""
+    return _studies(stage.parts) or (stage.gathers and bool(stage.pending(requests, collection.store)))
 
-    def find_work(self) -> list[Any]:
-        """The requests that have not ended."""
-        return list(self.collection.pending(self.source.shard.of(self.collection)))
 
-    def predict_dataloader(self) -> DataLoader[int] | BatchesAhead:
-        """One image after the other: by the loader's processes, or by threads where several ranks share the images."""
-        workers = self.source.num_workers
-        augmenter = self.collection.augmenter
-        if augmenter.accelerated and not augmenter.stages(self.collection.store):
-            workers = 0  # a method that needs a device, but has no stages, works in the thread that holds it
-        ranks = self.trainer.world_size
-        if ranks > 1:
-            mine = self.work[self.trainer.global_rank :: ranks]
-            return BatchesAhead(mine, lambda work: len(self.collection.make(work)), max(1, 2 * workers), workers)
-        dataset = PendingRequests(self.collection, self.work)
-        return DataLoader(dataset, batch_size=None, **worker_settings(workers))
+def _studies(parts: Sequence[Part]) -> bool:
+    return any(isinstance(part, Gate) and part.learns and part.opens for part in parts_in(list(parts)))
 
-    def predict_step(self, made: int | Batch) -> int:
-        """Nothing is left to do; how many images were made."""
-        return sum(made.loaded) if isinstance(made, Batch) else made
+
+def _served(stage: ModelStage, request: Request, collection: Collection) -> bool:
+    """Whether a stage has made what a request needs of it, be that nothing."""
+    key = stage.key(request)
+    return key is None or collection.store.facts(stage.name, key) is not None

@@ -21,6 +21,7 @@ from aga_lightning.augment.base import (
 )
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import mask_digest
 from aga_lightning.augment.jury import Jury
@@ -110,7 +111,7 @@ class JudgedAugmenter(Augmenter):
             shared: dict[int, object] = {id(part): part for part in parts_in(self) if isinstance(part, Pretrained)}
             augmenter = copy.deepcopy(self, shared)
             collection = Collection(augmenter, Store(cache_dir or folder / "cache"), [record], n, seed)
-            collection.prefetch(collection.requests)
+            fill(collection, images=False)
             return [augmented_photo(made) for _, made in augmenter.drafts(collection.requests, collection.store)]
 
     def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:

@@ -3,20 +3,17 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from itertools import groupby
+from dataclasses import dataclass, field, fields, is_dataclass
 from math import ceil
 
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 
 from aga_lightning.augment.augmenter import ModelStage, StageCache, Unit
-from aga_lightning.augment.base import Gate, Part, Request, parts_in
-from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.base import Request
+from aga_lightning.augment.collection import Collection, Outcome
+from aga_lightning.augment.generation import FINISHED, Watch, fill
 from aga_lightning.augment.pretrained import Pretrained
-
-_MERGED = 8  # finished images for each batch of a stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +57,13 @@ def probe(collection: Collection, batches: int, device: torch.device) -> list[Me
         An entry a stage, and one for the finished images. None where nothing was left to make, where the few requests
         got no further, and from the first gate or stage on that looks at all training images first.
     """
-    store, augmenter = collection.store, collection.augmenter
-    stages = augmenter.stages(store)
-    most = max([stage.batch_size for stage in stages] + [ceil(_MERGED / collection.degree)])
+    stages = collection.augmenter.stages(collection.store)
+    most = max([stage.batch_size for stage in stages] + [ceil(FINISHED / collection.degree)])
+    watch = _Stopwatch(collection.store, device)
     requests = _spread(collection.pending(), batches * most)
-    measured: list[Measured | None] = []
-    for stage in stages:
-        units = stage.pending(requests, store)[: batches * stage.batch_size]
-        if _learns(stage.parts) or (stage.gathers and units):
-            return measured + [None] * (len(stages) + 1 - len(measured))
-        if units:
-            rank_zero_info(f"probe: {len(units)} of {type(stage).__name__}")
-        measured.append(_run(stage, units, store, device) if units else None)
-        requests = [request for request in requests if _through(stage, request, store)]
-    return [*measured, None if _learns([augmenter]) else _finish(collection, requests, batches)]
+    made = fill(collection, requests, device=device, batches=batches, watch=watch)
+    measured = [stage.measured() for stage in watch.stages] + [watch.finished()]
+    return measured[: len(made)] + [None] * (len(stages) + 1 - len(made))
 
 
 def model_bytes(parts: Sequence[Pretrained]) -> int:
@@ -87,61 +77,83 @@ def model_bytes(parts: Sequence[Pretrained]) -> int:
     return sum(tensors.values())
 
 
-def _run(stage: ModelStage, units: Sequence[Unit], store: StageCache, device: torch.device) -> Measured:
-    """Run a stage for some units, batch by batch."""
-    cuda = device.type == "cuda"
-    if cuda:
-        torch.cuda.reset_peak_memory_stats(device)
-    stage.place(device)
-    started = time.perf_counter()
-    for model in stage.models:
-        _ = model.model
-    loading = time.perf_counter() - started
-    watches = []
-    for start in range(0, len(units), stage.batch_size):
-        batch = units[start : start + stage.batch_size]
-        started = time.perf_counter()
-        loaded = [stage.load(unit) for unit in batch]
-        ready = time.perf_counter()
-        stage.advance(batch, loaded, store)
-        weight = sum(stage.weight(unit) for unit in batch)
-        watches.append((len(batch), ready - started, weight, time.perf_counter() - ready))
-    steady = watches[1:] or watches
-    run = sum(seconds for *_, seconds in steady) / sum(weight for _, _, weight, _ in steady)
-    memory = torch.cuda.max_memory_allocated(device) if cuda else model_bytes(stage.models)
-    stage.release()
-    return Measured(
-        units=len(units),
-        first_seconds=loading + max(0.0, watches[0][3] - run * watches[0][2]),
-        run_seconds=run,
-        load_seconds=sum(seconds for _, seconds, *_ in steady) / sum(size for size, *_ in steady),
-        unit_bytes=sum(_kept(stage, unit, store) for unit in units) / len(units),
-        memory_bytes=memory,
-    )
+@dataclass(slots=True)
+class _Laps:
+    """What the batches of one stage took: how many units, how long they loaded, their weight, how long they ran."""
+
+    loading: float = 0.0
+    memory: int = 0
+    kept: int = 0
+    batches: list[tuple[int, float, float, float]] = field(default_factory=list)
+
+    def measured(self) -> Measured | None:
+        """What that makes for a unit; None where there was none."""
+        if not self.batches:
+            return None
+        steady = self.batches[1:] or self.batches
+        run = sum(seconds for *_, seconds in steady) / sum(weight for _, _, weight, _ in steady)
+        _, _, weight, first = self.batches[0]
+        units = sum(count for count, *_ in self.batches)
+        return Measured(
+            units=units,
+            first_seconds=self.loading + max(0.0, first - run * weight),
+            run_seconds=run,
+            load_seconds=sum(seconds for _, seconds, *_ in steady) / sum(count for count, *_ in steady),
+            unit_bytes=self.kept / units,
+            memory_bytes=self.memory,
+        )
 
 
-def _finish(collection: Collection, requests: Sequence[Request], batches: int) -> Measured | None:
-    """Finish some images, the variants of a source together."""
-    pending = [request for request in requests if collection.find(request) is None]
-    groups = [list(variants) for _, variants in groupby(pending, key=lambda request: request.record)]
-    watches, sizes = [], []
-    for group in groups:
+class _Stopwatch(Watch):
+    """Times what is made.
+
+    Args:
+        store: Where it is kept.
+        device: Where the models run.
+    """
+
+    def __init__(self, store: StageCache, device: torch.device) -> None:
+        self.stages: list[_Laps] = []
+        self._store, self._device = store, device
+        self._images: list[tuple[int, float]] = []
+        self._sizes: list[int] = []
+
+    def begins(self, stage: ModelStage) -> None:
+        """Take a new sheet."""
+        self.stages.append(_Laps())
+
+    def runs(self, stage: ModelStage) -> None:
+        """Load the models, which is timed apart."""
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
         started = time.perf_counter()
-        outcomes = collection.make(group)
-        watches.append((len(group), time.perf_counter() - started))
-        sizes += [outcome.path.stat().st_size if outcome.path else 0 for outcome in outcomes]
-        if len(sizes) >= batches * _MERGED:
-            break
-    for part in parts_in(collection.augmenter):
-        if isinstance(part, Pretrained):
-            part.release()  # a painter of donors' photos has isolated them
-    if not watches:
-        return None
-    rank_zero_info(f"probe: {len(sizes)} finished images")
-    steady = watches[1:] or watches
-    seconds = sum(took for _, took in steady) / sum(size for size, _ in steady)
-    first = max(0.0, watches[0][1] - seconds * watches[0][0])
-    return Measured(len(sizes), first, 0.0, seconds, sum(sizes) / len(sizes), 0, sizes.count(0))
+        for model in stage.models:
+            _ = model.model
+        self.stages[-1].loading = time.perf_counter() - started
+
+    def ran(self, stage: ModelStage, units: Sequence[Unit], load_seconds: float, run_seconds: float) -> None:
+        """Note a batch."""
+        laps = self.stages[-1]
+        laps.batches.append((len(units), load_seconds, sum(stage.weight(unit) for unit in units), run_seconds))
+        laps.kept += sum(_kept(stage, unit, self._store) for unit in units)
+        cuda = self._device.type == "cuda"
+        laps.memory = torch.cuda.max_memory_allocated(self._device) if cuda else model_bytes(stage.models)
+
+    def made(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Note the images of a source."""
+        self._images.append((len(outcomes), seconds))
+        self._sizes += [outcome.path.stat().st_size if outcome.path else 0 for outcome in outcomes]
+
+    def finished(self) -> Measured | None:
+        """What an image took; None where there was none."""
+        if not self._images:
+            return None
+        steady = self._images[1:] or self._images
+        seconds = sum(took for _, took in steady) / sum(count for count, _ in steady)
+        count, first = self._images[0]
+        sizes = self._sizes
+        first_seconds = max(0.0, first - seconds * count)
+        return Measured(len(sizes), first_seconds, 0.0, seconds, sum(sizes) / len(sizes), 0, sizes.count(0))
 
 
 def _spread(groups: Sequence[Sequence[Request]], count: int) -> list[Request]:
@@ -150,19 +162,9 @@ def _spread(groups: Sequence[Sequence[Request]], count: int) -> list[Request]:
     return [request for number in chosen for request in groups[number]]
 
 
-def _through(stage: ModelStage, request: Request, store: StageCache) -> bool:
-    """Whether a stage has made what a request needs of it, be that nothing."""
-    key = stage.key(request)
-    return key is None or store.facts(stage.name, key) is not None
-
-
 def _kept(stage: ModelStage, unit: Unit, store: StageCache) -> int:
     found = store.load(stage.name, unit.key)
     return 0 if found is None else len(found[1] or b"") + len(json.dumps(dict(found[0])))
-
-
-def _learns(parts: Sequence[Part]) -> bool:
-    return any(isinstance(part, Gate) and part.learns and part.opens for part in parts_in(list(parts)))
 
 
 def _modules(thing: object, depth: int) -> Iterator[nn.Module]:

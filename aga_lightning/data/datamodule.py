@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,21 +13,22 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.generation import Shard
+from aga_lightning.augment.made import Spent
 from aga_lightning.augment.store import Store
+from aga_lightning.data.augmenting import make_ahead, make_all, open_collection
 from aga_lightning.data.background_sets import BackgroundSets
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Unused
-from aga_lightning.data.duplicates import hashes_of
 from aga_lightning.data.finding import find_images, told
 from aga_lightning.data.loading import EvaluationImages, TrainingImages
 from aga_lightning.data.objections import check_numbers, objections
 from aga_lightning.data.policies import Policy
 from aga_lightning.data.quota import quotas
 from aga_lightning.data.record_sets import RecordSets, groups_of, guided
-from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick, ReplaceSchedule, planned_epochs
+from aga_lightning.data.sampling import MixingPolicy, MixingSampler, ReplaceSchedule, planned_epochs
 from aga_lightning.data.transforms import build_transforms, default_size, normalisation
-from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, usable_files
+from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, refuse_unreadable, usable_files
 from aga_lightning.data.workers import default_workers, worker_settings
 from aga_lightning.preflight import Run
 
@@ -139,6 +140,7 @@ class AGADataModule(LightningDataModule):
         )
         self.ood_during_fit = ood_during_fit
         self.predict_folder = predict_folder
+        self.spent: Spent | None = None
         self.recipe = recipe
         self.image_size = image_size or default_size(recipe)
         self.train_transform, self.eval_transform = build_transforms(recipe, image_size, policy, policy_magnitude)
@@ -210,6 +212,18 @@ class AGADataModule(LightningDataModule):
         _ = self.train_records, self.records.evaluation, self.records.ood
         self.records.tell_unused()
 
+    def setup(self, stage: str) -> None:
+        """Make the augmentations that training needs and the store lacks: all ranks of the trainer together."""
+        if stage == "fit" and self.pregenerates:
+            _ = quotas(self.augmented_per_class, self.class_names), self.records.evaluation, self.records.ood
+            self.augment()
+
+    def augment(self, shard: Shard = Shard()) -> None:
+        """Make the augmentations of a job's share and keep them; what is finished is not made again."""
+        self.spent = make_all(self.collection, self.trainer, self.generation_workers, shard)
+        if self.bad_images == "error":
+            refuse_unreadable(self.collection)
+
     @property
     def train_records(self) -> list[ImageRecord]:
         """The training images."""
@@ -220,11 +234,7 @@ class AGADataModule(LightningDataModule):
         """The augmentations of the training images."""
         if self.augmenter is None:
             raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
-        if self.augmenter.guards:
-            self.augmenter.guard(self._evaluation_hashes())
-        if not any(record.has_subject for record in self.train_records):
-            raise DatasetError("no training image shows a subject: set --data.dataset.superclasses, or no augmenter")
-        return Collection(self.augmenter, self.store, self.train_records, self.degree, self.augmentation_seed)
+        return open_collection(self.augmenter, self.store, self.records, self.degree, self.augmentation_seed)
 
     @cached_property
     def augmented(self) -> Files:
@@ -297,10 +307,6 @@ class AGADataModule(LightningDataModule):
     def _ood_names(self) -> list[str]:
         return [f"ood/{name}" for name in self.records.ood]
 
-    def _evaluation_hashes(self) -> list[int]:
-        """Perceptual hashes of all evaluation images: the only thing of them that an augmenter ever gets."""
-        return hashes_of(list(dict.fromkeys(record.path for found in self.records.evaluation for record in found)))
-
     def mixing_policy(self, trainer: Trainer | None) -> MixingPolicy:
         """How augmentations enter the training of a trainer; a ValueError where that needs an end and there is none."""
         steps = self.steps_per_epoch
@@ -321,23 +327,14 @@ class AGADataModule(LightningDataModule):
             lambda: 0 if trainer is None else trainer.current_epoch,
             seed=int(os.environ.get("PL_GLOBAL_SEED", 0)),
             length=length,
-            announce=self._prefetch if self.mode == "lazy" and self._has_stages else None,
+            announce=partial(make_ahead, self.collection, trainer)
+            if self.mode == "lazy" and self._has_stages
+            else None,
         )
 
     @property
     def _has_stages(self) -> bool:
         return self.augmenter is not None and bool(self.augmenter.stages(self.store))
-
-    def _prefetch(self, picks: list[Pick]) -> None:
-        """Run the stages that need a device for an epoch's picks; the loader's workers then only merge."""
-        rank, ranks = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        # The distributed sampler repeats the first picks where they cannot be divided evenly.
-        shared = picks + picks[: -len(picks) % ranks]
-        asked = dict.fromkeys((pick.record, pick.variant) for pick in shared[rank::ranks] if pick.variant != ORIGINAL)
-        requests = [Request(self.train_records[index], variant, self.augmentation_seed) for index, variant in asked]
-        device = None if self.trainer is None else self.trainer.strategy.root_device
-        missing = [one for one in requests if one.record.has_subject and self.collection.find(one) is None]
-        self.collection.prefetch(missing, device)
 
     def _eval_loader(self, records: list[ImageRecord], groups: Sequence[str] = ()) -> Loader:
         return DataLoader(

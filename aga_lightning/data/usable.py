@@ -104,7 +104,7 @@ def _made(collection: Collection) -> Files:
     if missing:
         raise DatasetError(
             f"{collection.folder} lacks {missing} of {len(requests)} augmentations: "
-            "run the verb augment first, or set --data.mode lazy"
+            "call setup('fit') or run the verb augment first, or set --data.mode lazy"
         )
     asked = [index for index, record in enumerate(collection.records) if record.has_subject]
     pairs = [(index, variant) for index in asked for variant in range(collection.degree)]

@@ -16,6 +16,7 @@ import pytest
 from tiny.costly import CostlyPainter, calls
 from torchvision.datasets import ImageFolder
 
+from aga_lightning.augment import generation
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Rejected, Request
@@ -396,7 +397,7 @@ def test_what_another_process_is_making_is_waited_for(tmp_path, disc_records):
     (unit,) = stage.pending(collection.requests, collection.store)
     other = Store(tmp_path / "cache")
     with other.claim("backgrounds", [unit.key]):
-        waiting = threading.Thread(target=collection.prefetch, args=[collection.requests])
+        waiting = threading.Thread(target=generation.fill, args=[collection], kwargs={"images": False})
         waiting.start()
         waiting.join(1.0)
         assert waiting.is_alive()

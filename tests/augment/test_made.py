@@ -1,4 +1,4 @@
-"""What a trainer says that it has made is what its parts were called for."""
+"""What a data module says that it has made is what its parts were called for."""
 
 import pytest
 from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyPainter, CostlySegmenter, calls
@@ -44,9 +44,9 @@ def spend(tmp_path, log, shared_disc_folder):
             num_workers=0,
         )
         trainer = AgaTrainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_checkpointing=False)
-        assert trainer.spent is None
+        assert data.spent is None
         trainer.augment(datamodule=data, shard=shard)
-        return trainer.spent, data.collection
+        return data.spent, data.collection
 
     return spend
 

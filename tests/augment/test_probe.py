@@ -20,6 +20,7 @@ from torch import nn
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.probe import Measured, model_bytes, probe
 from aga_lightning.augment.rivals.pictures import Order, PictureAugmenter
 from aga_lightning.augment.segmenters.embedded import GrabCut
@@ -85,7 +86,7 @@ def opened(tmp_path, log, disc_records):
 
 
 def finish(collection):
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     for requests in collection.pending():
         collection.make(requests)
     return {path.name: path.read_bytes() for path in collection.folder.rglob("*.jpg")}

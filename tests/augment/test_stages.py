@@ -19,6 +19,7 @@ from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import Augmented, Rejected
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
@@ -47,7 +48,7 @@ def opened(tmp_path, aga, records, degree=3, name="cache"):
 
 def completed(collection):
     """Everything made, in stages."""
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     return [collection.make(requests) for requests in collection.pending()]
 
 
@@ -167,7 +168,7 @@ def test_what_is_still_bad_after_the_last_attempt_is_rejected_with_the_reason(tm
 def test_a_gate_with_a_model_sees_the_merged_images_once(tmp_path, log, disc_records):
     aga = costly(log, gates=[CostlyImageGate(str(log))])
     collection = opened(tmp_path, aga, disc_records)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     assert calls(log)["judge"] == 24
     for requests in collection.pending():
         for outcome in aga.augment(requests, collection.store):

@@ -7,6 +7,7 @@ from tiny.plain import Plain
 from aga_lightning.augment.base import Gate, Request
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.store import Store
 
 SANE = MaskSanity(max_parts=9, allow_spanning=True)
@@ -62,7 +63,7 @@ def test_a_method_that_isolates_nothing_has_no_stage_before_its_image(tmp_path, 
 def test_what_the_stages_have_made_is_not_made_again(tmp_path, log, disc_records, isolates):
     method = Plain([SANE, CostlyImageGate(str(log))], isolates=isolates, **parts(log, "detector", "segmenter"))
     collection = opened(tmp_path, method, disc_records)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     before = calls(log)
     # One instance, and one verdict for all variants that keep it.
     assert (before["detect"], before["segment"], before["judge"]) == ((8, 8, 8) if isolates else (0, 0, 8))
@@ -76,7 +77,7 @@ def test_an_unreadable_image_ends_in_each_stage(tmp_path, log, disc_records):
     disc_records[0].path.write_bytes(b"no image at all")
     method = Plain([SANE, CostlyImageGate(str(log))], **parts(log, "detector", "segmenter"))
     collection = opened(tmp_path, method, disc_records[:2])
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     assert all(not stage.pending(collection.requests, collection.store) for stage in method.stages(collection.store))
     assert (calls(log)["detect"], calls(log)["judge"]) == (1, 1)
     for requests in collection.pending():
@@ -87,7 +88,7 @@ def test_an_unreadable_image_ends_in_each_stage(tmp_path, log, disc_records):
 def test_no_gate_with_a_model_is_asked_about_what_another_has_rejected(tmp_path, log, disc_records):
     method = Plain([LeftOnly(), CostlyImageGate(str(log))])  # corners, of which every other is at the left edge
     collection = opened(tmp_path, method, disc_records, degree=4)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     assert calls(log)["judge"] == 8
     for requests in collection.pending():
         collection.make(requests)
@@ -100,6 +101,6 @@ def test_whether_a_request_is_usable_follows_its_own_instance(tmp_path, log, dis
     *_, last = method.stages(collection.store)
     requests = [Request(disc_records[0], variant) for variant in range(4)]
     assert all(last.usable(request) for request in requests), "nobody has looked"
-    collection.prefetch(requests)
+    fill(collection, requests, images=False)
     *_, last = method.stages(collection.store)
     assert [last.usable(request) for request in requests] == [True, False, True, False]

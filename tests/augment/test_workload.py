@@ -18,6 +18,7 @@ from aga_lightning.augment.augmenter import denoiser_calls
 from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.gates.embedded import BlankBackground
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
 from aga_lightning.augment.workload import workload
@@ -70,7 +71,7 @@ def test_each_stage_makes_what_was_counted_for_an_empty_store(opened, log, setti
     collection = opened(**settings)
     counted = units(collection)
     assert calls(log) == {}, "a model was asked"
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     made = calls(log)
     assert {name: made[verb] for name, verb in VERBS.items()} == {name: counted[name] for name in VERBS}
     assert counted["Merging"] == len(collection.requests)
@@ -78,11 +79,11 @@ def test_each_stage_makes_what_was_counted_for_an_empty_store(opened, log, setti
 
 def test_what_is_made_is_no_longer_counted(opened, log):
     collection = opened()
-    collection.prefetch(collection.requests[:9])
+    fill(collection, collection.requests[:9], images=False)
     for requests in collection.pending(collection.requests[:2]):
         collection.make(requests)
     before, counted = calls(log), units(collection)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     made = calls(log) - before
     assert {name: made[verb] for name, verb in VERBS.items()} == {name: counted[name] for name in VERBS}
     assert counted == {"Boxes": 5, "Subjects": 5, "Captions": 15, "Backgrounds": 15, "Merging": 22}
@@ -97,7 +98,7 @@ def test_what_an_earlier_stage_may_still_reject_is_the_most_that_can_be_made(ope
     collection = opened(detector=CostlyDetector(str(log), blind_above=200.0), gates=[CostlyImageGate(str(log))])
     tasks = {task.name: task for task in workload(collection)}
     assert [name for name, task in tasks.items() if task.exact] == ["Boxes", "Merging"]
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     assert 0 < calls(log)["paint"] < tasks["Backgrounds"].units == 24
     assert 0 < calls(log)["judge"] < tasks["ImageVerdicts"].units == 24
 
@@ -113,7 +114,7 @@ def test_backgrounds_are_counted_again_once_a_gate_has_objected(opened, log):
     counted = units(collection)
     assert 0 < counted["Backgrounds 2"] < 24
     before = calls(log)["paint"]
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     assert calls(log)["paint"] - before == counted["Backgrounds 2"]
 
 

@@ -51,8 +51,6 @@ def open_trainer(folder, **settings):
 
 
 def fit(trainer, data):
-    if data.pregenerates:
-        trainer.augment(datamodule=data)
     trainer.fit(ImageClassifier(num_classes=2, width=8), datamodule=data)
 
 

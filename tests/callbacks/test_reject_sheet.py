@@ -10,6 +10,7 @@ from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Gate, Rejected, Request, Segmenter, Subject
 from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.store import Store
@@ -115,7 +116,7 @@ def test_nothing_is_made_for_it(choosy, monkeypatch):
 
 def test_no_weights_are_loaded_for_it(tmp_path, disc_records):
     collection = Collection(AGA(segmenter=Middle(), gates=[NoPlums()]), Store(tmp_path), disc_records, 1, 0)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     before = Middle.loaded
     assert before > 0 and collection.augmenter.segmenter._model is None
     for requests in collection.pending():

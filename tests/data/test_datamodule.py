@@ -170,7 +170,9 @@ def test_online_needs_the_store_and_merges_anew(open_data):
 def test_an_incomplete_store_says_what_to_run(open_data):
     data = open_data(Witness(), degree=2)
     data.collection.make(data.collection.requests[:3])
-    with pytest.raises(DatasetError, match=r"lacks 13 of 16 augmentations: run the verb augment first"):
+    with pytest.raises(
+        DatasetError, match=r"lacks 13 of 16 augmentations: call setup\('fit'\) or run the verb augment"
+    ):
         data.train_dataloader()
 
 

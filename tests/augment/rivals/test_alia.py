@@ -20,6 +20,7 @@ from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.gates.confidence import ConfidenceRule
 from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.image_captioners.captioning_model import CaptioningModel
 from aga_lightning.augment.probe import probe
 from aga_lightning.augment.rivals.alia import ALIA
@@ -180,7 +181,7 @@ def outcomes(collection):
 def test_the_semantic_filter_agrees_with_the_cosines_by_hand(plain_records, tmp_path):
     method = arm(domains=["a {class} 2", "a {class} 4"], semantic_filter=Hand())
     collection = opened(method, plain_records[:1], tmp_path / "cache")
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     made(collection)
     # 20 degrees are nearer to 0 than to 60; 40 degrees are not: cos(20) = 0.940 and cos(40) = 0.766.
     assert outcomes(collection) == {
@@ -210,7 +211,7 @@ def test_the_confidence_filter_agrees_with_the_thresholds_by_hand(plain_records,
     texts = [f"a {{class}} {told}" for told in (3, 4, 5, 6)]
     method = arm(domains=texts, confidence_filter=Sure())
     collection = opened(method, plain_records, tmp_path / "cache", degree=4)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     made(collection)
     # The means of the training images: plum (0.9 + 0.7) / 2 = 0.8, lime 1 - 0.4 = 0.6.
     kinds = {key: reason and reason.partition(":")[0] for key, reason in outcomes(collection).items()}
@@ -243,7 +244,7 @@ def test_before_domains_are_found_the_work_is_counted_and_nothing_is_made(disc_r
     # A probe describes, and does not wait for all images to be described.
     measured = probe(opened(arm(image_captioner=Slow()), disc_records, tmp_path / "probed", degree=3), 1, CPU)
     assert [found and found.units for found in measured] == [2, None, None, None]
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     assert {task.name: task.units for task in workload(collection)} == {
         "Descriptions": 0,
         "Domains": 0,
@@ -320,7 +321,7 @@ def test_with_the_real_models_stages_and_no_stages_make_the_same(weights, disc_r
     staged = opened(tiny(weights), disc_records, tmp_path / "staged", degree=1)
     names = [type(stage).__name__ for stage in staged.augmenter.stages(staged.store)]
     assert names == ["Descriptions", "Domains", "Pictures", "ImageVerdicts"]
-    staged.prefetch(staged.requests, CPU)
+    fill(staged, device=CPU, images=False)
     for part in (staged.augmenter.image_captioner, staged.augmenter.summariser, staged.augmenter.editor):
         assert part._model is None, "a stage leaves no model in memory"
     images = made(staged)

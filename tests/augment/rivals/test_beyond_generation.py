@@ -19,6 +19,7 @@ from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.gates.class_free import ClassFreeBackground
 from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.rivals.beyond_generation import FOREGROUND_TEXTS, BeyondGeneration
 from aga_lightning.augment.rivals.contexts import CONTEXTS
@@ -174,7 +175,7 @@ def test_stages_and_single_images_give_the_same_bytes(tmp_path, log, disc_record
         Collection(costly(log, filters=filters), Store(tmp_path / name), disc_records, 2, 0)
         for name in ("staged", "single")
     )
-    staged.prefetch(staged.requests)
+    fill(staged, images=False)
     before = calls(log)
     staged.make(staged.requests)
     assert calls(log) == before  # the stages leave nothing to a model
@@ -189,12 +190,12 @@ def test_stages_and_single_images_give_the_same_bytes(tmp_path, log, disc_record
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path, log, disc_records):
     whole, broken = (tmp_path / f"{name}.log" for name in ("whole", "broken"))
     straight = Collection(costly(whole), Store(tmp_path / "straight"), disc_records, 1, 0)
-    straight.prefetch(straight.requests)
+    fill(straight, images=False)
     straight.make(straight.requests)
     resumed = Store(tmp_path / "resumed")
     for end in (3, None):
         collection = Collection(costly(broken), resumed, disc_records, 1, 0)
-        collection.prefetch(collection.requests[:end])
+        fill(collection, collection.requests[:end], images=False)
         collection.make(collection.requests[: end or 0])
     collection.make(collection.requests)
     assert files(collection) == files(straight)
@@ -221,7 +222,7 @@ def test_what_is_counted_is_what_is_made_and_counting_makes_nothing(tmp_path, lo
 def test_foregrounds_and_backgrounds_are_shared_as_asked(tmp_path, log, disc_records):
     one = costly(log, foregrounds_per_class=2, candidates=1, bank=BackgroundBank(size=3), filters=[])
     collection = Collection(one, Store(tmp_path / "cache"), disc_records, 3, 0)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     collection.make(collection.requests)
     assert calls(log)["disc"] <= 4 and calls(log)["tint"] <= 3
     assert len(files(collection)) == len(set(files(collection).values())) == 24
@@ -302,7 +303,7 @@ def test_real_models_of_tiny_size_go_through_all_stages(tmp_path, disc_records):
         max_side=48,
     )
     collection = Collection(one, Store(tmp_path / "cache"), disc_records[::4], 1, 0)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     outcomes = collection.make(collection.requests)
     assert len(outcomes) == 2
     reasons = [outcome.reason for outcome in outcomes if outcome.path is None]

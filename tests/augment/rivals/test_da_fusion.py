@@ -16,6 +16,7 @@ from aga_lightning.augment.codec import decode_rgb, encode_jpeg
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.rivals.da_fusion import DAFusion
 from aga_lightning.augment.rivals.inversion import Inversion, Inverter
 from aga_lightning.augment.segmenters.embedded import GrabCut
@@ -83,7 +84,7 @@ def test_the_picture_is_that_of_diffusers_with_the_words_file(method, folder, st
     ]
     one = method(strengths=[0.5])
     collection = Collection(one, store, records, 1, 0)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     (made,) = one.augment([Request(records[3], 0)], store)
     assert isinstance(made, Augmented) and made.facts == {"caption": "a photo of a <lime>", "strength": 0.5}
 
@@ -116,7 +117,7 @@ def test_stages_fill_in_what_a_single_request_would_be_given(method, disc_record
         store = Store(tmp_path / name)
         collection = Collection(method(), store, disc_records[3:5], 1, 0)
         if staged:
-            collection.prefetch(collection.requests)
+            fill(collection, images=False)
         images.append([made.image for made in collection.augmenter.augment(collection.requests, store)])
     assert all(np.array_equal(one, other) for one, other in zip(*images, strict=True))
     assert capsys.readouterr() == ("", "") and not caplog.records  # whatever the libraries would have to say
@@ -139,8 +140,8 @@ def test_one_model_is_in_memory_at_a_time(method, store, disc_records, monkeypat
         monkeypatch.setattr(kind, "load", loading)
         monkeypatch.setattr(kind, "release", releasing)
     collection = Collection(method(), store, disc_records, 1, 0)
-    collection.prefetch(collection.requests[:1])
-    collection.prefetch(collection.requests[-1:])
+    fill(collection, collection.requests[:1], images=False)
+    fill(collection, collection.requests[-1:], images=False)
     assert alive == []
     # Without stages, words and pictures by turns.
     assert all(outcome.path for outcome in collection.make([collection.requests[1], collection.requests[-2]]))
@@ -155,7 +156,7 @@ def test_what_is_left_to_make_is_counted(method, store, disc_records):
     assert (merging.name, merging.units) == ("Merging", 24)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(one.editor, "steps", 4)
-        collection.prefetch(collection.requests[:1])
+        fill(collection, collection.requests[:1], images=False)
     assert [task.units for task in workload(collection)] == [1, 23, 24]
 
 

@@ -19,6 +19,7 @@ from aga_lightning.augment.codec import decode_rgb, encode_jpeg
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.rivals.pictures import (
     Order,
     PictureAugmenter,
@@ -112,7 +113,7 @@ def opened(tmp_path, disc_records):
 
 def completed(collection):
     """Everything made, in stages."""
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     return [collection.make(requests) for requests in collection.pending()]
 
 
@@ -256,7 +257,7 @@ def test_what_gates_learn_from_is_part_of_the_key(opened, log, disc_records):
 def test_the_picture_may_change_where_the_method_says_and_is_finished_by_it(opened, log, isolated, disc_records):
     method = Framed(CostlyEditor(str(log)), **isolated)
     collection = opened(method, degree=1)
-    collection.prefetch(collection.requests)
+    fill(collection, images=False)
     (made,) = method.augment(collection.requests[:1], collection.store)
     source = np.asarray(Image.open(disc_records[0].path).convert("RGB")).astype(int)
     inside = np.zeros((48, 48), bool)
@@ -284,7 +285,7 @@ def test_what_is_kept_of_a_request_is_looked_up_and_not_made(opened, log, isolat
 def test_painted_pictures_have_their_own_size_but_for_what_is_too_large(opened, log):
     for limit, size in ((None, 40), (512, 40), (30, 30)):
         collection = opened(Studio(CostlyPainter(str(log)), max_side=limit), degree=1)
-        collection.prefetch(collection.requests)
+        fill(collection, images=False)
         made = list(collection.augmenter.augment(collection.requests, collection.store))
         assert {one.image.shape for one in made} == {(size, size, 3)}, "each limit has pictures of its own"
 

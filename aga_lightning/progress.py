@@ -1,4 +1,4 @@
-"""Progress of what a callback does, beside the trainer's own."""
+"""Progress of work that is no loop of the trainer, beside the trainer's own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,21 +9,22 @@ from tqdm import tqdm  # type: ignore[import-untyped] # it ships no type informa
 
 
 @contextmanager
-def progress(trainer: Trainer, description: str, total: int) -> Iterator[Callable[[int], object]]:
+def progress(trainer: Trainer | None, description: str, total: int) -> Iterator[Callable[[int], object]]:
     """A bar that goes when the block is left; none where the trainer shows none, or on ranks other than the first.
 
     Args:
-        trainer: One that is running.
+        trainer: Whose display it is; None where there is none, which shows a bar of its own.
         description: Stands before the bar.
         total: How many there are to do.
 
     Yields:
         To be called with how many more were done.
     """
-    bar = trainer.progress_bar_callback
-    if not getattr(bar, "is_enabled", False) or not trainer.is_global_zero:
+    bar = None if trainer is None else trainer.progress_bar_callback
+    shown = trainer is None or (trainer.is_global_zero and getattr(bar, "is_enabled", False))
+    if not shown or total == 0:
         yield lambda more: None
-    elif isinstance(bar, RichProgressBar) and bar.progress is not None:
+    elif isinstance(bar, RichProgressBar) and bar.progress is not None and bar.progress.live.is_started:
         # Lines of Rich and of tqdm on one terminal would overwrite each other.
         display = bar.progress
         task = display.add_task(description, total=total)

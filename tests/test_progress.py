@@ -5,7 +5,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, RichProgressBar, TQDMProgressBar
 from torch.utils.data import DataLoader
 
-from aga_lightning.callbacks.progress import progress
+from aga_lightning.progress import progress
 
 
 class Idle(LightningModule):
