@@ -3,6 +3,8 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+from aga_lightning.paths import PathError, UserPath
+
 CONFIGS = Path(__file__).parent / "configs"
 """The configurations of an installed package."""
 
@@ -15,7 +17,11 @@ def find_config(name: str) -> str:
 
     The name comes back as it is where none is found, so that the parser reports it.
     """
-    candidates = (Path(name), CONFIGS / name, _CONFIGS_OF_A_CHECKOUT / name)
+    try:
+        expanded = Path(UserPath.of(name))
+    except PathError:
+        return name
+    candidates = (Path(name), expanded, CONFIGS / name, _CONFIGS_OF_A_CHECKOUT / name)
     return next((str(path) for path in candidates if path.is_file()), name)
 
 

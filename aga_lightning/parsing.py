@@ -8,11 +8,15 @@ from typing import Any, NoReturn
 
 import jsonargparse
 import yaml
+from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 
 from aga_lightning.configurations import find_config
+from aga_lightning.paths import PATH_TYPES
 from aga_lightning.yaml_names import loads_any_name
 
+for _kind in PATH_TYPES:
+    register_type(_kind, deserializer=_kind.of, type_check=lambda value, kind: kind.is_found(value))
 jsonargparse.set_loader("yaml", loads_any_name(jsonargparse.get_loader("yaml")), (yaml.YAMLError,))
 
 # Lines of jsonargparse's messages that say nothing to a reader who knows what was typed.

@@ -14,6 +14,7 @@ from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.estimating import Place, estimate
 from aga_lightning.exporting import Format, Wishes, export
+from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run, objections
 from aga_lightning.run_trainer import RunTrainer
 
@@ -125,7 +126,7 @@ class AgaTrainer(RunTrainer):
         model: LightningModule | None = None,
         datamodule: AGADataModule | None = None,
         *,
-        to: str,
+        to: UserPath | str,
         format: Format = "imagefolder",
         originals: bool = False,
         shard_size: int | str = 1000,

@@ -29,6 +29,7 @@ from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
 from aga_lightning.files import written_aside
+from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run
 
 _MOST_IMAGES = 64
@@ -77,7 +78,7 @@ class AttributionPanels(Callback):
         every_n_epochs: int = 1,
         method: Method = "grad_cam",
         seed: int = 0,
-        compare_to: str | None = None,
+        compare_to: UserPath | str | None = None,
         search: int = 256,
         batch_size: int = 32,
         target: Target = "predicted",
@@ -102,7 +103,7 @@ class AttributionPanels(Callback):
         self.every_n_epochs = every_n_epochs
         self.method: Method = method
         self.seed = seed
-        self.compare_to = compare_to
+        self.compare_to = None if compare_to is None else UserPath.of(compare_to)
         self.search = search
         self.batch_size = batch_size
         self.target: Target = target

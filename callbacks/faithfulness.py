@@ -51,6 +51,7 @@ from aga_lightning.explain.insertion import Order
 from aga_lightning.explain.pic import KINDS, PIC_THRESHOLDS
 from aga_lightning.explain.prediction import probabilities
 from aga_lightning.explain.reconstruction import Triangulation
+from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run
 from aga_lightning.progress import progress
 
@@ -111,7 +112,7 @@ class Faithfulness(Callback):
         workers: int | None = None,
         seed: int = 0,
         batch_size: int = 32,
-        compare_to: str | None = None,
+        compare_to: UserPath | str | None = None,
     ) -> None:
         asked = tuple(MEASURES if measures is None else measures)
         revealed = tuple(PIC_THRESHOLDS if thresholds is None else thresholds)
@@ -144,7 +145,7 @@ class Faithfulness(Callback):
         self.masks: Masks = masks
         self.workers = workers
         self.seed = seed
-        self.compare_to = compare_to
+        self.compare_to = None if compare_to is None else UserPath.of(compare_to)
         self.protocol = EvaluationProtocol(
             method,
             layer,

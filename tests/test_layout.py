@@ -38,23 +38,23 @@ FLOORS = {
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained configurations data.base data.colours data.finding
-          data.formats data.images data.workers files preflight progress run_folder stopping terminal verbs
+          data.formats data.images data.workers files paths preflight progress run_folder stopping terminal verbs
           yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
-    "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files", "preflight"},
+    "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files", "paths", "preflight"},
     "data": {
-        *("files", "preflight", "progress"),
+        *("files", "paths", "preflight", "progress"),
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
         # The data module makes its augmentations, and draws those that were rejected.
         *("augment.generation", "augment.made", "callbacks.reject_sheet"),
         *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
     },
     "explain": set(),
-    "models": {"files", "preflight"},
+    "models": {"files", "paths", "preflight"},
 }
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.

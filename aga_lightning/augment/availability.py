@@ -12,10 +12,7 @@ from typing import Literal
 
 from aga_lightning.augment.base import Part
 from aga_lightning.augment.licences import Licence, licence_in, licence_of
-from aga_lightning.augment.pretrained import Pretrained
-
-SETTINGS = ("weights", "unet", "lora", "text_encoder", "config")
-"""Settings of pretrained parts that name files."""
+from aga_lightning.augment.pretrained import FILES, Pretrained
 
 _FILES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".py")
 _FORBIDS = re.compile(r"non-?\s?commercial|\bnc\b|research", re.IGNORECASE)
@@ -57,7 +54,7 @@ def wanted_weights(part: Part) -> list[Wanted]:
     found: dict[Wanted, list[str]] = {}
     for path, pretrained in _named_parts(part, ""):
         if isinstance(pretrained, Pretrained):
-            for kind in SETTINGS:
+            for kind in FILES:
                 if isinstance(name := getattr(pretrained, kind, None), str):
                     wanted = Wanted(name, kind)
                     if kind == "weights":

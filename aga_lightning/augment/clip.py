@@ -1,5 +1,6 @@
 """CLIP: pictures and texts as directions, which are the nearer the better they fit."""
 
+from aga_lightning.paths import NameOrPath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ class Clip(Pretrained):
 
     half = torch.float16
 
-    weights: str = "openai/clip-vit-large-patch14"
+    weights: NameOrPath | str = "openai/clip-vit-large-patch14"
     batch_size: int = 32
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """What painters and editors by a diffusion model share: settings, loading, batches of one kind, blank images again."""
 
+from aga_lightning.paths import NameOrPath
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ class Diffuser(Pretrained):
     not_in_key = Pretrained.not_in_key | {"compile", "offload"}
     half = torch.float16
 
-    weights: str = "stabilityai/stable-diffusion-xl-base-1.0"
+    weights: NameOrPath | str = "stabilityai/stable-diffusion-xl-base-1.0"
     variant: str | None = None
     steps: int = 50
     guidance: float
@@ -61,8 +62,8 @@ class Diffuser(Pretrained):
     scheduler: str | None = None
     scheduler_settings: dict[str, Any] | None = None
     negative_prompt: str | None = None
-    unet: str | None = None
-    lora: str | None = None
+    unet: NameOrPath | str | None = None
+    lora: NameOrPath | str | None = None
     redraws: int = 3
     compile: bool = False
     offload: Offload = "none"

@@ -1,5 +1,6 @@
 """Parts with weights: found by a hub's name or in a local folder, loaded when first used, dropped when asked to."""
 
+from aga_lightning.paths import NameOrPath
 import gc
 import hashlib
 from abc import abstractmethod
@@ -21,6 +22,10 @@ DType = Literal["auto", "float32", "float16", "bfloat16"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+FILES = ("weights", "unet", "lora", "text_encoder", "config")
+"""Settings of pretrained parts that name files."""
 
 
 class PretrainedError(RuntimeError):
@@ -48,7 +53,7 @@ class Pretrained(Part):
     half: ClassVar[torch.dtype] = torch.float32
     """What `dtype` auto means on an accelerator; a subclass that sets it says so in the help of `dtype`."""
 
-    weights: str
+    weights: NameOrPath | str
     revision: str | None = None
     dtype: DType = "auto"
     batch_size: int
@@ -57,6 +62,10 @@ class Pretrained(Part):
     _model: Any = field(default=None, init=False, repr=False)
     _place: torch.device | None = field(default=None, init=False, repr=False)
     _size: int | None = field(default=None, init=False, repr=False)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Settings that lead to files are kept absolute, as all paths are."""
+        super().__setattr__(name, NameOrPath.of(value) if name in FILES and isinstance(value, str) else value)
 
     @abstractmethod
     def load(self) -> Any:  # noqa: ANN401 each back end has a model of its own

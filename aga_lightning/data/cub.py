@@ -14,6 +14,7 @@ from aga_lightning.data.download import Archive, fetch_archive
 from aga_lightning.data.finding import find_images
 from aga_lightning.data.formats import image_endings
 from aga_lightning.data.superclasses import Superclasses, find_superclasses
+from aga_lightning.paths import UserPath
 
 _FOLDER, _MASKS = "CUB_200_2011", "segmentations"
 _IMAGE_ARCHIVE = Archive(
@@ -67,7 +68,7 @@ class CUB(ImageDataset):
 
     def __init__(
         self,
-        root: str,
+        root: UserPath | str,
         split: Literal["holdout", "official", "alia"] = "holdout",
         extra: bool = False,
         superclasses: Superclasses = None,
@@ -80,7 +81,7 @@ class CUB(ImageDataset):
         if extra and split != "alia":
             other = "validates on those images" if split == "holdout" else "trains on those images anyway"
             raise DatasetError(f"extra is for the split alia: {split} {other}; set split to alia, or extra to false")
-        self.root = root
+        self.root = UserPath.of(root)
         self.split = split
         self.extra = extra
         self.superclasses = superclasses

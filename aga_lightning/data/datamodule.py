@@ -30,6 +30,7 @@ from aga_lightning.data.sampling import MixingPolicy, MixingSampler, ReplaceSche
 from aga_lightning.data.transforms import build_transforms, default_size, normalisation
 from aga_lightning.data.usable import Files, Mode, Rejected, augmented_images, refuse_unreadable, usable_files
 from aga_lightning.data.workers import default_workers, worker_settings
+from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run
 
 Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
@@ -91,7 +92,7 @@ class AGADataModule(LightningDataModule):
         real_only_epochs: int = 0,
         steps_per_epoch: int | None = None,
         rejected: Rejected = "skip",
-        cache_dir: str = "cache",
+        cache_dir: UserPath | str = "cache",
         augmentation_seed: int = 0,
         recipe: str = "torchvision",
         image_size: int | None = None,
@@ -102,7 +103,7 @@ class AGADataModule(LightningDataModule):
         bad_images: Literal["error", "skip"] = "error",
         ood_during_fit: bool = True,
         background_sets: list[str] | str | None = None,
-        predict_folder: str | None = None,
+        predict_folder: UserPath | str | None = None,
     ) -> None:
         super().__init__()
         check_numbers(
@@ -139,7 +140,7 @@ class AGADataModule(LightningDataModule):
             BackgroundSets(background_sets, self.store, bad_images == "skip") if background_sets else None,
         )
         self.ood_during_fit = ood_during_fit
-        self.predict_folder = predict_folder
+        self.predict_folder = None if predict_folder is None else UserPath.of(predict_folder)
         self.spent: Spent | None = None
         self.recipe = recipe
         self.image_size = image_size or default_size(recipe)

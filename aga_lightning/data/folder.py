@@ -11,6 +11,7 @@ from aga_lightning.data.split_folders import find_splits, likely_root, looks_lik
 from aga_lightning.data.splits import hold_out
 from aga_lightning.data.superclasses import Superclasses, check_known, find_superclasses
 from aga_lightning.files import shown
+from aga_lightning.paths import UserPath
 
 
 class ImageFolder(ImageDataset):
@@ -37,13 +38,13 @@ class ImageFolder(ImageDataset):
 
     def __init__(
         self,
-        root: str,
+        root: UserPath | str,
         val_fraction: float = 0.2,
         split_seed: int = 0,
         superclasses: Superclasses = None,
-        ood: dict[str, str] | None = None,
+        ood: dict[str, UserPath | str] | None = None,
         classes: list[str] | None = None,
-        masks: str | None = None,
+        masks: UserPath | str | None = None,
         follow_links: bool = False,
     ) -> None:
         if not 0 < val_fraction < 1:
@@ -56,12 +57,12 @@ class ImageFolder(ImageDataset):
                 )
         if classes is not None and len(set(classes)) != len(classes):
             raise DatasetError(f"classes lists a class twice: {classes}")
-        self.root = root
+        self.root = UserPath.of(root)
         self.val_fraction = val_fraction
         self.split_seed = split_seed
         self.superclasses = superclasses
-        self.ood = ood
-        self.masks = masks
+        self.ood = None if ood is None else {name: UserPath.of(folder) for name, folder in ood.items()}
+        self.masks = None if masks is None else UserPath.of(masks)
         self.follow_links = follow_links
         self._chosen = classes
         self._unused: dict[Path, list[Unused]] = {}

@@ -8,8 +8,9 @@ from pathlib import Path
 import yaml
 
 from aga_lightning.data.base import DatasetError
+from aga_lightning.paths import WordOrFile
 
-Superclasses = dict[str, str] | str | None
+Superclasses = dict[str, str] | WordOrFile | str | None
 """The setting `superclasses`: one word for all classes, a mapping from class to superclass, the path of a YAML file
 (`.yaml` or `.yml`) with such a mapping, `wordnet:<depth>`, or null for what the data set knows. An empty superclass
 says that a class has no subject."""
@@ -53,7 +54,7 @@ def find_superclasses(
         return defaults | dict.fromkeys(subjects, setting)
     source, mapping = "in the setting `superclasses`", setting
     if isinstance(mapping, str):
-        source, mapping = f"in {mapping}", _read_mapping(Path(mapping))
+        source, mapping = f"in {mapping}", _read_mapping(Path(WordOrFile.of(mapping)))
     for name in mapping:
         check_known(name, {*classes, *known}, source)
     return {name: mapping.get(name, defaults[name]) for name in classes}

@@ -18,6 +18,7 @@ from aga_lightning.exporting.items import Finished, Item, finished_items, names_
 from aga_lightning.exporting.names import class_folders
 from aga_lightning.exporting.webdataset import ShardSize, mixed, write_shards
 from aga_lightning.files import portable_json, portable_text
+from aga_lightning.paths import UserPath
 
 Format = Literal["imagefolder", "webdataset"]
 
@@ -35,7 +36,7 @@ class Wishes:
         partial: Whether a set that is not finished is exported as far as it is.
     """
 
-    to: str
+    to: UserPath | str
     format: Format = "imagefolder"
     originals: bool = False
     shard_size: int | str = 1000
@@ -68,7 +69,7 @@ def export(collection: Collection, classes: Sequence[str], wishes: Wishes, conso
     _refuse_unfinished(collection, finished, counts, wishes.partial)
     console.print(f"{counts}.", highlight=False)
     items = with_originals(finished.items, collection) if wishes.originals else list(finished.items)
-    with written_aside(Path(wishes.to), _plan(collection, wishes, len(items))) as folder:
+    with written_aside(Path(UserPath.of(wishes.to)), _plan(collection, wishes, len(items))) as folder:
         summary = _write_all(folder, collection, classes, wishes, size, (finished, items), console)
     extra = len(items) - len(finished.items)
     told = f"{len(items):,} images of {len(classes)} classes" + (

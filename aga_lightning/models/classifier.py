@@ -22,6 +22,7 @@ from aga_lightning.models.mixing import Mixing, build_mixing
 from aga_lightning.models.objections import objections, planned_net
 from aga_lightning.models.parameters import parameter_groups
 from aga_lightning.models.schedules import Schedule, build_scheduler
+from aga_lightning.paths import NameOrPath
 from aga_lightning.preflight import Run
 
 Batch = tuple[Tensor, Tensor]
@@ -86,7 +87,7 @@ class ImageClassifier(LightningModule):
         self,
         num_classes: int,
         backbone: str = "resnet18",
-        weights: str | None = None,
+        weights: NameOrPath | str | None = None,
         head: Literal["new", "kept"] = "new",
         stem: Stem = "imagenet",
         width: int = 64,
@@ -117,7 +118,7 @@ class ImageClassifier(LightningModule):
             self.save_hyperparameters(ignore=["optimizer", "schedule"])
         self.num_classes = num_classes
         self.backbone = backbone
-        self.weights = weights
+        self.weights = None if weights is None else NameOrPath.of(weights)
         self.head_rows = imagenet_indices if head == "kept" else None
         self.stem = stem
         self.width = width

@@ -12,7 +12,6 @@ those of a fit, and are given to every cell: `study --config studies/quick.yaml 
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from jsonargparse import Namespace
 
@@ -92,18 +91,18 @@ def _run(verb: str, settings: Namespace, typed: str) -> int:
         jobs = jobs_of(planned, shard)
         if ready.dry_run:
             return _tell(planned, jobs)
-        Path(study.out).mkdir(parents=True, exist_ok=True)
+        planned.out.mkdir(parents=True, exist_ok=True)
         kept = settings.clone()
         for name in ("config", "shard", "dry_run"):
             kept.pop(name, None)
-        parser("report").save(kept, Path(study.out) / "study.yaml", overwrite=True)
+        parser("report").save(kept, planned.out / "study.yaml", overwrite=True)
         endings = run_jobs(planned, jobs)
         for ending in (Ending.FAILED, Ending.WAITING):
             for job in endings[ending]:
                 print(f"{ending.value}: {job.title} ({job.folder / LOG})")
         if shard.count > 1:
             return 1 if endings[Ending.FAILED] else 0
-    path = write_report(read_outcomes(planned), ready.report, Path(study.out), typed)
+    path = write_report(read_outcomes(planned), ready.report, planned.out, typed)
     print(f"Report: {path}")
     return 1 if endings.get(Ending.FAILED) else 0
 

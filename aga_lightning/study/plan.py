@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from aga_lightning.configurations import find_config
+from aga_lightning.paths import UserPath
 from aga_lightning.study.axes import Level, read_axes
 from aga_lightning.study.settings import Explain, Study, StudyError
 
@@ -115,7 +116,7 @@ class Plan:
     @property
     def out(self) -> Path:
         """The study's folder."""
-        return Path(self.study.out)
+        return Path(UserPath.of(self.study.out))
 
 
 def plan(study: Study) -> Plan:
@@ -214,7 +215,7 @@ def _rank(cell: Cell, axes: Mapping[str, Sequence[Level]]) -> tuple[int, ...]:
 
 
 def _place(study: Study) -> Path:
-    return Path(study.cells or study.out)
+    return Path(UserPath.of(study.cells or study.out))
 
 
 def _with_levels(config: str, names: Mapping[str, str]) -> str:

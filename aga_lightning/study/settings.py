@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aga_lightning.paths import NameOrPath, UserPath
+
 Budget = Literal["steps", "epochs"]
 
 
@@ -64,11 +66,11 @@ class Study:
         gpus: Numbers of GPUs that are dealt out, one to each cell that runs; empty leaves them to the cell's trainer.
     """
 
-    out: str
-    cells: str | None = None
+    out: UserPath | str
+    cells: UserPath | str | None = None
     title: str = "Study"
     about: str = ""
-    base: list[str] = field(default_factory=list)
+    base: list[NameOrPath | str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     overrides: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, Any] = field(default_factory=dict)

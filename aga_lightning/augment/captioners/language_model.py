@@ -1,5 +1,6 @@
 """Step 2 with a language model: engineered prompts in, background captions out (section 4.2 of the paper)."""
 
+from aga_lightning.paths import NameOrPath
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ class LanguageModel(Pretrained, Captioner):
 
     half = torch.float16
 
-    weights: str = "Qwen/Qwen2.5-1.5B-Instruct"
+    weights: NameOrPath | str = "Qwen/Qwen2.5-1.5B-Instruct"
     format: Format = "auto"
     system: str = ""
     max_new_tokens: int = 64
@@ -163,7 +164,7 @@ class Llama2GPTQ(LanguageModel):
         ValueError: If a setting is out of range.
     """
 
-    weights: str = "TheBloke/Llama-2-13B-chat-GPTQ"
+    weights: NameOrPath | str = "TheBloke/Llama-2-13B-chat-GPTQ"
     format: Format = "alpaca"
     max_new_tokens: int = 512
 

@@ -1,5 +1,6 @@
 """Step 1a by categories: torchvision's detectors, which know the 80 things of COCO and need no text."""
 
+from aga_lightning.paths import NameOrPath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,7 +74,7 @@ class TorchvisionDetector(ModelDetector):
     # torchvision's region pooling has no other on a CPU.
     dtype: DType = field(default="float32", init=False)
 
-    weights: str = "DEFAULT"
+    weights: NameOrPath | str = "DEFAULT"
     architecture: str = "fasterrcnn_resnet50_fpn_v2"
     labels: dict[str, list[str]] | None = None
     categories: list[str] | None = None

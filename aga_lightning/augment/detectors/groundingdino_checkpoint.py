@@ -1,5 +1,6 @@
 """Step 1a by words: GroundingDINO in the authors' own code, with the checkpoint files that they published."""
 
+from aga_lightning.paths import NameOrPath
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,8 +46,8 @@ class GroundingDINOCheckpoint(PromptedDetector):
     # The authors' code mixes in float32 whatever the weights are.
     dtype: DType = field(default="float32", init=False)
 
-    config: str | None = None
-    text_encoder: str = "bert-base-uncased"
+    config: NameOrPath | str | None = None
+    text_encoder: NameOrPath | str = "bert-base-uncased"
     size: int = 800
     batch_size: int = 1
 

@@ -1,5 +1,6 @@
 """Step 1a by words: the zero-shot object detectors of transformers, GroundingDINO (Liu et al. 2023) among them."""
 
+from aga_lightning.paths import NameOrPath
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,4 +86,4 @@ class ZeroShotDetector(PromptedDetector):
 class GroundingDINO(ZeroShotDetector):
     """Finds the superclass with GroundingDINO, with the thresholds of the paper."""
 
-    weights: str = "IDEA-Research/grounding-dino-tiny"
+    weights: NameOrPath | str = "IDEA-Research/grounding-dino-tiny"

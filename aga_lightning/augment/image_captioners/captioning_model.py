@@ -1,5 +1,6 @@
 """A photo in words, by a captioning model of transformers: BLIP, BLIP-2, GIT."""
 
+from aga_lightning.paths import NameOrPath
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class CaptioningModel(Pretrained, ImageCaptioner):
 
     half = torch.float16
 
-    weights: str = "Salesforce/blip-image-captioning-large"
+    weights: NameOrPath | str = "Salesforce/blip-image-captioning-large"
     prompt: str = ""
     max_new_tokens: int = 20
     batch_size: int = 16

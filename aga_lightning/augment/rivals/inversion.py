@@ -19,6 +19,7 @@ from aga_lightning.augment.base import Part, seed_from
 from aga_lightning.augment.pretrained import DType, Pretrained
 from aga_lightning.augment.rivals.textual_inversion import Lesson, TextualInversion, check_invertible
 from aga_lightning.augment.rivals.wording import check_text
+from aga_lightning.paths import NameOrPath
 
 Photos = npt.NDArray[np.uint8]
 """(count, side, side, 3) RGB in 0..255."""
@@ -127,19 +128,19 @@ class Inverter(Pretrained):
     def __init__(
         self,
         inversion: Inversion,
-        weights: str,
+        weights: NameOrPath | str,
         variant: str | None = None,
-        unet: str | None = None,
-        lora: str | None = None,
+        unet: NameOrPath | str | None = None,
+        lora: NameOrPath | str | None = None,
         dtype: DType = "auto",
         revision: str | None = None,
         device: str | None = None,
     ) -> None:
         self.inversion = inversion
-        self.weights = weights
+        self.weights = NameOrPath.of(weights)
         self.variant = variant
-        self.unet = unet
-        self.lora = lora
+        self.unet = unet and NameOrPath.of(unet)
+        self.lora = lora and NameOrPath.of(lora)
         self.dtype = dtype
         self.revision = revision
         self.device = device

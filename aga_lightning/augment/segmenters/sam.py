@@ -1,5 +1,6 @@
 """Step 1b by Segment Anything of transformers: one encoding of the image, one mask for each box."""
 
+from aga_lightning.paths import NameOrPath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ class SAM(Pretrained, Segmenter):
         batch_size: Images encoded at once.
     """
 
-    weights: str = "facebook/sam-vit-huge"
+    weights: NameOrPath | str = "facebook/sam-vit-huge"
     instances: Instances = "union"
     batch_size: int = 4
 

@@ -1,5 +1,6 @@
 """Step 1b by the authors' own Segment Anything: the checkpoints of the published pipeline."""
 
+from aga_lightning.paths import NameOrPath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class SegmentAnything(Pretrained, Segmenter):
 
     revision: str | None = field(default=None, init=False)  # a file has none
 
-    weights: str = "sam_vit_h_4b8939.pth"
+    weights: NameOrPath | str = "sam_vit_h_4b8939.pth"
     instances: Instances = "union"
     batch_size: int = 4
 

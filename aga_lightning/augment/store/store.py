@@ -13,6 +13,7 @@ from aga_lightning.augment.store import kinds
 from aga_lightning.augment.store.locks import open_lock
 from aga_lightning.augment.store.shelf import Shelf, UnwritableError
 from aga_lightning.data.images import file_digest, pixels_digest
+from aga_lightning.paths import UserPath
 
 _SUFFIX: dict[Stage, str] = {
     "boxes": ".json",
@@ -42,7 +43,7 @@ class Store(StageCache):
     """
 
     def __init__(self, cache_dir: str | Path) -> None:
-        self.cache_dir = Path(cache_dir)
+        self.cache_dir = Path(UserPath.of(cache_dir))
         self._stages: dict[Stage, Shelf] = {stage: self._shelf(stage, kinds.of_stage(stage)) for stage in _SUFFIX}
         self._sources = self._shelf("sources", kinds.sources)
         self._unkept: dict[str, Mapping[str, object]] = {}

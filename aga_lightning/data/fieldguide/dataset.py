@@ -13,6 +13,7 @@ from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Spl
 from aga_lightning.data.fieldguide.render import DRAWING, render
 from aga_lightning.data.fieldguide.species import SPECIES
 from aga_lightning.data.fieldguide.splits import OOD_SPLITS, choose_habitat, stream
+from aga_lightning.paths import UserPath
 
 _log = logging.getLogger(__name__)
 _SUPERCLASS = "bird"
@@ -42,7 +43,7 @@ class FieldGuide(ImageDataset):
 
     def __init__(
         self,
-        root: str = "cache/fieldguide",
+        root: UserPath | str = "cache/fieldguide",
         size: int = 64,
         train_per_class: int = 30,
         val_per_class: int = 40,
@@ -57,7 +58,7 @@ class FieldGuide(ImageDataset):
             raise DatasetError("FieldGuide: each ..._per_class must be at least 1")
         if not 0 <= correlation <= 1:
             raise DatasetError(f"FieldGuide: correlation is {correlation}; it is a probability, from 0 to 1")
-        self.root = root
+        self.root = UserPath.of(root)
         self.size = size
         self.train_per_class = train_per_class
         self.val_per_class = val_per_class

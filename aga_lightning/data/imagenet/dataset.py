@@ -25,6 +25,7 @@ from aga_lightning.data.imagenet.trees import (
 )
 from aga_lightning.data.splits import hold_out
 from aga_lightning.data.superclasses import Superclasses, find_superclasses
+from aga_lightning.paths import UserPath
 
 # Checksums and sizes are those that tensorflow_datasets (V2) and Hugging Face's datasets (Sketch) compare with.
 _V2_ARCHIVE = Archive(
@@ -63,12 +64,12 @@ class _ImageNet(ImageDataset):
     def __init__(
         self,
         table: Sequence[ImageNetClass],
-        root: str,
+        root: UserPath | str,
         split: Literal["holdout", "official"],
         val_per_class: int,
         split_seed: int,
-        v2: str | None,
-        sketch: str | None,
+        v2: UserPath | str | None,
+        sketch: UserPath | str | None,
         superclasses: Superclasses,
         download: bool,
         follow_links: bool,
@@ -81,12 +82,12 @@ class _ImageNet(ImageDataset):
             raise DatasetError("download fetches ImageNet-V2 and ImageNet-Sketch, ImageNet itself needs an account: "
                                "say by v2 and sketch where those shall lie, or set download to false")  # fmt: skip
         self.table = tuple(table)
-        self.root = root
+        self.root = UserPath.of(root)
         self.split = split
         self.val_per_class = val_per_class
         self.split_seed = split_seed
-        self.v2 = v2
-        self.sketch = sketch
+        self.v2 = None if v2 is None else UserPath.of(v2)
+        self.sketch = None if sketch is None else UserPath.of(sketch)
         self.superclasses = superclasses
         self.download = download
         self.follow_links = follow_links
@@ -238,18 +239,18 @@ class ImageNetSubset(_ImageNet):
 
     def __init__(
         self,
-        root: str,
-        classes: str,
+        root: UserPath | str,
+        classes: UserPath | str,
         split: Literal["holdout", "official"] = "holdout",
         val_per_class: int = 50,
         split_seed: int = 0,
-        v2: str | None = None,
-        sketch: str | None = None,
+        v2: UserPath | str | None = None,
+        sketch: UserPath | str | None = None,
         superclasses: Superclasses = None,
         download: bool = False,
         follow_links: bool = False,
     ) -> None:
-        table = read_classes(Path(classes))
+        table = read_classes(Path(UserPath.of(classes)))
         super().__init__(
             table, root, split, val_per_class, split_seed, v2, sketch, superclasses, download, follow_links
         )
@@ -283,12 +284,12 @@ class ImageNet10(_ImageNet):
 
     def __init__(
         self,
-        root: str,
+        root: UserPath | str,
         split: Literal["holdout", "official"] = "holdout",
         val_per_class: int = 50,
         split_seed: int = 0,
-        v2: str | None = None,
-        sketch: str | None = None,
+        v2: UserPath | str | None = None,
+        sketch: UserPath | str | None = None,
         superclasses: Superclasses = None,
         download: bool = False,
         follow_links: bool = False,

@@ -9,6 +9,7 @@ from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Spl
 from aga_lightning.data.finding import find_images
 from aga_lightning.data.iwildcam.lists import ALIA_LISTS, Frames, read_alia, read_categories, read_wilds
 from aga_lightning.data.superclasses import Superclasses, find_superclasses
+from aga_lightning.paths import UserPath
 
 _ALIA = {
     0: ("empty", ""),
@@ -76,9 +77,9 @@ class IWildCam(ImageDataset):
 
     def __init__(
         self,
-        root: str,
+        root: UserPath | str,
         split: Literal["alia", "wilds"] = "alia",
-        csvs: str | None = None,
+        csvs: UserPath | str | None = None,
         classes: Literal["alia", "all"] = "alia",
         extra: bool = False,
         superclasses: Superclasses = None,
@@ -94,9 +95,9 @@ class IWildCam(ImageDataset):
             raise DatasetError("csvs is for the split alia: set split to alia, or csvs to null")
         if split == "wilds" and extra:
             raise DatasetError("extra is for the split alia: set split to alia, or extra to false")
-        self.root = root
+        self.root = UserPath.of(root)
         self.split = split
-        self.csvs = csvs
+        self.csvs = None if csvs is None else UserPath.of(csvs)
         self.extra = extra
         self.superclasses = superclasses
         self.follow_links = follow_links
