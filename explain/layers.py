@@ -11,6 +11,7 @@ from torchvision.ops import StochasticDepth
 
 from aga_lightning.explain.logits import check_images, model_input_like
 from aga_lightning.explain.prediction import evaluation_mode
+from aga_lightning.explain.wrappers import plain_name, plain_names, uncompiled, unwrapped
 
 # They resize a map or hand it on: the layer before them is the one to look at.
 _PASSED_OVER = (
@@ -30,9 +31,9 @@ def find_layer(model: nn.Module, layer: nn.Module | str | None, images: Tensor) 
     """The layer that is meant by a module, a name, or nothing.
 
     Args:
-        model: A classifier of images (N, C, H, W).
-        layer: A module of the model, its dotted name ("layer3", "features.denseblock3"), or None for its last feature
-            map.
+        model: A classifier of images (N, C, H, W), wrapped or not.
+        layer: A module of the model, its dotted name ("layer3", "features.denseblock3") with or without the wrapper's
+            prefix ("module.layer3", "_orig_mod.layer3"), or None for its last feature map.
         images: What the model will see, needed for None.
 
     Returns:
@@ -43,13 +44,14 @@ def find_layer(model: nn.Module, layer: nn.Module | str | None, images: Tensor) 
     """
     if layer is None:
         return last_feature_map(model, images)
-    modules: dict[str, nn.Module] = dict(model.named_modules())
     if isinstance(layer, nn.Module):
-        if layer not in modules.values():
+        if layer not in model.modules():
             raise ValueError(f"The layer, a {type(layer).__name__}, is no module of the {type(model).__name__}.")
         return layer
+    modules = plain_names(model) | dict(model.named_modules())
+    layer = layer if layer in modules else plain_name(layer)
     if layer not in modules:
-        names = [name for name in modules if name]
+        names = [name for name in plain_names(model) if name]
         near = get_close_matches(layer, names, n=5) or [name for name in names if "." not in name]
         raise ValueError(f"The {type(model).__name__} has no layer {layer!r}; near it are {', '.join(near)}.")
     return modules[layer]
@@ -77,6 +79,7 @@ def last_feature_map(model: nn.Module, images: Tensor) -> nn.Module:
         ValueError: If no layer gives a feature map, or the model goes on with tokens after its last one, as
             transformers do.
     """
+    model = unwrapped(model)
     for module in model.modules():
         if isinstance(module, VisionTransformer):
             return module.encoder.layers[-1].ln_1  # type: ignore[no-any-return] # torchvision is untyped
@@ -120,6 +123,7 @@ def _output_shapes(model: nn.Module, images: Tensor) -> dict[str, torch.Size]:
     try:
         with (
             evaluation_mode(model),
+            uncompiled(),
             torch.random.fork_rng(devices=[like.device] if like.device.type == "cuda" else []),
             # Not in inference mode: what a model computes once and keeps would be of no use to gradients later.
             torch.inference_mode(mode=False),

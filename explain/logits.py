@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from aga_lightning.explain.wrappers import uncompiled, unwrapped
+
 
 class Differentiable(NamedTuple):
     """What attribution methods work with, on the model's device.
@@ -32,7 +34,8 @@ def differentiable(model: nn.Module, images: Tensor, targets: Tensor) -> Iterato
     training mode batch norm would mix the images of a batch and learn from them, and dropout would draw at random.
 
     Args:
-        model: Normalised images (N, C, H, W) to logits (N, num_classes).
+        model: Normalised images (N, C, H, W) to logits (N, num_classes); in DataParallel, DistributedDataParallel or
+            torch.compile, the model inside is called.
         images: Floating point (N, C, H, W), on any device.
         targets: Integers (N,), the class to explain in each image.
 
@@ -43,11 +46,17 @@ def differentiable(model: nn.Module, images: Tensor, targets: Tensor) -> Iterato
         ValueError: If images or targets have another shape or type, or, when logits are asked for, if a target is none
             of the model's classes or the model answers with something else than logits.
     """
+    model = unwrapped(model)
     check_images(images)
     check_targets(targets, len(images))
     highest = int(targets.max()) if len(targets) else -1
     like = model_input_like(model, images)
-    with torch.inference_mode(mode=False), torch.enable_grad(), torch.autocast(like.device.type, enabled=False):
+    with (
+        torch.inference_mode(mode=False),
+        torch.enable_grad(),
+        torch.autocast(like.device.type, enabled=False),
+        uncompiled(),
+    ):
         weights = {name: _outside_inference(weight).detach() for name, weight in model.named_parameters()}
         # Only those that gradients could not use: batch norm in training mode has to find its own.
         weights |= {name: _outside_inference(buffer) for name, buffer in model.named_buffers() if buffer.is_inference()}
