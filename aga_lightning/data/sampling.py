@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
 ORIGINAL = -1
 
@@ -148,3 +148,34 @@ class MixingSampler(Sampler[Pick]):
         swapped = (rng.random(len(items)) < probability) & (count > 0)
         items[swapped] = by_record[chosen[swapped]]
         return items
+
+
+class MergingBatches(BatchSampler):
+    """The picks in batches, of which none but an only one holds a single image: a last batch of one joins the others.
+
+    Batch norm has nothing to compare in such a batch, and fails where its maps have one pixel.
+
+    Args:
+        sampler: Draws the picks.
+        batch_size: Picks of a batch; the last one may have one more.
+        drop_last: Whether an incomplete last batch is left out.
+    """
+
+    def __iter__(self) -> Iterator[list[Pick]]:  # type: ignore[override] # torch knows samplers of numbers only
+        """The batches of the current epoch."""
+        held: list[Any] = []
+        for batch in super().__iter__():
+            if len(batch) == 1 < self.batch_size and held:
+                held += batch
+            else:
+                if held:
+                    yield held
+                held = batch
+        if held:
+            yield held
+
+    def __len__(self) -> int:
+        """How many batches, and so how many steps, an epoch has."""
+        items = len(self.sampler)  # type: ignore[arg-type] # ours has a length
+        alone = not self.drop_last and 1 < self.batch_size < items and items % self.batch_size == 1
+        return super().__len__() - alone

@@ -186,8 +186,8 @@ def test_the_last_epochs_show_originals_only(open_data, tmp_path):
     data = filled(open_data(Witness(), real_only_epochs=1))
     model = Tally()
     trainer(tmp_path, max_epochs=2, limit_val_batches=0).fit(model, datamodule=data)
-    assert kinds(model.trained[:6]) == {"original": 8, 90: 8}
-    assert kinds(model.trained[6:]) == {"original": 16}  # as many steps as the epoch before
+    assert kinds(model.trained[:5]) == {"original": 8, 90: 8}  # 3, 3, 3, 3 and 4
+    assert kinds(model.trained[5:]) == {"original": 16}  # as many steps as the epoch before
 
 
 @pytest.mark.parametrize("augmenter", [None, Witness()])
@@ -356,6 +356,14 @@ def test_an_epoch_shows_as_many_images_of_each_class_as_are_counted(open_data, s
     assert data.class_counts() == counts
     shown = Counter(torch.cat([labels for _, labels in data.train_dataloader()]).tolist())
     assert [shown[label] for label in range(2)] == counts
+
+
+def test_an_epoch_has_the_steps_that_it_counts(open_data, tmp_path):
+    run, model = trainer(tmp_path, max_epochs=2), Tally()
+    data = open_data(batch_size=7)  # 8 images
+    run.fit(model, datamodule=data)
+    assert [len(labels) for _, labels in data.train_dataloader()] == [8]
+    assert run.global_step == run.estimated_stepping_batches == 2
 
 
 def test_rejects_are_counted_as_they_are_shown(open_data):

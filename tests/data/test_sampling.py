@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aga_lightning.data.sampling import ORIGINAL, MixingPolicy, MixingSampler
+from aga_lightning.data.sampling import ORIGINAL, MergingBatches, MixingPolicy, MixingSampler
 
 
 def sampler(originals=5, degree=2, policy=None, epoch=0, seed=0, length=None):
@@ -39,6 +39,34 @@ def test_a_fixed_length_repeats_whole_passes(length, degree):
     drawn = items(sampler(4, degree, length=length))
     assert sum(drawn.values()) == length
     assert max(drawn.values()) - min(drawn.get(item, 0) for item in items(sampler(4, degree))) <= 1
+
+
+def test_each_pass_of_an_epoch_has_an_order_of_its_own():
+    drawn = list(sampler(40, 0, length=120))
+    passes = [drawn[start : start + 40] for start in (0, 40, 80)]
+    assert all(sorted(pick.record for pick in one) == list(range(40)) for one in passes)
+    assert len({tuple(pick.record for pick in one) for one in passes}) == 3
+    assert len({pick.seed for pick in drawn}) == 120
+
+
+@pytest.mark.parametrize(
+    ("picks", "batch_size", "drop_last", "sizes"),
+    [
+        (16, 5, False, [5, 5, 6]),
+        (16, 5, True, [5, 5, 5]),
+        (17, 5, False, [5, 5, 5, 2]),
+        (15, 5, False, [5, 5, 5]),
+        (6, 5, False, [6]),
+        (1, 5, False, [1]),
+        (3, 1, False, [1, 1, 1]),
+    ],
+)
+def test_a_last_batch_of_one_joins_the_one_before(picks, batch_size, drop_last, sizes):
+    drawn = sampler(picks, 0)
+    batches = MergingBatches(drawn, batch_size, drop_last)
+    assert [len(batch) for batch in batches] == sizes
+    assert len(batches) == len(sizes)
+    assert [pick for batch in batches for pick in batch] == list(drawn)[: sum(sizes)]
 
 
 def test_replacing_keeps_the_epoch_as_long_as_the_originals():
