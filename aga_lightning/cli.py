@@ -34,7 +34,7 @@ from aga_lightning.callbacks.training_record import TrainingRecord
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.mistakes import TRACEBACK, told
 from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.parsing import FindConfig, OneLineErrorParser
+from aga_lightning.parsing import FindConfig, OneLineErrorParser, make_absolute
 from aga_lightning.preflight import Run, require
 from aga_lightning.results import report_results
 from aga_lightning.trainer import AgaTrainer
@@ -81,6 +81,11 @@ class AgaCLI(LightningCLI):
         parser = OneLineErrorParser(**{"epilog": _EPILOG} | kwargs)
         parser.add_argument("-c", "--config", action=FindConfig, help="A configuration, by path or packaged name.")
         return parser
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 Lightning's type
+        """Read the command, with all paths made absolute, so that the configuration can be used elsewhere."""
+        super().parse_arguments(parser, args)
+        make_absolute(self.config)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Settings outside the three groups, and links between them."""

@@ -12,7 +12,7 @@ from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 
 from aga_lightning.configurations import find_config
-from aga_lightning.paths import PATH_TYPES
+from aga_lightning.paths import PATH_TYPES, UserPath
 from aga_lightning.yaml_names import loads_any_name
 
 for _kind in PATH_TYPES:
@@ -38,6 +38,27 @@ class FindConfig(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, m
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401 jsonargparse's types
         """Parse the configuration that was found."""
         super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
+
+
+_OF_LIGHTNING = ("dirpath", "save_dir", "root_dir", "ckpt_path")
+_NO_FILES = re.compile("best|last|hpc|registry.*")
+
+
+def make_absolute(config: Any) -> None:  # noqa: ANN401 a configuration is a tree of anything
+    """Make the paths absolute among the settings of Lightning's own classes, whose types are no types of paths.
+
+    Args:
+        config: A parsed configuration, or a part of one; changed in place.
+    """
+    if isinstance(config, list):
+        for part in config:
+            make_absolute(part)
+    elif isinstance(config, dict | jsonargparse.Namespace):
+        for key, value in vars(config).items() if isinstance(config, jsonargparse.Namespace) else config.items():
+            if key in _OF_LIGHTNING and isinstance(value, str) and not _NO_FILES.fullmatch(value):
+                config[key] = UserPath.of(value)
+            else:
+                make_absolute(value)
 
 
 class _Paragraphs(jsonargparse.DefaultHelpFormatter):

@@ -10,7 +10,10 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_warn
 
+from aga_lightning.files import shown
+from aga_lightning.paths import UserPath
 from aga_lightning.run_folder import CHECKPOINTS, METRICS, RunFolderError, claim, give_back, next_folder, require_room
 
 
@@ -24,19 +27,27 @@ class RunTrainer(Trainer):
     Args:
         run_dir: The run's folder, in which no run has written yet; null for the next free runs/version_<n> (below
             `default_root_dir` where that is set). Only a fit from a checkpoint of this very folder goes on in it.
+        default_root_dir: The folder in which `runs` lies; null for the working directory.
     """
 
-    def __init__(self, *args: Any, run_dir: str | None = None, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
-        root = kwargs.get("default_root_dir")
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 they are Trainer's
+        run_dir: UserPath | str | None = None,
+        default_root_dir: UserPath | str | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        root = default_root_dir
         for setting, place in (("run_dir", run_dir), ("default_root_dir", root)):
             if "://" in str(place):
                 raise RunFolderError(f"--trainer.{setting} is {place}: give a folder of this machine")
-        self._runs = Path(root or "").expanduser() / "runs"
-        self._named_folder = None if run_dir is None else Path(run_dir).expanduser()
+        self._runs = Path(UserPath.of(root or ""), "runs")
+        self._named_folder = None if run_dir is None else Path(UserPath.of(run_dir))
         self._folder: Path | None = None  # on ranks other than the first one, what it may be called
         # What Lightning keeps at its root for a job that SLURM queues anew is no other job's.
         job = os.environ.get("SLURM_JOB_ID")
-        kwargs["default_root_dir"] = root or (self._runs / f"slurm_{job}" if job else self._runs)
+        own = self._runs / f"slurm_{job}" if job else self._runs
+        kwargs["default_root_dir"] = own if root is None else UserPath.of(root)
         self._logs_itself = kwargs.get("logger") in (None, True) and not kwargs.get("fast_dev_run")
         if self._logs_itself:
             kwargs["logger"] = False  # until there is a folder
@@ -82,7 +93,13 @@ class RunTrainer(Trainer):
             with warnings.catch_warnings():  # the folder is not empty, but no metrics lie there
                 warnings.filterwarnings("ignore", message="Experiment logs directory .* exists and is not empty")
                 _ = table.experiment
-            self.loggers = [TensorBoardLogger(folder, "", "", default_hp_metric=False), table]
+            self.loggers = [table]
+            if os.fsencode(folder).decode(errors="ignore") == str(folder):
+                self.loggers = [TensorBoardLogger(folder, "", "", default_hp_metric=False), table]
+            else:
+                rank_zero_warn(
+                    f"TensorBoard cannot write to {shown(folder)}, because of its name; metrics.csv is written"
+                )
         for callback in self.checkpoint_callbacks:
             if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
                 callback.dirpath = str((folder / CHECKPOINTS).absolute())

@@ -65,13 +65,13 @@ def test_a_new_user_fits_then_evaluates_and_predicts(folder, capsys, run):
     assert again["test"] == pytest.approx(results["test"])
     capsys.readouterr()
     run("predict", "--ckpt_path", best, "--trainer.run_dir", "out")
-    assert "Predictions: out/predictions-0.csv" in capsys.readouterr().out
+    assert f"Predictions: {folder / 'out' / 'predictions-0.csv'}" in capsys.readouterr().out
     rows = table(folder / "out" / "predictions-0.csv")
     assert len(rows) == 8 and all(0 < float(row["probability"]) <= 1 for row in rows)
 
 
 @pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
-def test_any_name_is_written_and_given_back(folder, capsys, command):
+def test_any_name_is_written_and_given_back(folder, capsys, monkeypatch, command):
     classes = [os.fsdecode(b"caf\xe9"), "[bold]new\nline[red] <b>|"]
     images = [os.fsdecode(b"\xff.png"), "a\nb.png", "c\rd.png", '-q"uo,te.png', "\u202egpj.png", "n" * 251 + ".png"]
     root = folder / os.fsdecode(b"d\xe9t [x") / "red]"  # the path says [x/red]
@@ -81,7 +81,7 @@ def test_any_name_is_written_and_given_back(folder, capsys, command):
         picture = np.full((16, 16, 3), 5 * number, np.uint8)
         with open(root / name, "wb") as file:
             Image.fromarray(picture).save(file, "png")
-    dataset = {"class_path": "ImageFolder", "init_args": {"root": str(root)}}
+    dataset = {"class_path": "ImageFolder", "init_args": {"root": str(root.relative_to(folder))}}
     made = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--trainer.max_epochs", "1"]
     made += [
         "--trainer.enable_model_summary",
@@ -106,8 +106,10 @@ def test_any_name_is_written_and_given_back(folder, capsys, command):
     assert {row["label"] for row in rows} == set(classes)
     assert shown(classes[0]) in (run / "metrics.csv").read_text(encoding="utf-8")
 
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
     again = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
-    command("predict", *again, "--trainer.callbacks", "PredictionWriter", "--trainer.run_dir", "out")
+    command("predict", *again, "--trainer.callbacks", "PredictionWriter", "--trainer.run_dir", "../out")
     assert {row["file"] for row in read_csv(folder / "out" / "predictions-0.csv")} == {
         str(root / "val" / row["image"]) for row in rows
     }
@@ -140,12 +142,17 @@ def test_no_run_writes_over_a_users_file_or_another_run(folder, run):
 
 
 @pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
-def test_a_run_goes_on_from_its_checkpoint(folder, capsys, run):
+def test_a_run_goes_on_from_its_checkpoint_in_another_folder(folder, monkeypatch, run, command):
     run("fit", "--trainer.run_dir", "first", "--trainer.max_epochs", "1", "--model.schedule", "{name: constant}")
-    last = "first/checkpoints/last.ckpt"
-    run("fit", "--trainer.run_dir", "second", "--ckpt_path", last, "--model.schedule", "{name: constant}")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    monkeypatch.setenv("RUNS", str(folder))
+    went_on = ["--config", "../first/config.yaml", "--ckpt_path", "../first/checkpoints/last.ckpt"]
+    command("fit", *went_on, "--trainer.max_epochs", "2", "--trainer.run_dir", "$RUNS/second")
     steps = [int(row["step"]) for row in table(folder / "second" / "metrics.csv")]
     assert min(steps) >= 3, "the first epoch was not trained again"
+    assert (folder / "second" / "results.json").is_file()
+    assert not list((folder / "elsewhere").iterdir()), "data set and store are those of the first run"
 
 
 def test_ranks_part_in_good_order(tmp_path):

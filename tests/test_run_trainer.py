@@ -73,7 +73,7 @@ def test_a_run_has_a_folder_of_its_own_whatever_the_logger(logger):
         run = trainer(logger=logger, callbacks=ModelCheckpoint(filename="best"))
         assert run.log_dir is None, "no folder is made before there is a run"
         run.fit(Line(), ones())
-        assert run.log_dir == f"runs/version_{number}"
+        assert run.log_dir == str(Path(f"runs/version_{number}").absolute())
         assert Path(run.log_dir, "checkpoints", "best.ckpt").is_file()
         assert Path(run.log_dir, "metrics.csv").is_file() == (logger in (None, True))
     assert {path.name for path in Path().iterdir()} == {"metrics.csv", "hparams.yaml", "checkpoints", "runs"}
@@ -83,7 +83,7 @@ def test_a_run_has_a_folder_of_its_own_whatever_the_logger(logger):
 def test_runs_lie_below_the_root_that_is_named():
     run = trainer(default_root_dir="there", logger=False)
     run.test(Line(), ones(), verbose=False)
-    assert run.log_dir == "there/runs/version_0"
+    assert run.log_dir == str(Path("there/runs/version_0").absolute())
     for setting in ("default_root_dir", "run_dir"):
         with pytest.raises(RunFolderError, match=rf"--trainer\.{setting} is s3://bucket"):
             trainer(**{setting: "s3://bucket"})
@@ -97,7 +97,7 @@ def test_the_folder_of_a_run_can_be_chosen():
     assert {"mine/run.json", "mine/metrics.csv", "mine/hparams.yaml", "mine/checkpoints/best.ckpt"} <= found
     assert any(name.startswith("mine/events.out.tfevents") for name in found)
     run.test(Line(), ones(), verbose=False)
-    assert run.log_dir == "mine", "what the same trainer does next belongs to the run"
+    assert run.log_dir == str(Path("mine").absolute()), "what the same trainer does next belongs to the run"
     assert not Path("runs").exists()
 
 

@@ -110,6 +110,7 @@ class ImageClassifier(LightningModule):
         check_backbone(backbone, stem, width)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing is a share in 0..1, not {label_smoothing}")
+        weights = None if weights is None else NameOrPath.of(weights)
         self.save_hyperparameters()
         if not isinstance(self.hparams.get("optimizer"), dict | str):
             # Made in Python, not from a configuration of plain values. Checkpoints have to load with `weights_only`,
@@ -118,7 +119,7 @@ class ImageClassifier(LightningModule):
             self.save_hyperparameters(ignore=["optimizer", "schedule"])
         self.num_classes = num_classes
         self.backbone = backbone
-        self.weights = None if weights is None else NameOrPath.of(weights)
+        self.weights = weights
         self.head_rows = imagenet_indices if head == "kept" else None
         self.stem = stem
         self.width = width
@@ -192,7 +193,15 @@ class ImageClassifier(LightningModule):
         """The loss of a batch, mixed if so set; the accuracy then counts the label with the larger share."""
         images, targets = batch if self.mix is None else self.mix(*batch)
         mixed = targets.ndim == 2
-        logits = self(images)
+        try:
+            logits = self(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                "batch norm cannot learn from a batch of one image whose last maps have a single pixel: set "
+                "--data.batch_size to 2 or more, --data.image_size to a larger side, or --model.stem to small"
+            ) from error
         loss = cross_entropy(logits, targets, weight=self.loss_weights, label_smoothing=self.label_smoothing)
         if mixed and self.loss_weights is not None:
             # Torch divides by the number of images here, but by their weights where labels are whole. A batch that is

@@ -47,7 +47,7 @@ def exit_status(verb, *words):
 def test_a_study_runs_its_cells_and_reports(study, capsys):
     assert exit_status("study") == 0
     said = capsys.readouterr().out
-    assert "[2/2" in said and "Report: runs/small/report.html" in said
+    assert "[2/2" in said and f"Report: {study / 'runs/small/report.html'}" in said
     page = (study / "runs/small/report.html").read_text()
     assert "A small study" in page and "75.0" in page and "25.0" in page
     assert "python -m aga_lightning study --config small.yaml" in page, "the command that made it"
