@@ -1,6 +1,7 @@
 """What `check` finds before a run: images, classes, weights and licences."""
 
 import io
+from pathlib import Path
 
 import huggingface_hub.constants
 import numpy as np
