@@ -28,6 +28,7 @@ from aga_lightning.data.images import ImageReadError
 from aga_lightning.exporting import ExportError
 from aga_lightning.models.weights import WeightsError
 from aga_lightning.parsing import condense
+from aga_lightning.paths import PathError
 from aga_lightning.preflight import SettingError
 from aga_lightning.run_folder import RunFolderError
 
@@ -36,6 +37,7 @@ EXPECTED_ERRORS: tuple[type[Exception], ...] = (
     DatasetError,
     ExportError,
     ImageReadError,
+    PathError,
     PretrainedError,
     RunFolderError,
     SettingError,

@@ -1,7 +1,6 @@
 """What `check` finds before a run: images, classes, weights and licences."""
 
 import io
-from pathlib import Path
 
 import huggingface_hub.constants
 import numpy as np

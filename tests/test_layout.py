@@ -45,7 +45,16 @@ FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() fo
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
-    "augment": {"data.base", "data.colours", "data.formats", "data.images", "data.workers", "files", "paths", "preflight"},
+    "augment": {
+        "data.base",
+        "data.colours",
+        "data.formats",
+        "data.images",
+        "data.workers",
+        "files",
+        "paths",
+        "preflight",
+    },
     "data": {
         *("files", "paths", "preflight", "progress"),
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),

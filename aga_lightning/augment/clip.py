@@ -1,6 +1,5 @@
 """CLIP: pictures and texts as directions, which are the nearer the better they fit."""
 
-from aga_lightning.paths import NameOrPath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Image
 from aga_lightning.augment.pretrained import Pretrained, explained
+from aga_lightning.paths import NameOrPath
 
 Features = npt.NDArray[np.float32]
 

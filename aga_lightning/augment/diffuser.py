@@ -1,6 +1,5 @@
 """What painters and editors by a diffusion model share: settings, loading, batches of one kind, blank images again."""
 
-from aga_lightning.paths import NameOrPath
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
 from aga_lightning.augment.backgrounds.pipelines import Task
 from aga_lightning.augment.base import Image
 from aga_lightning.augment.pretrained import Item, Pretrained, weights_identity
+from aga_lightning.paths import NameOrPath
 
 Offload = Literal["none", "model", "sequential"]
 

@@ -1,6 +1,5 @@
 """Parts with weights: found by a hub's name or in a local folder, loaded when first used, dropped when asked to."""
 
-from aga_lightning.paths import NameOrPath
 import gc
 import hashlib
 from abc import abstractmethod
@@ -17,6 +16,7 @@ from safetensors import SafetensorError
 from torch.utils.data import get_worker_info
 
 from aga_lightning.augment.base import Part
+from aga_lightning.paths import NameOrPath
 
 DType = Literal["auto", "float32", "float16", "bfloat16"]
 

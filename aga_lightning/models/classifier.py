@@ -193,15 +193,7 @@ class ImageClassifier(LightningModule):
         """The loss of a batch, mixed if so set; the accuracy then counts the label with the larger share."""
         images, targets = batch if self.mix is None else self.mix(*batch)
         mixed = targets.ndim == 2
-        try:
-            logits = self(images)
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
-            raise ValueError(
-                "batch norm cannot learn from a batch of one image whose last maps have a single pixel: set "
-                "--data.batch_size to 2 or more, --data.image_size to a larger side, or --model.stem to small"
-            ) from error
+        logits = self(images)
         loss = cross_entropy(logits, targets, weight=self.loss_weights, label_smoothing=self.label_smoothing)
         if mixed and self.loss_weights is not None:
             # Torch divides by the number of images here, but by their weights where labels are whole. A batch that is

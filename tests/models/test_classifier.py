@@ -245,13 +245,6 @@ def test_predict_gives_the_class_and_the_probabilities(tmp_path):
     assert torch.equal(labels, model(data.images).argmax(1))
 
 
-def test_a_batch_that_batch_norm_cannot_learn_from_is_told_with_the_remedy():
-    model = classifier()
-    model.configure_model()
-    with pytest.raises(ValueError, match=r"--data\.batch_size to 2 or more"):
-        model.training_step((torch.zeros(1, 3, 32, 32), torch.tensor([0])), 0)
-
-
 def test_class_weights_by_hand():
     assert inverse_frequencies([10, 5, 20]).tolist() == pytest.approx([0.5, 1.0, 0.25])
     assert inverse_frequencies([10, 0, 20]).tolist() == pytest.approx([1.0, 0.0, 0.5])

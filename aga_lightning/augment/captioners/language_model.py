@@ -1,6 +1,5 @@
 """Step 2 with a language model: engineered prompts in, background captions out (section 4.2 of the paper)."""
 
-from aga_lightning.paths import NameOrPath
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from aga_lightning.augment.captioners.row_sampling import RowSampler
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError
 from aga_lightning.augment.prompts import engineered_text, mentions
+from aga_lightning.paths import NameOrPath
 
 STEP = 64
 """Prompts are padded to a multiple of this, and only prompts of one padded length share a batch."""

@@ -1,6 +1,5 @@
 """Step 1a by categories: torchvision's detectors, which know the 80 things of COCO and need no text."""
 
-from aga_lightning.paths import NameOrPath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from aga_lightning.augment.detectors.model_based import Candidates, ModelDetecto
 from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import plain_words
 from aga_lightning.augment.pretrained import DType, PretrainedError
+from aga_lightning.paths import NameOrPath
 
 ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
 SUPERCLASSES: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,5 @@
 """Step 1a by words: GroundingDINO in the authors' own code, with the checkpoint files that they published."""
 
-from aga_lightning.paths import NameOrPath
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from aga_lightning.augment.detectors.model_based import Candidates, PromptedDete
 from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import names_something
 from aga_lightning.augment.pretrained import DType, PretrainedError, explained, weights_identity
+from aga_lightning.paths import NameOrPath
 
 LONGEST = 1333 / 800  # the authors' limit to the longer side, in shorter sides
 

@@ -1,6 +1,5 @@
 """Step 1a by words: the zero-shot object detectors of transformers, GroundingDINO (Liu et al. 2023) among them."""
 
-from aga_lightning.paths import NameOrPath
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from aga_lightning.augment.base import Image
 from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
 from aga_lightning.augment.detectors.wording import names_something
 from aga_lightning.augment.pretrained import PretrainedError, explained
+from aga_lightning.paths import NameOrPath
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,6 +1,5 @@
 """A photo in words, by a captioning model of transformers: BLIP, BLIP-2, GIT."""
 
-from aga_lightning.paths import NameOrPath
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Image, ImageCaptioner
 from aga_lightning.augment.pretrained import Pretrained, explained
+from aga_lightning.paths import NameOrPath
 
 
 @dataclass(kw_only=True, eq=False)

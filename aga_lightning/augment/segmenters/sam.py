@@ -1,6 +1,5 @@
 """Step 1b by Segment Anything of transformers: one encoding of the image, one mask for each box."""
 
-from aga_lightning.paths import NameOrPath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from aga_lightning.augment.segmenters.instances import (
     most_confident,
     subjects_in_boxes,
 )
+from aga_lightning.paths import NameOrPath
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,6 +1,5 @@
 """Step 1b by the authors' own Segment Anything: the checkpoints of the published pipeline."""
 
-from aga_lightning.paths import NameOrPath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from aga_lightning.augment.segmenters.instances import (
     most_confident,
     subjects_in_boxes,
 )
+from aga_lightning.paths import NameOrPath
 
 SIZES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """Names in `segment_anything.sam_model_registry`, by the width of the image encoder."""
