@@ -1,6 +1,7 @@
 """What `check` finds before a run: images, classes, weights and licences."""
 
 import io
+from pathlib import Path
 
 import huggingface_hub.constants
 import numpy as np
@@ -185,7 +186,7 @@ def test_missing_weights_are_told_with_the_command_that_fetches_them(open_data):
     assert problems == [f"detector: {name} is missing: hf download {name}"]
     assert "Apache-2.0" in shown and "missing" in shown
     _, problems = looked_over(open_data(AGA(detector=GroundingDINO(weights="./gone"))))
-    assert problems == ["detector: ./gone is missing: give a file or folder that exists"]
+    assert problems == [f"detector: {Path('gone').absolute()} is missing: give a file or folder that exists"]
 
 
 def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(open_data, tmp_path):

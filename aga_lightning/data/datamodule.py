@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
@@ -55,8 +55,7 @@ class AGADataModule(LightningDataModule):
             augmentations with probability p, at the cost of an epoch without augmentation.
         replace_schedule: How that probability falls from the first mixed epoch to the last.
         real_only_epochs: The last epochs show originals only.
-        steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass, in
-            which a last batch of a single image joins the one before, since batch norm cannot learn from it.
+        steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass.
         rejected: What stands in for an augmentation that could not be made, or that is not asked for because the class
             has no subject: nothing (skip), or the original once more, which keeps the share of each class. In the mode
             lazy, and where the mode online rejects a fresh pairing, it is always the original.
@@ -256,11 +255,10 @@ class AGADataModule(LightningDataModule):
         dataset = TrainingImages(self.train_records, self.train_transform, images)
         # A method that needs a device, but has no stages, makes a lazy image in the process that holds the device.
         in_main = self.augmenter is not None and self.augmenter.accelerated and not self._has_stages
-        sampler: Any = self._sampler()  # torch knows samplers of numbers only
         workers = 0 if in_main and self.mode in ("lazy", "online") else self.num_workers
         return DataLoader(
             dataset,
-            batch_sampler=MergingBatches(sampler, self.batch_size, drop_last=self.steps_per_epoch is not None),
+            batch_sampler=MergingBatches(self._sampler(), self.batch_size, drop_last=self.steps_per_epoch is not None),
             persistent_workers=workers > 0,
             pin_memory=self._on_gpu,
             **worker_settings(workers),

@@ -161,6 +161,9 @@ class MergingBatches(BatchSampler):
         drop_last: Whether an incomplete last batch is left out.
     """
 
+    def __init__(self, sampler: Any, batch_size: int, drop_last: bool) -> None:  # noqa: ANN401 torch: of numbers
+        super().__init__(sampler, batch_size, drop_last)
+
     def __iter__(self) -> Iterator[list[Pick]]:  # type: ignore[override] # torch knows samplers of numbers only
         """The batches of the current epoch."""
         held: list[Any] = []
