@@ -17,6 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _LONE = re.compile("[\ud800-\udfff]")  # surrogates: in text that Python has read, only those without a partner
+_POINTERS = {
+    b"version https://git-lfs.github.com/spec/": "is a pointer of Git LFS, not the file: fetch it with `git lfs pull`",
+    b"/annex/objects/": "is a pointer of git-annex, not the file: fetch it with `git annex get`",
+}
+"""How files begin that stand for others."""
+
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no UTF-8, ends of lines and paragraphs
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # right-to-left marks
 
@@ -134,6 +140,13 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a table that `write_csv` has written, by column."""
     return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+
+
+def pointer(path: Path) -> str:
+    """What a small file is that stands for a large one elsewhere, to be read after its name; empty for any other."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    return next((complaint for beginning, complaint in _POINTERS.items() if start.startswith(beginning)), "")
 
 
 def shown(name: object) -> str:

@@ -5,7 +5,17 @@ import os
 
 import pytest
 
-from aga_lightning.files import json_bytes, read_csv, read_text, shown, write_csv, write_json, write_text, written_aside
+from aga_lightning.files import (
+    json_bytes,
+    pointer,
+    read_csv,
+    read_text,
+    shown,
+    write_csv,
+    write_json,
+    write_text,
+    written_aside,
+)
 
 NAMES = [
     os.fsdecode(b"caf\xe9.jpg"),
@@ -91,3 +101,17 @@ def test_two_writers_of_a_file_do_not_meet(tmp_path):
         two.write_bytes(b"two")
         assert not path.exists()
     assert path.read_bytes() == b"one" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "is a pointer of Git LFS"),
+        (b"/annex/objects/SHA256E-s9--00\n", "is a pointer of git-annex"),
+        (b"", ""),
+        (b"version 2", ""),
+    ],
+)
+def test_what_stands_for_a_large_file_is_known(tmp_path, content, found):
+    (tmp_path / "a.bin").write_bytes(content)
+    assert pointer(tmp_path / "a.bin").startswith(found) and bool(pointer(tmp_path / "a.bin")) == bool(found)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch.utils.data import get_worker_info
 
 from aga_lightning.augment.base import Part
+from aga_lightning.files import pointer
 from aga_lightning.paths import NameOrPath
 
 DType = Literal["auto", "float32", "float16", "bfloat16"]
@@ -216,6 +217,10 @@ def explained(what: str, weights: str) -> Iterator[None]:
     except PretrainedError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        local = Path(weights).expanduser()
+        for file in [local, *(sorted(local.rglob("*")) if local.is_dir() else [])]:
+            if file.is_file() and (complaint := pointer(file)):
+                raise PretrainedError(f"{file} {complaint}") from error
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if Path(weights).expanduser().exists():
             remedy = f"is it {what}, and complete?"

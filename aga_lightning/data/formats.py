@@ -12,6 +12,8 @@ from pathlib import Path
 
 from PIL import Image, features
 
+from aga_lightning.files import pointer
+
 _ENDINGS = {
     "JPEG": ".jfif .jpe .jpeg .jpg .mpo",
     "PNG": ".apng .png",
@@ -42,12 +44,6 @@ _RAW = frozenset(
     ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
     .split()
 )  # fmt: skip
-
-_POINTERS = {
-    b"version https://git-lfs.github.com/spec/": "is a pointer of Git LFS, not the file: fetch it with `git lfs pull`",
-    b"/annex/objects/": "is a pointer of git-annex, not the file: fetch it with `git annex get`",
-}
-"""How files begin that stand for a large one elsewhere."""
 
 _KINDS = {
     stat.S_ISDIR: "is a folder",
@@ -108,11 +104,10 @@ def missing_reader(ending: str) -> str:
 
 def foreign(path: Path) -> str:
     """What a file is, by its first bytes, that is of no format that is read; to be read after its name."""
+    if complaint := pointer(path):
+        return complaint
     with open(path, "rb") as file:
         start = file.read(64)
-    for beginning, complaint in _POINTERS.items():
-        if start.startswith(beginning):
-            return complaint
     name = _BRANDS.get(start[8:12], "") if start[4:8] == b"ftyp" else ""
     if name and name not in _formats():
         return f"is a {name} image, and no reader is installed: {_READERS[name]}, or convert it to JPEG"

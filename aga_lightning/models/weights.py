@@ -16,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from aga_lightning.files import pointer
+
 StateDict = dict[str, Tensor]
 
 # Lightning and the torchvision reference scripts keep the weights under these keys of a checkpoint, and lightning
@@ -54,6 +56,8 @@ def read_weights(name: str, weights: str) -> StateDict:
             f"There are no weights {weights!r} for {name}: give a file that exists (.safetensors, .pt, .pth, .ckpt), "
             f"or one of torchvision's names: {names}."
         )
+    if complaint := pointer(path):
+        raise WeightsError(f"The file {path} {complaint}.")
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
 
 

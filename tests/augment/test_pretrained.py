@@ -162,6 +162,13 @@ def test_missing_weights_are_told_in_a_line_with_the_remedy(tmp_path):
             raise KeyError("layer.0")
 
 
+def test_weights_that_a_clone_left_out_are_called_by_their_name(tmp_path):
+    (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(PretrainedError, match=r"model\.safetensors is a pointer of Git LFS.*git lfs pull"):
+        with explained("a model", str(tmp_path)):
+            raise ValueError("header too large")
+
+
 def test_a_part_with_weights_needs_an_accelerator_wherever_it_hides():
     class Holder(Part):
         def __init__(self, parts):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny.captioned import collected
+from tiny.profiles import display_p3
 
 from aga_lightning.data.images import ImageReadError, read_image
 from aga_lightning.exporting.aside import ExportError
@@ -132,7 +133,11 @@ def four_inks(tmp_path, photo):
     return saved(tmp_path / "inks.tif", photo.convert("CMYK"))
 
 
-@pytest.mark.parametrize("make", [turned, see_through, sixteen_bits, four_inks])
+def wide_colours(tmp_path, photo):
+    return saved(tmp_path / "p3.jpg", photo, icc_profile=display_p3())
+
+
+@pytest.mark.parametrize("make", [turned, see_through, sixteen_bits, four_inks, wide_colours])
 def test_what_others_would_read_differently_becomes_a_png(tmp_path, photo, make):
     path = make(tmp_path, photo)
     data, suffix = plain_content(path)

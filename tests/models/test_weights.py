@@ -60,6 +60,12 @@ def test_a_file_of_1000_classes_becomes_a_net_of_three(tmp_path, suffix):
     assert net.state_dict()["fc.weight"].shape == (3, 512)
 
 
+def test_weights_that_a_clone_left_out_are_called_by_their_name(tmp_path):
+    (tmp_path / "net.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(WeightsError, match=r"net\.pt is a pointer of Git LFS.*git lfs pull"):
+        read_weights("resnet18", str(tmp_path / "net.pt"))
+
+
 def test_a_head_with_our_number_of_classes_is_kept():
     state, net = slim(6).state_dict(), slim(6)
     fit_weights(net, state, source="memory")
