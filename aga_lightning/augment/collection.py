@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -16,7 +16,7 @@ from aga_lightning.augment.card import dataset_card, kind_of_reason
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.fingerprint import describe, fingerprint
 from aga_lightning.augment.isolation import mask_digest
-from aga_lightning.augment.store import Entry, Store, UnwritableError, file_name, folder_name
+from aga_lightning.augment.store import Entry, Store, UnwritableError, file_name, folder_name, safe_path
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.files import portable_json, portable_text
 
@@ -146,20 +146,24 @@ class Collection:
         """Write what a reader of the folder needs: metadata, rejects, settings and a card. Safe to repeat.
 
         What is there is compared with the journals, and only written where it lags behind. Of several processes that
-        finish at the same time, the last one sees all that the others have made.
+        finish at the same time, the last one sees all that the others have made. Images that an earlier release gave
+        names that other readers misunderstand get those of today.
 
         Args:
             draw: Makes the picture of the rejects, as a PNG file; None where there is nothing to show.
         """
         try:
-            if self._behind(self._descriptions()):
+            entries = self.shelf.entries()
+            if self._behind(self._descriptions(entries)) or _misnamed(entries):
                 with self.shelf.alone("finishing"):
                     self._catch_up(draw)
         except UnwritableError as error:  # all images are there, and somebody who may write finishes the folder later
             _log.warning("%s lags behind its images: %s", self.folder, error)
 
     def _catch_up(self, draw: Callable[[], bytes | None]) -> None:
-        descriptions = self._descriptions()
+        for entry, file in _misnamed(self.shelf.entries()):
+            self.shelf.rename(entry, file)
+        descriptions = self._descriptions(self.shelf.entries())
         behind = self._behind(descriptions)
         if SHEET in behind or "rejected.jsonl" in behind:
             # Before the list, so that a sheet that a killed process has not drawn is drawn by the next one.
@@ -170,11 +174,11 @@ class Collection:
             if name != SHEET:
                 self.shelf.write_aside(name, descriptions[name])
 
-    def _descriptions(self) -> dict[str, bytes]:
-        """What the files beside the class folders have to hold at this moment."""
-        entries = sorted(self.shelf.entries().values(), key=lambda entry: (entry.file or "", entry.key))
-        accepted = [{"file_name": entry.file, **entry.facts} for entry in entries if entry.file is not None]
-        rejected = [dict(entry.facts) for entry in entries if entry.file is None]
+    def _descriptions(self, entries: Mapping[str, Entry]) -> dict[str, bytes]:
+        """What the files beside the class folders have to hold."""
+        ordered = sorted(entries.values(), key=lambda entry: (entry.file or "", entry.key))
+        accepted = [{"file_name": entry.file, **entry.facts} for entry in ordered if entry.file is not None]
+        rejected = [dict(entry.facts) for entry in ordered if entry.file is None]
         settings = {"augmenter": describe(self.augmenter), "learned": self.augmenter.learned(), "seed": self.seed}
         card = dataset_card(self.name, self.augmenter, self.seed, accepted, rejected)
         return {
@@ -219,6 +223,12 @@ class Collection:
 def _file(request: Request, key: str) -> str:
     stem = request.record.path.stem
     return f"{folder_name(request.record.class_name)}/{file_name(stem, f'-{request.variant}-{key[:8]}.jpg')}"
+
+
+def _misnamed(entries: Mapping[str, Entry]) -> list[tuple[Entry, str]]:
+    """Items whose names other readers misunderstand, and their names of today."""
+    named = ((entry, safe_path(entry.file)) for entry in entries.values() if entry.file is not None)
+    return [(entry, safe) for entry, safe in named if safe != entry.file]
 
 
 def _json_lines(rows: Sequence[object]) -> bytes:

@@ -207,7 +207,7 @@ class Fussy(Augmenter):
 def test_two_jobs_that_end_together_leave_no_line_out(tmp_path, disc_records, monkeypatch):
     first, second = (collect(tmp_path, disc_records[:4], degree=1, augmenter=Fussy()) for _ in range(2))
     first.make(first.requests[:2])
-    look = first._descriptions
+    look = first.shelf.entries
 
     def look_and_dawdle():
         """What the slower job sees is old when it writes, unless it looks while it alone may write."""
@@ -217,9 +217,23 @@ def test_two_jobs_that_end_together_leave_no_line_out(tmp_path, disc_records, mo
             second.finish()
         return seen
 
-    monkeypatch.setattr(first, "_descriptions", look_and_dawdle)
+    monkeypatch.setattr(first.shelf, "entries", look_and_dawdle)
     first.finish()
     assert len((first.folder / "metadata.jsonl").read_text().splitlines()) == 4
+
+
+def test_misunderstood_names_of_an_earlier_release_become_those_of_today(tmp_path, disc_records, monkeypatch):
+    photo = disc_records[0].path.rename(disc_records[0].path.with_name("test_1.png"))
+    records = [replace(disc_records[0], path=photo), *(replace(one, class_name="val") for one in disc_records[1:3])]
+    monkeypatch.setattr("aga_lightning.augment.store.names._unsplit", str)
+    fill(collect(tmp_path / "cache", records, degree=1))
+    monkeypatch.undo()
+    collection = collect(tmp_path / "cache", records, degree=1)
+    assert len(list(collection.folder.glob("val/plum_?-0-*.jpg"))) == 2
+    fill(collection)
+    assert contents(collection) == contents(fill(collect(tmp_path / "new", records, degree=1)))
+    assert {path.name for path in collection.folder.iterdir() if path.is_dir()} == {"plum", "va%6C"}
+    assert all(collect(tmp_path / "cache", records, degree=1).ensure(request).path for request in collection.requests)
 
 
 def test_what_lags_behind_is_noticed_and_mended(tmp_path, disc_records):

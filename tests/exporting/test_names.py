@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny.splits import ODD, WORDS, taken_for_splits, write_empty
 
 from aga_lightning.exporting.names import class_folders, safe_name, unique
 
@@ -50,3 +51,13 @@ def test_class_folders_name_no_split():
     assert class_folders(names) == [
         *("testx", "crash_testx_dummy", "bullet_trainx", "Valx_d_Or", "testx2", "contest", "trainer", "testx-2")
     ]
+
+
+def test_no_exported_class_or_photo_is_taken_for_a_split_but_train(tmp_path):
+    folders = class_folders([*ODD, "data", "x" * 36 + "test", *("y" * 35 + f" {word}ern" for word in WORDS)])
+    write_empty(
+        tmp_path / "train", [f"{folder}/{safe_name(word)}-0.jpg" for folder in folders for word in ("owl", "a_1")]
+    )
+    others = [word for word in WORDS if not word.startswith("train")]
+    assert taken_for_splits(tmp_path, others) == set()
+    assert taken_for_splits(tmp_path / "train") == set()

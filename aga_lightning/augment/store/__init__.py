@@ -1,7 +1,7 @@
 """What was generated, on disk: content-addressed, crash-safe, shared by processes."""
 
 from aga_lightning.augment.store.locks import exclusive
-from aga_lightning.augment.store.names import file_name, folder_name
+from aga_lightning.augment.store.names import file_name, folder_name, safe_path
 from aga_lightning.augment.store.shelf import Entry, Shelf, StoreError, UnwritableError
 from aga_lightning.augment.store.store import Store
 
@@ -14,4 +14,5 @@ __all__ = [
     "exclusive",
     "file_name",
     "folder_name",
+    "safe_path",
 ]

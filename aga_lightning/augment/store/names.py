@@ -18,6 +18,7 @@ _STEM = 100  # bytes of a photo's name that stay; the digest behind it tells pho
 _SPLIT = re.compile(
     r"(?<![^-._ 0-9])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?![^-._ 0-9])"
 )
+_SUSPECT = re.compile(r"train|val|dev|test|data/")  # all paths but a few are done with at this
 _SHARD = re.compile(r"(?<=-\d{5}-)of(?=-\d{5})")  # as in data/train-00000-of-00001.jpg
 _TAKEN = frozenset("config.yaml dataset_card.md metadata.jsonl readme.md rejected.jsonl rejected.png".split())
 """Files that lie beside the class folders, in lower case."""
@@ -42,6 +43,14 @@ def file_name(stem: str, rest: str) -> str:
         rest: What tells this file from others of the same photo and name, and its ending.
     """
     return _unsplit(f"{_quoted(stem, ' ')[:_STEM]}{rest}")
+
+
+def safe_path(path: str) -> str:
+    """The path of a file in a class folder, as earlier releases named it, with names as they are given today."""
+    if not _SUSPECT.search(path):
+        return path
+    folder, _, file = path.rpartition("/")
+    return f"{_unsplit(folder)}/{_unsplit(file)}" if folder else _unsplit(file)
 
 
 def _quoted(name: str, safe: str) -> str:

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -164,6 +165,20 @@ class Shelf:
             raise UnwritableError(f"{path} is not what was written there, and cannot be made anew: {error}") from error
         _log.warning("%s is not what was written there: it is kept in %s, and made anew", path, aside)
 
+    def rename(self, entry: Entry, file: str) -> None:
+        """Give an item's file another name; a process killed meanwhile loses the item, and leaves no second file."""
+        assert entry.file is not None
+        with self.explained():
+            data = self._content(entry)
+            if data is None:
+                return
+            before = self.path(entry.file)
+            self._write(self.path(file), data)
+            before.unlink()
+            with suppress(OSError):
+                before.parent.rmdir()  # a folder without images is no class to other readers
+        self.put(entry.key, entry.facts, data, file)
+
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """Keep other processes that do what the name says out of a block, where this shelf can be written."""
@@ -245,9 +260,10 @@ class Shelf:
             raise
         except OSError as error:
             if error.errno in UNWRITABLE:
+                path = Path(error.filename or self.folder)
                 raise UnwritableError(
-                    f"{error.filename or self.folder} cannot be written, or not be read. Give yourself the right to, "
-                    "or choose another folder with --data.cache_dir"
+                    f"{path} cannot be written, or not be read{_whose(path)}. Give yourself the right to, or choose "
+                    "another folder with --data.cache_dir"
                 ) from error
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 remedy = "the disk is full. Everything finished is kept: free some space and run the same command again"
@@ -261,6 +277,16 @@ def _entry(line: Line) -> Entry:
     file = line["file"]
     digest = str(line.get("sha256", ""))
     return Entry(str(line["key"]), None if file is None else str(file), int(str(line["size"])), facts, digest)
+
+
+def _whose(path: Path) -> str:
+    """Why a path may be closed to this user, where that shows: whose it is, or the folder that it is to lie in."""
+    try:
+        place = next(one for one in (path, *path.parents) if one.exists())
+        status = place.stat()
+    except (OSError, StopIteration):
+        return ""
+    return f": {place} belongs to user {status.st_uid}, group {status.st_gid}, with {stat.filemode(status.st_mode)}"
 
 
 def _is_inside(file: str) -> bool:

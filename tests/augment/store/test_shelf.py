@@ -249,8 +249,12 @@ def test_a_file_that_may_not_be_read_is_told_and_not_made_anew(shelf, monkeypatc
     shelf.put("k", {}, b"pixels", "one.jpg")
     monkeypatch.setattr(Path, "read_bytes", refuse(errno.EACCES))
     for look in (shelf.load, shelf.sound):
-        with pytest.raises(UnwritableError, match=r"one\.jpg cannot be written, or not be read\. Give yourself"):
+        with pytest.raises(
+            UnwritableError, match=r"one\.jpg cannot be written, or not be read: .*Give yourself"
+        ) as told:
             look("k")
+        whose = f"{shelf.path('one.jpg')} belongs to user {os.geteuid()}, group {os.getegid()}, with -rw-"
+        assert whose in str(told.value)
 
 
 def test_to_read_writes_nothing(tmp_path):
@@ -271,8 +275,11 @@ def test_a_damaged_file_of_a_store_that_may_only_be_read_is_told(shelf, monkeypa
     shelf.put("k", {}, b"pixels", "one.jpg")
     damage(shelf.path("one.jpg"), "a bit flipped")
     monkeypatch.setattr(os, "mkdir", refuse(errno.EROFS))
-    with pytest.raises(UnwritableError, match=r"one\.jpg is not what was written there, and cannot be made anew"):
+    with pytest.raises(
+        UnwritableError, match=r"one\.jpg is not what was written there, and cannot be made anew"
+    ) as told:
         shelf.set_aside("k")
+    assert f"damaged cannot be written, or not be read: {shelf.index} belongs to user" in str(told.value)
 
 
 def test_writing_the_same_item_twice_is_harmless(tmp_path):
@@ -291,6 +298,17 @@ def test_a_file_about_the_shelf_is_replaced_whole(shelf, monkeypatch):
         shelf.write_aside("card.md", b"three")
     assert (shelf.folder / "card.md").read_bytes() == b"two"
     assert shelf.entries() == {}
+
+
+def test_a_file_gets_another_name_and_its_emptied_folder_goes(shelf, tmp_path):
+    entry = shelf.put("k", {"score": 1}, b"pixels", "test/one.jpg")
+    shelf.rename(entry, "owl/one.jpg")
+    assert open_shelf(tmp_path).sound("k").file == shelf.get("k").file == "owl/one.jpg"
+    assert open_shelf(tmp_path).get("k").facts == {"score": 1}
+    assert [path.name for path in shelf.folder.rglob("*")] == ["owl", "one.jpg"]
+    damage(shelf.path("owl/one.jpg"), "a bit flipped")
+    shelf.rename(shelf.get("k"), "wren/one.jpg")
+    assert not shelf.path("wren/one.jpg").exists() and shelf.path("owl/one.jpg").exists()
 
 
 def test_one_process_at_a_time_is_alone(shelf):
