@@ -14,6 +14,7 @@
 Any setting can be changed behind the configuration: `--data.degree 2 --model.backbone resnet50`.
 """
 
+import inspect
 import io
 import os
 import sys
@@ -22,27 +23,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
 from aga_lightning.callbacks.augmentation_record import AugmentationRecord
+from aga_lightning.callbacks.epoch_seed import EpochSeed
 from aga_lightning.callbacks.prediction_writer import PredictionWriter
 from aga_lightning.callbacks.predictions_table import PredictionsTable
 from aga_lightning.callbacks.training_record import TrainingRecord
+from aga_lightning.checkpoints.keeping import BestCheckpoint, LastCheckpoint, judged_checkpoint
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.mistakes import TRACEBACK, told
 from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.parsing import FindConfig, OneLineErrorParser, make_absolute
+from aga_lightning.parsing import FindConfig, OneLineErrorParser, check_optimizer, make_absolute
 from aga_lightning.preflight import Run, require
 from aga_lightning.results import report_results
+from aga_lightning.starting_point import StartingPoint
 from aga_lightning.trainer import AgaTrainer
 from aga_lightning.verbs import STUDIES
 
 _NOT_THE_USERS = (
     r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
-    "The dirpath has changed from",  # each run has a folder of its own, also one that goes on from a checkpoint
 )
 """Warnings that no user can do anything about."""
 
@@ -64,17 +68,22 @@ class AgaCLI(LightningCLI):
             ImageClassifier,
             AGADataModule,
             trainer_class=AgaTrainer,
-            trainer_defaults={"callbacks": [_last_checkpoint(), *_run_files()]},
+            trainer_defaults={"callbacks": [LastCheckpoint(), EpochSeed(), *_run_files()]},
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
             auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,  # it would write class paths into checkpoints
         )
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The verbs, and their arguments that are not settings."""
         ours = {verb: {"model", "datamodule"} for verb in ("check", "estimate", "augment", "export")}
-        return LightningCLI.subcommands() | ours
+        lightnings = {
+            verb: skipped | {"weights_only"} & {*inspect.signature(getattr(Trainer, verb)).parameters}
+            for verb, skipped in LightningCLI.subcommands().items()
+        }
+        return lightnings | ours
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's
         """A parser that finds configurations by name."""
@@ -86,12 +95,15 @@ class AgaCLI(LightningCLI):
         """Read the command, with all paths made absolute, so that the configuration can be used elsewhere."""
         super().parse_arguments(parser, args)
         make_absolute(self.config)
+        settings = self.config[self.config["subcommand"]]
+        check_optimizer(parser, settings["model.optimizer"])
+        self.start = StartingPoint(settings)  # out of Lightning's hands, which would make what a checkpoint names
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Settings outside the three groups, and links between them."""
         for known in ("num_classes", "imagenet_indices"):
             parser.link_arguments(f"data.{known}", f"model.{known}", apply_on="instantiate")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         parser.set_defaults(
             {
                 "checkpoint.monitor": "val/acc",
@@ -99,6 +111,17 @@ class AgaCLI(LightningCLI):
                 "checkpoint.filename": "best",
             }
         )
+
+    def before_instantiate_classes(self) -> None:
+        """Read the checkpoint that the command starts from."""
+        self.start.restore(self.config[self.subcommand])
+
+    def after_instantiate_classes(self) -> None:
+        """Compare that checkpoint with the data, before anything expensive starts."""
+        if self.start.content is not None:
+            fitting, source = self.subcommand == "fit", str(self.start.path)
+            self.model.differences(self.start.content, self.trainer, self.datamodule, fitting, source)
+            self.start.content = None
 
     def before_fit(self) -> None:
         """Refuse what cannot work, make the run's folder, and list the images, before anything is made."""
@@ -118,8 +141,9 @@ class AgaCLI(LightningCLI):
         """Judge the best checkpoint in and out of distribution."""
         if getattr(self.trainer, "fast_dev_run", False):
             return
-        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
-        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
+        best = self.config_init[self.subcommand]["checkpoint"]  # there may be others, of the user's
+        path = judged_checkpoint(self.trainer, best if best in self.trainer.callbacks else None)
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=path, verbose=False)
         report_results(self.trainer)
 
     def before_predict(self) -> None:
@@ -141,11 +165,6 @@ class AgaCLI(LightningCLI):
         trainer = getattr(self, "trainer", None)
         folders = (getattr(logger, "log_dir", None) for logger in getattr(trainer, "loggers", []))
         return next((Path(folder) for folder in folders if folder), None)
-
-
-def _last_checkpoint() -> ModelCheckpoint:
-    """Keeps the state after each epoch in `last.ckpt`, for a run to go on from; the best is kept by `checkpoint`."""
-    return ModelCheckpoint(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
 def _run_files() -> list[Callback]:

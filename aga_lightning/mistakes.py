@@ -23,6 +23,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.store import StoreError
 from aga_lightning.checking import CheckError
+from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.images import ImageReadError
 from aga_lightning.exporting import ExportError
@@ -34,6 +35,7 @@ from aga_lightning.run_folder import RunFolderError
 
 EXPECTED_ERRORS: tuple[type[Exception], ...] = (
     CheckError,
+    CheckpointError,
     DatasetError,
     ExportError,
     ImageReadError,

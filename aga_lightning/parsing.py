@@ -1,6 +1,7 @@
 """The parser of the command line: configurations found by name, errors of one line, and help that tells the whole."""
 
 import inspect
+import pkgutil
 import re
 import sys
 import textwrap
@@ -10,6 +11,7 @@ import jsonargparse
 import yaml
 from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
+from torch.optim import Optimizer
 
 from aga_lightning.configurations import find_config
 from aga_lightning.paths import PATH_TYPES, UserPath
@@ -95,6 +97,19 @@ class OneLineErrorParser(LightningArgumentParser):
             super().error(message, ex)
         sys.stderr.write(f"error: {condense(message)}\n")
         sys.exit(2)
+
+
+def check_optimizer(parser: jsonargparse.ArgumentParser, chosen: object) -> None:
+    """Refuse what is no optimiser: jsonargparse calls any function that a configuration names where one is asked for.
+
+    Args:
+        parser: Tells the mistake.
+        chosen: The setting, as it was parsed.
+    """
+    path = chosen.get("class_path") if isinstance(chosen, jsonargparse.Namespace | dict) else chosen
+    found = pkgutil.resolve_name(path) if isinstance(path, str) else Optimizer
+    if not (inspect.isclass(found) and issubclass(found, Optimizer)):
+        parser.error(f"model.optimizer: {path} is no optimiser: choose one of torch.optim, such as SGD")
 
 
 def condense(message: str) -> str:

@@ -10,6 +10,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from aga_lightning import monitors
 from aga_lightning.augment.generation import Shard
 from aga_lightning.checking import LicencePolicy, check
+from aga_lightning.checkpoints.keeping import without_checkpoints
+from aga_lightning.checkpoints.whole_files import use_whole_checkpoints
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.estimating import Place, estimate
@@ -27,7 +29,10 @@ class AgaTrainer(RunTrainer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
         if kwargs.get("enable_progress_bar") is not False:
             kwargs["callbacks"] = _with_calm_bar(kwargs.get("callbacks"))
+        if kwargs.get("enable_checkpointing") is False:
+            kwargs["callbacks"] = without_checkpoints(kwargs.get("callbacks"))
         super().__init__(*args, **kwargs)
+        use_whole_checkpoints(self.strategy)
 
     def objections(self, run: Run) -> Iterator[str]:
         """What stands in the way of a run among the trainer's settings, a line each."""

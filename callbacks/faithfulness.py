@@ -177,11 +177,11 @@ class Faithfulness(Callback):
         """Find out before a long fit, not after it, that the checkpoint to compare with cannot be read.
 
         Raises:
-            WeightsError: If that is so.
+            CheckpointError: If that is so.
         """
         num_classes = getattr(pl_module, "num_classes", None)
         if self.compare_to is not None and num_classes is not None:
-            load_baseline(self.compare_to, num_classes, torch.device("cpu"))
+            load_baseline(self.compare_to, num_classes, torch.device("cpu"), trainer)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure, if it is time."""
@@ -213,7 +213,7 @@ class Faithfulness(Callback):
             num_classes = probabilities(pl_module)(some.examples(some.ids[:1]).images).shape[1]
             models: dict[str, nn.Module] = {THIS_MODEL: pl_module}
             if self.compare_to is not None:
-                models[BASELINE] = load_baseline(self.compare_to, num_classes, pl_module.device)
+                models[BASELINE] = load_baseline(self.compare_to, num_classes, pl_module.device, trainer)
             for sample in samples:
                 found = {
                     name: self._measured(trainer, model, sample, executor, advance) for name, model in models.items()

@@ -123,6 +123,33 @@ def test_a_saved_configuration_gives_the_same_run_again(folder, run, command):
     assert first == second
 
 
+@pytest.fixture
+def photos(command, disc_folder, folder):
+    """Runs a verb on photos without augmentation, a network of width 8 and a constant schedule."""
+    words = [
+        *("--config", "photos.yaml", "--data.dataset.root", str(disc_folder), "--data.augmenter", "null"),
+        *("--data.image_size", "32", "--data.num_workers", "0", "--data.batch_size", "4"),
+        *("--trainer.log_every_n_steps", "1", "--trainer.check_val_every_n_epoch", "1", "--trainer.callbacks", "[]"),
+        *("--data.steps_per_epoch", "2"),
+        *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
+        *("--model.width", "8", "--model.schedule.name", "constant"),
+    ]
+    return lambda verb, *more: command(verb, *words, *more)
+
+
+@pytest.fixture
+def refused(photos):
+    """Runs a verb that ends with a line; the line."""
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stop:
+            photos(*words)
+        (line,) = str(stop.value.code).splitlines()
+        return line
+
+    return run
+
+
 @pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
 def test_no_run_writes_over_a_users_file_or_another_run(folder, run):
     (folder / "config.yaml").write_text("# the user's own\nseed_everything: 0\n")
@@ -153,6 +180,60 @@ def test_a_run_goes_on_from_its_checkpoint_in_another_folder(folder, monkeypatch
     assert min(steps) >= 3, "the first epoch was not trained again"
     assert (folder / "second" / "results.json").is_file()
     assert not list((folder / "elsewhere").iterdir()), "data set and store are those of the first run"
+
+
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
+def test_a_run_that_goes_on_gives_what_one_run_gives_and_its_checkpoints_know_their_classes(
+    folder, caplog, photos, refused
+):
+    mixed = ["fit", "--model.mixing", "both", "--trainer.run_dir"]
+    photos(*mixed, "runs/whole", "--trainer.max_epochs", "2")
+    photos(*mixed, "runs/first", "--trainer.max_epochs", "1")
+    with caplog.at_level("INFO"):
+        photos(*mixed, "runs/second", "--trainer.max_epochs", "2", "--ckpt_path", "last")
+    assert "runs/first/checkpoints/last.ckpt, after epoch 1" in caplog.text
+    for name in ("best", "last"):
+        one, two = (
+            torch.load(folder / "runs" / run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+            for run in ("whole", "second")
+        )
+        assert one["epoch"] == two["epoch"]
+        assert all(value.equal(two["state_dict"][key]) for key, value in one["state_dict"].items())
+    assert (folder / "runs/whole/results.json").read_text() == (folder / "runs/second/results.json").read_text()
+
+    classes = ["--data.dataset.classes", "[plum, lime]"]
+    for verb in ("fit", "test", "predict"):
+        line = refused(verb, *classes, "--ckpt_path", "best", "--trainer.max_epochs", "3")
+        assert "second/checkpoints/best.ckpt was trained for the same classes in another order" in line
+    compare = ["--trainer.callbacks+=AttributionPanels", "--trainer.callbacks.compare_to"]
+    line = refused("validate", *classes, *compare, "runs/second/checkpoints/best.ckpt")
+    assert "compare_to: " in line and "another order" in line
+
+
+def evil(path):
+    """A checkpoint of plain values that names a command, and claims to be of the classifier."""
+    command = {"class_path": "os.system", "init_args": {"command": "touch RAN"}}
+    told = {"backbone": "resnet18", "stem": "imagenet", "width": 8, "num_classes": 2, "optimizer": command}
+    content = {"state_dict": {}, "pytorch-lightning_version": "2.5.0", "epoch": 0, "global_step": 0, "loops": {}}
+    torch.save(content | {"hyper_parameters": told | {"_class_path": "os.system", "mixing": command}}, path)
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+def test_a_checkpoint_that_names_a_command_runs_none(folder, refused, verb):
+    evil(folder / "evil.ckpt")
+    assert "evil.ckpt" in refused(verb, "--ckpt_path", "evil.ckpt")
+    assert not (folder / "RAN").exists()
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    ["{class_path: os.system, init_args: {command: touch RAN}}", "os.system", "torch.nn.Linear"],
+)
+def test_an_optimizer_is_a_class_of_optimizers(folder, capsys, photos, optimizer):
+    with pytest.raises(SystemExit) as stop:
+        photos("check", "--model.optimizer", optimizer)
+    assert stop.value.code == 2 and "model.optimizer" in capsys.readouterr().err
+    assert not (folder / "RAN").exists()
 
 
 def test_ranks_part_in_good_order(tmp_path):

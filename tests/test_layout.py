@@ -24,7 +24,7 @@ PACKAGES = {
 FLOORS = {
     6: "__main__ cli mistakes parts",
     5: "study",
-    4: "callbacks checking duplicate_report estimating monitors results store_report trainer",
+    4: "callbacks checking duplicate_report estimating monitors results starting_point store_report trainer",
     3: """augment.probe callbacks.drawing callbacks.reject_sheet callbacks.run_stage data.augmenting data.datamodule
           data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.generation augment.isolating augment.isolation augment.judged
@@ -37,33 +37,28 @@ FLOORS = {
           data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
-    0: """augment.augmenter augment.base augment.pretrained configurations data.base data.colours data.finding
-          data.formats data.images data.workers files paths preflight progress run_folder stopping terminal verbs
-          yaml_names""",
+    0: """augment.augmenter augment.base augment.pretrained checkpoints configurations data.base data.colours
+          data.finding data.formats data.images data.workers files paths preflight progress run_folder stopping
+          terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
 # All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
 NEIGHBOURS = {
     "augment": {
-        "data.base",
-        "data.colours",
-        "data.formats",
-        "data.images",
-        "data.workers",
-        "files",
-        "paths",
-        "preflight",
+        *("checkpoints.facts", "checkpoints.reading", "data.base", "data.colours", "data.formats", "data.images"),
+        *("data.workers", "files", "paths", "preflight"),
     },
+    "checkpoints": {"files"},
     "data": {
-        *("files", "paths", "preflight", "progress"),
+        *("checkpoints.datamodules", "files", "paths", "preflight", "progress"),
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
         # The data module makes its augmentations, and draws those that were rejected.
         *("augment.generation", "augment.made", "callbacks.reject_sheet"),
         *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
     },
     "explain": set(),
-    "models": {"files", "paths", "preflight"},
+    "models": {"checkpoints", "files", "paths", "preflight"},
 }
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.
@@ -163,7 +158,7 @@ def complain(complaints):
 
 
 def test_the_search_sees_imports_of_every_form():
-    rooms = {"", "augment", "callbacks", "data", "explain", "exporting", "models", "study"}
+    rooms = {"", "augment", "callbacks", "checkpoints", "data", "explain", "exporting", "models", "study"}
     assert rooms == {room_of(module) for module in MODULES}
     statements = ast.parse(
         "import aga_lightning.a\nfrom aga_lightning import b\nfrom . import c\nfrom ..data.d import e\n"

@@ -22,6 +22,9 @@ from aga_lightning.paths import NameOrPath
 
 Offload = Literal["none", "model", "sequential"]
 
+SchedulerSettings = dict[str, bool | int | float | str | list[int | float] | None]
+"""Plain values: of any type, a configuration could name a class there, which would be made."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Diffuser(Pretrained):
@@ -60,7 +63,7 @@ class Diffuser(Pretrained):
     width: int | None = None
     height: int | None = None
     scheduler: str | None = None
-    scheduler_settings: dict[str, Any] | None = None
+    scheduler_settings: SchedulerSettings | None = None
     negative_prompt: str | None = None
     unet: NameOrPath | str | None = None
     lora: NameOrPath | str | None = None

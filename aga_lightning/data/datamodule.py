@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -17,6 +17,7 @@ from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.generation import Shard
 from aga_lightning.augment.made import Spent
 from aga_lightning.augment.store import Store
+from aga_lightning.checkpoints.datamodules import UnkeptDataModule
 from aga_lightning.data.augmenting import make_ahead, make_all, open_collection
 from aga_lightning.data.background_sets import BackgroundSets
 from aga_lightning.data.base import DatasetError, ImageDataset, ImageRecord, Unused
@@ -36,7 +37,7 @@ from aga_lightning.preflight import Run
 Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
 
 
-class AGADataModule(LightningDataModule):
+class AGADataModule(UnkeptDataModule):
     """Originals plus `degree` augmentations of each, and evaluation sets that no augmenter ever sees.
 
     Args:

@@ -50,6 +50,7 @@ def build_backbone(
     stem: Stem = "imagenet",
     width: int = _RESNET_WIDTH,
     head_rows: Sequence[int] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> nn.Module:
     """Build a classifier from images (N, 3, H, W) to logits (N, num_classes).
 
@@ -64,6 +65,8 @@ def build_backbone(
         width: Channels of a ResNet's first stage; all others scale with it.
         head_rows: Which classes of weights for more classes the `num_classes` are, in order, such as the indices of
             some of ImageNet's 1000: the head is cut down to them, and can be judged without training.
+        class_names: What the `num_classes` are called. Where weights come from a checkpoint that tells the names of as
+            many classes, its head is taken by name, or starts from random weights where the names are others.
 
     Returns:
         The classifier, in training mode.
@@ -79,7 +82,10 @@ def build_backbone(
     if stem == "small":
         _use_small_stem(net)
     if weights is not None:
-        fit_weights(net, read_weights(name, weights), source=weights, head_rows=head_rows)
+        found = read_weights(name, weights)
+        if class_names is not None and found.classes is not None and head_rows is None:
+            found = found.for_classes(net, class_names, weights)
+        fit_weights(net, found.state, source=weights, head_rows=head_rows)
     return net
 
 

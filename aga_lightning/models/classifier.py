@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Literal, NamedTuple
 
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -17,6 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from aga_lightning.files import shown
 from aga_lightning.models.backbones import Stem, build_backbone, check_backbone
+from aga_lightning.models.checkpointed import CheckpointedClassifier
 from aga_lightning.models.metrics import background_gap, evaluation_metrics, worst_group_accuracy
 from aga_lightning.models.mixing import Mixing, build_mixing
 from aga_lightning.models.objections import objections, planned_net
@@ -41,7 +42,7 @@ class Prediction(NamedTuple):
     probabilities: Tensor
 
 
-class ImageClassifier(LightningModule):
+class ImageClassifier(CheckpointedClassifier):
     """A classifier of torchvision and the recipe it is trained with.
 
     It logs `train/loss` and `train/acc`, and for each evaluation set its `acc`, `recall`, `f1` and `loss`
@@ -78,7 +79,6 @@ class ImageClassifier(LightningModule):
         imagenet_indices: Which of ImageNet's 1000 classes the data's are, in label order; the data set knows.
     """
 
-    net: nn.Module
     loss_weights: Tensor | None
     group_images: dict[str, dict[str, int]]
     """How many images of each group the last evaluation of each set counted; empty where there are no groups."""
@@ -111,12 +111,9 @@ class ImageClassifier(LightningModule):
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing is a share in 0..1, not {label_smoothing}")
         weights = None if weights is None else NameOrPath.of(weights)
-        self.save_hyperparameters()
-        if not isinstance(self.hparams.get("optimizer"), dict | str):
-            # Made in Python, not from a configuration of plain values. Checkpoints have to load with `weights_only`,
-            # so these two objects cannot be kept; a run that goes on from a checkpoint is given them again.
-            self.hparams.clear()
-            self.save_hyperparameters(ignore=["optimizer", "schedule"])
+        # A checkpoint holds plain values and names no code: neither these two objects nor what Lightning would call.
+        self.save_hyperparameters(ignore=["optimizer", "schedule", "_instantiator"])
+        self.save_hyperparameters({"schedule": asdict(schedule)})
         self.num_classes = num_classes
         self.backbone = backbone
         self.weights = weights
@@ -141,7 +138,10 @@ class ImageClassifier(LightningModule):
         """Build the net, once; verbs that do not train or evaluate never do."""
         if hasattr(self, "net"):
             return
-        net = build_backbone(self.backbone, self.num_classes, self.weights, self.stem, self.width, self.head_rows)
+        names = getattr(self.datamodule, "class_names", None)
+        net = build_backbone(
+            self.backbone, self.num_classes, self.weights, self.stem, self.width, self.head_rows, names
+        )
         self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
 
     def planned_net(self) -> nn.Module:
@@ -237,10 +237,6 @@ class ImageClassifier(LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log what was counted."""
         self._log_evaluations()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Forget where training started from: a checkpoint brings its own weights, wherever it is loaded."""
-        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] |= {"weights": None, "head": "new"}
 
     def _check_names(self, batches_per_loader: Sequence[float], attribute: str) -> None:
         if len(batches_per_loader) != len(self.evaluation_names):

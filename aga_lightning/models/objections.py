@@ -85,4 +85,4 @@ def _check_weights(model: Any, net: nn.Module, run: Run) -> None:  # noqa: ANN40
         if run.network:
             read_weights(model.backbone, model.weights)  # so that a network that fails does so before hours of work
         return
-    fitting(net, read_weights(model.backbone, model.weights), str(Path(model.weights)), model.head_rows)
+    fitting(net, read_weights(model.backbone, model.weights).state, str(Path(model.weights)), model.head_rows)

@@ -5,17 +5,20 @@ Files are read as plain tensors only (safetensors, or `torch.load` with `weights
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import URLError
 
 import torch
 import torchvision
+from lightning.pytorch.utilities import rank_zero_info
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from aga_lightning.checkpoints.facts import facts_in, other_classes
+from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.files import pointer
 
 StateDict = dict[str, Tensor]
@@ -32,7 +35,41 @@ class WeightsError(ValueError):
     """Weights that cannot be found, read or fitted; the message names them and the remedy."""
 
 
-def read_weights(name: str, weights: str) -> StateDict:
+class Weights(NamedTuple):
+    """Weights as they were read.
+
+    Args:
+        state: The state dict of a classifier of torchvision, on the CPU.
+        classes: The names of its classes, in order; None where the file tells none.
+    """
+
+    state: StateDict
+    classes: tuple[str, ...] | None = None
+
+    def for_classes(self, net: nn.Module, names: Sequence[str], source: str) -> "Weights":
+        """The weights with a head for other classes: the same ones in another order are reordered, by their names.
+
+        Args:
+            net: A net for as many classes as there are names.
+            names: The classes in the order that the head is to have.
+            source: Where the weights come from, for the message.
+
+        Returns:
+            The weights; with the net's own head where they are of as many classes with other names, which is told.
+        """
+        classes = self.classes
+        if classes is None or len(classes) != len(names) or other_classes(classes, names) is None:
+            return self
+        head = {f"{head_name(net)}.{kind}" for kind in ("weight", "bias")}
+        if sorted(classes) == sorted(names):
+            rows = [classes.index(name) for name in names]
+            return Weights({key: value[rows] if key in head else value for key, value in self.state.items()})
+        rank_zero_info(f"{source} was {other_classes(classes, names)}. The last layer starts from random weights")
+        own = net.state_dict()
+        return Weights({key: own[key] if key in head else value for key, value in self.state.items()})
+
+
+def read_weights(name: str, weights: str) -> Weights:
     """Read weights for a classifier of torchvision.
 
     Args:
@@ -41,14 +78,14 @@ def read_weights(name: str, weights: str) -> StateDict:
             or .ckpt file of a state dict of that classifier, bare or in a checkpoint.
 
     Returns:
-        The state dict, on the CPU.
+        The state dict, and the names of its classes if they are known.
 
     Raises:
         WeightsError: If there is no such name or file, or it cannot be downloaded or read.
     """
     published = torchvision.models.get_model_weights(name)
     if weights in published.__members__:
-        return _download(name, published[weights])
+        return Weights(_download(name, published[weights]))
     path = Path(weights).expanduser()
     if not path.is_file():
         names = ", ".join(published.__members__)
@@ -58,7 +95,7 @@ def read_weights(name: str, weights: str) -> StateDict:
         )
     if complaint := pointer(path):
         raise WeightsError(f"The file {path} {complaint}.")
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    return Weights(_read_safetensors(path)) if path.suffix == ".safetensors" else _read_torch(path)
 
 
 def fit_weights(
@@ -110,23 +147,38 @@ def fitting(
         _check_rows(len(own[head[0]]), min(len(state[key]) for key in other_head), head_rows, source)
         state = {**state, **{key: state[key][list(head_rows)] for key in other_head}}
         other_head = set()
-    problems = [
+    problems = misfits(own, state, other_head)
+    if problems:
+        raise WeightsError(
+            f"The weights {source} do not fit this net: {listed(problems)}. "
+            "Use the backbone, stem and width that they were trained with."
+        )
+    return {key: value for key, value in state.items() if key not in other_head}
+
+
+def misfits(own: Mapping[str, Tensor], state: Mapping[str, Tensor], but: Container[str] = ()) -> list[str]:
+    """What keeps a state dict from being loaded, a line a weight.
+
+    Args:
+        own: What a net has.
+        state: What it is to get.
+        but: Weights that may have another shape.
+    """
+    return [
         *(
             f"{key} is {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
             for key in own
-            if key in state and own[key].shape != state[key].shape and key not in other_head
+            if key in state and own[key].shape != state[key].shape and key not in but
         ),
         # Files older than PyTorch 0.4.1 do not count the batches, and nothing here depends on the count.
         *(f"{key} is missing" for key in own if key not in state and not key.endswith("num_batches_tracked")),
         *(f"{key} is unknown" for key in state if key not in own),
     ]
-    if problems:
-        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise WeightsError(
-            f"The weights {source} do not fit this net: {shown}. "
-            "Use the backbone, stem and width that they were trained with."
-        )
-    return {key: value for key, value in state.items() if key not in other_head}
+
+
+def listed(problems: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
+    return "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
 
 
 def head_name(net: nn.Module) -> str:
@@ -170,7 +222,7 @@ def _read_safetensors(path: Path) -> StateDict:
         raise WeightsError(f"{path} is no readable safetensors file ({error}); copy it again.") from error
 
 
-def _read_torch(path: Path) -> StateDict:
+def _read_torch(path: Path) -> Weights:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -180,13 +232,17 @@ def _read_torch(path: Path) -> StateDict:
         ) from error
     except Exception as error:  # a damaged file raises whatever its bytes happen to spell
         raise WeightsError(f"{path} cannot be read ({error}); it may be cut off: copy it again.") from error
+    try:
+        classes = facts_in(content, path).classes if isinstance(content, dict) else None
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
             break
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(f"{path} holds no state dict; write it again with torch.save(net.state_dict(), file).")
-    return _plain_names(content)
+    return Weights(_plain_names(content), classes)
 
 
 def _plain_names(state: Mapping[str, Tensor]) -> StateDict:

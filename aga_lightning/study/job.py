@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
+from aga_lightning.checkpoints.integrity import is_whole
 from aga_lightning.run_folder import CHECKPOINTS, set_aside
 from aga_lightning.study.state import DONE, FAILED, JOB, LOCK, LOG, read_state, write_state
 
@@ -47,7 +48,7 @@ def _run(folder: Path) -> int:
     with (folder / LOG).open("a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"# {started} {' '.join(job['command'])}\n")
         log.flush()
-        arguments = [*job["command"], *_from_where(folder, job)]
+        arguments = [*job["command"], *_from_where(folder, job, log)]
         code, stopped = _wait(arguments, log, os.environ | job["environment"])
     times = {"seconds": time.monotonic() - start, "started": started, "finished": _now()}
     missing = [name for name in job["leaves"] if not (folder / name).exists()]
@@ -63,12 +64,16 @@ def _run(folder: Path) -> int:
     return code or 1
 
 
-def _from_where(folder: Path, job: Mapping[str, Any]) -> list[str]:
+def _from_where(folder: Path, job: Mapping[str, Any], log: TextIO) -> list[str]:
     """Where a fit that was killed goes on; one that starts anew must not find what an earlier start has left."""
     checkpoints = folder / CHECKPOINTS
-    last = checkpoints / "last.ckpt"
-    if job["goes_on"] and last.is_file():
-        return ["--ckpt_path", str(last)]
+    for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt") if job["goes_on"] else ():
+        if is_whole(path):
+            return ["--ckpt_path", str(path)]
+        if not path.is_file():
+            break  # a best one without a last is of another start
+        log.write(f"# {path} is cut off or damaged, and is not gone on from\n")
+        log.flush()
     shutil.rmtree(checkpoints, ignore_errors=True)
     set_aside(folder)
     return []

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader, TensorDataset
 from aga_lightning.callbacks import attribution_panels
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
 from aga_lightning.callbacks.drawing import RIGHT_MARK, WRONG_MARK
+from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder
 from aga_lightning.data.loading import EvaluationImages
 from aga_lightning.data.transforms import build_transforms
 from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.models.weights import WeightsError
 
 
 class Small(LightningModule):
@@ -338,7 +338,7 @@ def test_a_baseline_that_cannot_be_used_is_told_of_before_the_first_step(tmp_pat
 
     panels = AttributionPanels(compare_to=str(tmp_path / "none.ckpt"))
     model = Untrained(2, stem="small", width=4)
-    with pytest.raises(WeightsError, match=r"none\.ckpt does not exist"):
+    with pytest.raises(CheckpointError, match=r"there is no checkpoint .*none\.ckpt"):
         fit(tmp_path, shared_disc_folder, panels, model=model, num_sanity_val_steps=0)
     never = AttributionPanels(every_n_epochs=0, compare_to=str(tmp_path / "none.ckpt"))
     fit(tmp_path, shared_disc_folder, never)

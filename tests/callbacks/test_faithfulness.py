@@ -24,11 +24,11 @@ from aga_lightning.callbacks.evaluation_sample import EvaluationSample
 from aga_lightning.callbacks.faithfulness import Faithfulness
 from aga_lightning.callbacks.faithfulness_summary import scalars, summarise
 from aga_lightning.callbacks.measuring import MEASURES, measure
+from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder
 from aga_lightning.explain.prediction import Pixels
 from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.models.weights import WeightsError
 
 # An untrained net is never sure of anything.
 SETTINGS = {"images": 5, "min_prediction": 0.0, "thresholds": [0.1, 0.4], "steps": 6, "batch_size": 2, "workers": 1}
@@ -231,7 +231,7 @@ def test_a_model_beside_itself_is_equal(tmp_path, discs, other):
 
 
 def test_a_fit_does_not_start_when_there_is_nothing_to_compare_with(tmp_path, discs):
-    with pytest.raises(WeightsError, match=r"compare_to: .*none\.ckpt does not exist"):
+    with pytest.raises(CheckpointError, match=r"compare_to: there is no checkpoint .*none\.ckpt"):
         fit(tmp_path, discs, Faithfulness(compare_to=str(tmp_path / "none.ckpt")))
 
 

@@ -156,7 +156,7 @@ def test_a_body_that_does_not_fit_is_named_with_rows_as_without():
 def test_checkpoints_are_unwrapped(tmp_path, wrap):
     state = slim(6).state_dict()
     torch.save(wrap(state), tmp_path / "last.ckpt")
-    assert read_weights("resnet18", str(tmp_path / "last.ckpt")).keys() == state.keys()
+    assert read_weights("resnet18", str(tmp_path / "last.ckpt")).state.keys() == state.keys()
 
 
 def test_densenet_files_of_torchvision_with_their_old_names_fit(tmp_path):
@@ -164,7 +164,7 @@ def test_densenet_files_of_torchvision_with_their_old_names_fit(tmp_path):
     old = {key.replace("norm1", "norm.1").replace("conv2", "conv.2"): value for key, value in state.items()}
     assert old.keys() != state.keys()
     torch.save(old, tmp_path / "densenet121.pth")
-    assert read_weights("densenet121", str(tmp_path / "densenet121.pth")).keys() == state.keys()
+    assert read_weights("densenet121", str(tmp_path / "densenet121.pth")).state.keys() == state.keys()
 
 
 def test_files_that_do_not_count_batches_fit():

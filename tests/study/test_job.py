@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 from filelock import FileLock
@@ -14,6 +15,14 @@ from aga_lightning.study.state import read_state, write_state
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "cell"
+
+
+def write_whole(path, cut=0):
+    """A file that looks like one of `torch.save`; without its last bytes."""
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", "weights")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size - cut])
 
 
 def job(folder, script, **more):
@@ -60,7 +69,7 @@ def test_a_fit_that_was_killed_goes_on_from_its_last_epoch_or_starts_anew(folder
     job(folder, "import sys; print('said', *sys.argv[1:])", goes_on=goes_on)
     last = folder / "checkpoints" / "last.ckpt"
     last.parent.mkdir()
-    last.write_bytes(b"")
+    write_whole(last)
     main(folder)
     assert (f"said --ckpt_path {last}" in (folder / "log.txt").read_text()) == goes_on
     assert last.exists() == goes_on, "a new start must not find checkpoints of an old one"
@@ -75,6 +84,18 @@ def test_a_new_start_finds_neither_checkpoints_nor_results_of_an_old_one(folder)
     assert main(folder) == 1, "results of an old start are not those of a new one"
     assert not best.exists() and (folder / "earlier/1/results.json").read_text() == "old"
     assert {"job.json", "log.txt"} <= {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the best one is whole", "none is"])
+def test_a_broken_last_checkpoint_does_not_stop_a_job_for_ever(folder, whole):
+    job(folder, "import sys; print('said', *sys.argv[1:])", goes_on=True)
+    last, best = (folder / "checkpoints" / name for name in ("last.ckpt", "best.ckpt"))
+    write_whole(last, cut=9)
+    write_whole(best, cut=0 if whole else 9)
+    assert main(folder) == 0
+    log = (folder / "log.txt").read_text()
+    assert f"# {last} is cut off or damaged" in log
+    assert (f"said --ckpt_path {best}" in log) == whole
 
 
 def test_a_job_that_leaves_no_results_has_failed_whatever_it_says(folder):

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torchvision.models import ResNet
 
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.checkpoints.facts import Facts, facts_in
+from aga_lightning.checkpoints.reading import CheckpointError
 
 _WIDTH = 64
 _SEVERAL_OUTPUTS = ("googlenet", "inception_v3")
@@ -25,8 +27,8 @@ def check_backbone(name: str) -> None:
         raise ValueError(f"there is no backbone {name!r}; give a classifier of torchvision, such as resnet50")
 
 
-def read_classifier(backbone: str, weights: str) -> nn.Module:
-    """Build a classifier from a file of its weights.
+def read_classifier(backbone: str, weights: str) -> tuple[nn.Module, Facts]:
+    """Build a classifier from a file of its weights; what the file tells of its training.
 
     Args:
         backbone: Which of torchvision's classifiers it is.
@@ -34,12 +36,13 @@ def read_classifier(backbone: str, weights: str) -> nn.Module:
             code: only tensors and plain values are read.
 
     Returns:
-        The classifier on the CPU, from images (N, 3, H, W) to logits (N, classes).
+        The classifier on the CPU, from images (N, 3, H, W) to logits (N, classes), and the names of its classes and the
+        normalisation of its images, where it is a checkpoint that tells them.
 
     Raises:
         PretrainedError: If the file is missing, damaged, or of another classifier.
     """
-    state = _read(Path(weights).expanduser())
+    state, facts = _read(Path(weights).expanduser())
     with torch.device("meta"):
         *_, last = torchvision.models.get_model(backbone).named_parameters()
     head = f"{last[0].rpartition('.')[0]}.weight"
@@ -64,11 +67,11 @@ def read_classifier(backbone: str, weights: str) -> nn.Module:
         shown = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
         raise PretrainedError(f"{weights} does not fit a {backbone} ({shown}): give the backbone it was saved from")
     net.load_state_dict(state, strict=False)
-    return net
+    return net, facts
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
-    """The state dict of a file, by the names of the bare classifier."""
+def _read(path: Path) -> tuple[Mapping[str, Tensor], Facts]:
+    """The state dict of a file, by the names of the bare classifier, and what it tells of its training."""
     if not path.is_file():
         raise PretrainedError(f"there is no file {path}: train a classifier on the original images, and give its file")
     try:
@@ -82,6 +85,10 @@ def _read(path: Path) -> Mapping[str, Tensor]:
             f"{path} cannot be read as plain tensors ({first}): copy it again, or write it with "
             "torch.save(net.state_dict(), file)"
         ) from error
+    try:
+        facts = facts_in(content, path) if isinstance(content, dict) else Facts()
+    except CheckpointError as error:
+        raise PretrainedError(str(error)) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
@@ -92,7 +99,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     for prefix in _PREFIXES:
         if any(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return state
+    return state, facts
 
 
 def _follow(net: ResNet, stem: Tensor) -> None:

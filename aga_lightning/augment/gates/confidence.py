@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from torchvision.transforms.v2 import functional
 
 from aga_lightning.augment.base import Draft, Gate, Image, SubjectSource
 from aga_lightning.augment.gates.classifier_file import check_backbone, read_classifier
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
+from aga_lightning.checkpoints.facts import Facts
+from aga_lightning.files import shown
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -79,6 +82,7 @@ class ConfidenceRule(Pretrained, Gate):
             )
         if min(self.std) <= 0:
             raise ValueError(f"std is {tuple(self.std)}; give three numbers above 0")
+        self._trained_on = Facts()
         self._thresholds: Probabilities | None = None
         self._names: dict[int, str] = {}
         self._learnt = ""
@@ -87,17 +91,19 @@ class ConfidenceRule(Pretrained, Gate):
         """The classifier.
 
         Raises:
-            PretrainedError: If the file is missing, damaged, or of another classifier.
+            PretrainedError: If the file is missing, damaged, of another classifier, or of one that was trained with
+                another normalisation.
         """
         with explained(f"a file of weights of a {self.backbone} of torchvision", self.weights):
-            net = read_classifier(self.backbone, self.weights)
+            net, self._trained_on = read_classifier(self.backbone, self.weights)
+        self._check_input(self._trained_on)
         return net.to(self.torch_device, self.torch_dtype).eval()
 
     def learn(self, training: SubjectSource) -> None:
         """Find how sure the classifier is of the training images; nothing to do where it saw the same ones before.
 
         Raises:
-            PretrainedError: If the classifier knows fewer classes than there are labels.
+            PretrainedError: If the classifier knows fewer classes than there are labels, or other ones.
         """
         if self._learnt == (digest := training.digest()):
             return
@@ -108,6 +114,8 @@ class ConfidenceRule(Pretrained, Gate):
             places = range(start, min(start + self.batch_size, len(training)))
             samples = [training[place][0] for place in places]
             rows.append(self.probabilities([sample.image for sample in samples]))
+            for sample in samples:
+                self._check_class(sample.record.label, sample.record.class_name)
             labels += [sample.record.label for sample in samples]
             names |= {sample.record.label: sample.record.class_name for sample in samples}
         if not rows:
@@ -144,6 +152,27 @@ class ConfidenceRule(Pretrained, Gate):
     def probabilities(self, images: Sequence[Image]) -> Probabilities:
         """What the classifier says of pictures: (N, K), rows add up to 1."""
         return np.stack(self.batched(images, self._classify))
+
+    def _check_input(self, trained: Facts) -> None:
+        """Refuse a classifier that was trained on other numbers; say so where it was on another size."""
+        if trained.normalisation not in (None, (tuple(self.mean), tuple(self.std))):
+            mean, std = trained.normalisation or ((), ())
+            raise PretrainedError(
+                f"{self.weights} was trained on images with mean {mean} and std {std}: set mean and std of the "
+                "ConfidenceRule to these"
+            )
+        if trained.image_size not in (None, self.size):
+            rank_zero_info(f"Warning: {self.weights} was trained with image_size {trained.image_size}, not {self.size}")
+
+    def _check_class(self, label: int, name: str) -> None:
+        """Refuse a classifier whose output of a label's number is of another class."""
+        known = self._trained_on.classes
+        if known is not None and known[label : label + 1] != (name,):
+            was = shown(known[label]) if label < len(known) else "none"
+            raise PretrainedError(
+                f"{self.weights} was trained with other classes: number {label} was {was}, and is {shown(name)} in "
+                "this data set; give a classifier that was trained on these classes, in this order"
+            )
 
     def _complaint(self, row: Probabilities, label: int, thresholds: Probabilities) -> str | None:
         if not np.isfinite(row).all():

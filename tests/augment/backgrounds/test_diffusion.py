@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from jsonargparse import ArgumentError, ArgumentParser
 from tiny.flux import save_tiny_flux
 from tiny.sd1 import save_tiny_sd1
 from tiny.sdxl import save_tiny_sdxl
@@ -170,3 +171,12 @@ def test_keys_hold_what_changes_the_image(sdxl, tmp_path):
         {"weights": "some/painter"},
     ):
         assert fingerprint(tiny(**{"weights": sdxl} | other)) != base
+
+
+def test_a_setting_of_the_scheduler_names_no_class():
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(DiffusionPainter, "painter")
+    found = parser.parse_args(["--painter.scheduler_settings", "{timestep_spacing: trailing, steps_offset: 1}"])
+    assert found.painter.scheduler_settings == {"timestep_spacing": "trailing", "steps_offset": 1}
+    with pytest.raises(ArgumentError, match="scheduler_settings"):
+        parser.parse_object({"painter": {"scheduler_settings": {"spacing": {"class_path": "os.getcwd"}}}})

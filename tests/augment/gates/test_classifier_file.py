@@ -23,7 +23,7 @@ def tiny(name="resnet18", classes=3, **settings):
 
 def assert_same(path, net, name="resnet18"):
     with torch.inference_mode():
-        assert torch.equal(read_classifier(name, str(path)).eval()(IMAGES), net(IMAGES))
+        assert torch.equal(read_classifier(name, str(path))[0].eval()(IMAGES), net(IMAGES))
 
 
 @pytest.mark.parametrize(

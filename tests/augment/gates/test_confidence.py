@@ -15,7 +15,9 @@ from aga_lightning.augment.base import Draft, ImageRecord, Sample, SubjectSource
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.confidence import ConfidenceRule, confident_thresholds
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.checkpoints.facts import KEY, Facts
 from aga_lightning.data.transforms import build_transforms
+from aga_lightning.models.backbones import build_backbone
 from aga_lightning.models.classifier import ImageClassifier
 
 NAMES = ("plum", "lime", "fig")
@@ -241,3 +243,27 @@ def test_the_key_follows_the_content_of_the_file(checkpoint, tmp_path):
 def test_settings_that_cannot_work_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         ConfidenceRule(weights="x.pth", **settings)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (Facts(("plum", "fig", "lime")), "other classes: number 1 was fig, and is lime"),
+        (Facts(("plum",)), "other classes: number 1 was none, and is lime"),
+        (Facts(NAMES, normalisation=((0.0,) * 3, (1.0,) * 3)), r"mean \(0\.0, .* set mean and std"),
+        (Facts(NAMES, 224, normalisation=((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))), None),
+    ],
+    ids=["reordered", "too few", "normalisation", "image size"],
+)
+def test_a_checkpoint_of_other_classes_or_numbers_is_refused_and_of_another_size_told(tmp_path, caplog, facts, words):
+    net = build_backbone("resnet18", 3, width=4)
+    torch.save({"state_dict": net.state_dict(), KEY: facts.as_data()}, tmp_path / "best.ckpt")
+    gate = ConfidenceRule(weights=str(tmp_path / "best.ckpt"), backbone="resnet18", size=32, resize=None, device="cpu")
+    training = Training([plain(0), plain(1)], [0, 1])
+    if words is not None:
+        with pytest.raises(PretrainedError, match=f"best.ckpt was trained .*{words}"):
+            gate.learn(training)
+        return
+    with caplog.at_level("INFO"):
+        gate.learn(training)
+    assert "best.ckpt was trained with image_size 224, not 32" in caplog.text
