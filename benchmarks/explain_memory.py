@@ -79,11 +79,11 @@ class Task:
         """What is measured."""
         made: dict[str, Callback] = {
             "AttributionPanels": AttributionPanels(
-                min(images, FEW), compare_to=str(self.checkpoint), search=images, batch_size=32
+                images=min(images, FEW), compare_to=str(self.checkpoint), search=images, batch_size=32
             ),
             # A low bar for AIC and SIC, so that few images are left out before there is something to do.
-            "Faithfulness": Faithfulness(images, min_prediction=0.2, triangulation="reduced"),
-            "BackgroundReliance": BackgroundReliance(images),
+            "Faithfulness": Faithfulness(images=images, min_prediction=0.2, triangulation="reduced"),
+            "BackgroundReliance": BackgroundReliance(images=images),
         }
         return list(made.values()) if self.name == "all three" else [made[self.name]] if self.name in made else []
 

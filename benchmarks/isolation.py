@@ -64,7 +64,9 @@ def voc_photos(folder: Path, subject: str) -> Iterator[Case]:
 
 def fieldguide_drawings(per_class: int, size: int) -> Iterator[Case]:
     with TemporaryDirectory() as folder:
-        drawings = FieldGuide(folder, size, per_class, 1, 1, per_class)
+        drawings = FieldGuide(
+            folder, size=size, train_per_class=per_class, val_per_class=1, test_per_class=1, ood_per_class=per_class
+        )
         drawings.prepare()
         for record in [*drawings.records("train"), *drawings.ood_records()["new_habitats"]]:
             assert record.mask_path is not None

@@ -1,6 +1,7 @@
 """Where the model looks in a few images of each evaluation set, as pictures."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -43,6 +44,7 @@ _METHOD_NAMES: dict[Method, str] = {
 _TARGET_NAMES: dict[Target, str] = {"predicted": "the class that is predicted", "label": "the true class"}
 
 
+@dataclass(kw_only=True, eq=False)
 class AttributionPanels(Callback):
     """Draws where the model looks in a few images of each evaluation set, the same ones each time.
 
@@ -72,43 +74,35 @@ class AttributionPanels(Callback):
         outline: Whether the subject's outline is drawn, where the data set has masks.
     """
 
-    def __init__(
-        self,
-        images: int = 8,
-        every_n_epochs: int = 1,
-        method: Method = "grad_cam",
-        seed: int = 0,
-        compare_to: UserPath | str | None = None,
-        search: int = 256,
-        batch_size: int = 32,
-        target: Target = "predicted",
-        layer: str | None = None,
-        outline: bool = True,
-    ) -> None:
-        if not 1 <= images <= _MOST_IMAGES:
-            raise ValueError(f"images is {images}; a sheet shows 1 to {_MOST_IMAGES}")
-        if every_n_epochs < 0:
-            raise ValueError(f"every_n_epochs is {every_n_epochs}; give a number of epochs, or 0 for none")
-        if method not in METHODS:
-            raise ValueError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
-        if target not in _TARGET_NAMES:
-            raise ValueError(f"target is {target!r}; choose one of {', '.join(_TARGET_NAMES)}")
-        if search < 0:
-            raise ValueError(f"search is {search}; give a number of images, or 0 for none")
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it has to be at least 1")
-        if layer is not None and method != "grad_cam":
-            raise ValueError(f"layer is {layer!r}, but {method} uses no layer; leave it out, or set method to grad_cam")
-        self.images = images
-        self.every_n_epochs = every_n_epochs
-        self.method: Method = method
-        self.seed = seed
-        self.compare_to = None if compare_to is None else UserPath.of(compare_to)
-        self.search = search
-        self.batch_size = batch_size
-        self.target: Target = target
-        self.layer = layer
-        self.outline = outline
+    images: int = 8
+    every_n_epochs: int = 1
+    method: Method = "grad_cam"
+    seed: int = 0
+    compare_to: UserPath | str | None = None
+    search: int = 256
+    batch_size: int = 32
+    target: Target = "predicted"
+    layer: str | None = None
+    outline: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.images <= _MOST_IMAGES:
+            raise ValueError(f"images is {self.images}; a sheet shows 1 to {_MOST_IMAGES}")
+        if self.every_n_epochs < 0:
+            raise ValueError(f"every_n_epochs is {self.every_n_epochs}; give a number of epochs, or 0 for none")
+        if self.method not in METHODS:
+            raise ValueError(f"method is {self.method!r}; choose one of {', '.join(METHODS)}")
+        if self.target not in _TARGET_NAMES:
+            raise ValueError(f"target is {self.target!r}; choose one of {', '.join(_TARGET_NAMES)}")
+        if self.search < 0:
+            raise ValueError(f"search is {self.search}; give a number of images, or 0 for none")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; it has to be at least 1")
+        if self.layer is not None and self.method != "grad_cam":
+            raise ValueError(
+                f"layer is {self.layer!r}, but {self.method} uses no layer; leave it out, or set method to grad_cam"
+            )
+        self.compare_to = None if self.compare_to is None else UserPath.of(self.compare_to)
         self._baseline: nn.Module | None = None
 
     @property

@@ -1,5 +1,6 @@
 """What the augmenter does to the training images, as a picture: original, mask, background, caption, result."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ _ACROSS = 38  # characters of that size below two pictures
 _LINES = 6  # of a caption; what is longer is cut
 
 
+@dataclass(kw_only=True, eq=False)
 class AugmentationGallery(Callback):
     """Draws a sheet of augmentations when a fit starts: `augmentations.png` in the run's folder, and TensorBoard.
 
@@ -37,12 +39,13 @@ class AugmentationGallery(Callback):
         variants: Augmentations to show of each, at most.
     """
 
-    def __init__(self, images: int = 8, variants: int = 3) -> None:
-        for name, value in (("images", images), ("variants", variants)):
+    images: int = 8
+    variants: int = 3
+
+    def __post_init__(self) -> None:
+        for name, value in (("images", self.images), ("variants", self.variants)):
             if value < 1:
                 raise ValueError(f"{name} is 1 or more, not {value}")
-        self.images = images
-        self.variants = variants
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the sheet."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ _SHOWN = 4  # images on a figure
 _LOGGED = ("acc_subject_only", "acc_background_only", "background_reliance")
 
 
+@dataclass(kw_only=True, eq=False)
 class BackgroundReliance(Callback):
     """Asks the model of images whole, of their subjects alone and of their backgrounds alone, where masks are there.
 
@@ -56,25 +58,19 @@ class BackgroundReliance(Callback):
         batch_size: Images at a time, each in three versions.
     """
 
-    def __init__(
-        self,
-        images: int = 128,
-        every_n_epochs: int = 0,
-        masks: Masks = "dataset",
-        seed: int = 0,
-        batch_size: int = 64,
-    ) -> None:
-        for name, value, least in (("images", images, 1), ("every_n_epochs", every_n_epochs, 0),
-                                   ("batch_size", batch_size, 1)):  # fmt: skip
+    images: int = 128
+    every_n_epochs: int = 0
+    masks: Masks = "dataset"
+    seed: int = 0
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("images", self.images, 1), ("every_n_epochs", self.every_n_epochs, 0),
+                                   ("batch_size", self.batch_size, 1)):  # fmt: skip
             if value < least:
                 raise ValueError(f"{name} is {least} or more, not {value}")
-        if masks not in ("dataset", "augmenter"):
-            raise ValueError(f"masks is dataset or augmenter, not {masks!r}")
-        self.images = images
-        self.every_n_epochs = every_n_epochs
-        self.masks: Masks = masks
-        self.seed = seed
-        self.batch_size = batch_size
+        if self.masks not in ("dataset", "augmenter"):
+            raise ValueError(f"masks is dataset or augmenter, not {self.masks!r}")
         self._warned = False
 
     @property

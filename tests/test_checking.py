@@ -131,7 +131,7 @@ def test_damage_that_no_header_tells_is_found_by_decoding(open_data, disc_folder
 
 
 def test_a_mask_of_another_size_is_found(tmp_path):
-    guide = FieldGuide(str(tmp_path), 16, 1, 1, 1, 1)
+    guide = FieldGuide(str(tmp_path), size=16, train_per_class=1, val_per_class=1, test_per_class=1, ood_per_class=1)
     guide.prepare()
     mask = guide.records("train")[3].mask_path
     Image.new("L", (9, 16)).save(mask)
@@ -164,7 +164,7 @@ def test_what_is_not_used_or_read_in_a_special_way_is_noted(open_data, disc_fold
 
 
 def test_missing_masks_are_found_too(tmp_path):
-    guide = FieldGuide(str(tmp_path), 16, 1, 1, 1, 1)
+    guide = FieldGuide(str(tmp_path), size=16, train_per_class=1, val_per_class=1, test_per_class=1, ood_per_class=1)
     guide.prepare()
     guide.records("train")[3].mask_path.unlink()
     _, (problem,) = looked_over(AGADataModule(guide, cache_dir=str(tmp_path / "cache")))

@@ -4,7 +4,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
@@ -42,6 +42,7 @@ set `root` to CUB_200_2011 or to the folder above it, or set `download` to true.
     segmentations/001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.png ...     here, or beside CUB_200_2011"""
 
 
+@dataclass(eq=False)
 class CUB(ImageDataset):
     """CUB-200-2011 (Wah et al. 2011): 11,788 photos of 200 species of birds, with boxes and masks.
 
@@ -66,28 +67,24 @@ class CUB(ImageDataset):
             this name below it.
     """
 
-    def __init__(
-        self,
-        root: UserPath | str,
-        split: Literal["holdout", "official", "alia"] = "holdout",
-        extra: bool = False,
-        superclasses: Superclasses = None,
-        boxes: bool = True,
-        masks: bool = True,
-        download: bool = False,
-    ) -> None:
-        if split not in ("holdout", "official", "alia"):
-            raise DatasetError(f"split is {split!r}; choose holdout, official or alia")
-        if extra and split != "alia":
-            other = "validates on those images" if split == "holdout" else "trains on those images anyway"
-            raise DatasetError(f"extra is for the split alia: {split} {other}; set split to alia, or extra to false")
-        self.root = UserPath.of(root)
-        self.split = split
-        self.extra = extra
-        self.superclasses = superclasses
-        self.boxes = boxes
-        self.masks = masks
-        self.download = download
+    root: UserPath | str
+    _: KW_ONLY
+    split: Literal["holdout", "official", "alia"] = "holdout"
+    extra: bool = False
+    superclasses: Superclasses = None
+    boxes: bool = True
+    masks: bool = True
+    download: bool = False
+
+    def __post_init__(self) -> None:
+        if self.split not in ("holdout", "official", "alia"):
+            raise DatasetError(f"split is {self.split!r}; choose holdout, official or alia")
+        if self.extra and self.split != "alia":
+            other = "validates on those images" if self.split == "holdout" else "trains on those images anyway"
+            raise DatasetError(
+                f"extra is for the split alia: {self.split} {other}; set split to alia, or extra to false"
+            )
+        self.root = UserPath.of(self.root)
 
     @property
     def folder(self) -> Path:

@@ -139,7 +139,7 @@ def test_a_fit_gets_a_sheet_of_each_set_at_each_epoch(tmp_path, shared_disc_fold
 
 @pytest.mark.parametrize(("every", "expected"), [(0, []), (1, [1, 2, 3]), (2, [2])])
 def test_a_fit_draws_at_every_nth_epoch(tmp_path, shared_disc_folder, every, expected):
-    fit(tmp_path, shared_disc_folder, AttributionPanels(1, every), epochs=3)
+    fit(tmp_path, shared_disc_folder, AttributionPanels(images=1, every_n_epochs=every), epochs=3)
     assert sheets(tmp_path) == [
         f"explain/epoch-00{epoch}/attributions-{name}.png" for epoch in expected for name in ("ood-dusk", "val")
     ]

@@ -67,7 +67,7 @@ LAST_FIVE = [*range(4, 9), *range(12, 17), *range(20, 25)]
     ],
 )
 def test_each_split_holds_out_what_it_says(shared_root, split, train, val):
-    dataset = CUB(str(shared_root), split)
+    dataset = CUB(str(shared_root), split=split)
     assert ids(dataset.records("train")) == train
     assert ids(dataset.records("val")) == val
     assert ids(dataset.records("test")) == TEST
@@ -83,7 +83,7 @@ def test_the_last_five_are_those_of_images_txt_whatever_their_ids(root):
 
 
 def test_extra_adds_what_alia_holds_out_to_training_alone(shared_root):
-    dataset = CUB(str(shared_root), "alia", extra=True)
+    dataset = CUB(str(shared_root), split="alia", extra=True)
     assert ids(dataset.records("train")) == sorted(FIRST_TWO + LAST_FIVE)
     assert ids(dataset.records("val")) == ids(dataset.records("test")) == TEST
 
@@ -91,12 +91,12 @@ def test_extra_adds_what_alia_holds_out_to_training_alone(shared_root):
 @pytest.mark.parametrize(("split", "why"), [("holdout", "validates on those"), ("official", "trains on those images")])
 def test_extra_is_refused_where_it_would_leak_or_change_nothing(split, why):
     with pytest.raises(DatasetError, match=f"{split} {why}.*set split to alia"):
-        CUB("anywhere", split, extra=True)
+        CUB("anywhere", split=split, extra=True)
 
 
 def test_an_unknown_split_is_refused():
     with pytest.raises(DatasetError, match="'test'; choose holdout, official or alia"):
-        CUB("anywhere", "test")
+        CUB("anywhere", split="test")
 
 
 def test_a_record_is_what_the_five_files_say(shared_root):
@@ -262,7 +262,7 @@ def test_a_class_that_a_split_leaves_without_training_images_is_named(tmp_path):
     root = write_cub(tmp_path, per_class=6)
     with pytest.raises(DatasetError, match="holdout without training images of 3 classes, such as 'Black footed Alb"):
         CUB(str(root)).records("train")
-    assert len(CUB(str(root), "official").records("train")) == 15
+    assert len(CUB(str(root), split="official").records("train")) == 15
 
 
 def test_a_split_without_test_images_is_named(root):
@@ -289,7 +289,7 @@ def test_no_text_in_a_list_ends_in_another_error(tmp_path_factory, name, kept, t
     for each, lines in rows.items():
         (root / f"{each}.txt").write_text("\n".join(lines), encoding="utf-8", errors="replace")
     try:
-        records = CUB(str(root), "official").records("train")
+        records = CUB(str(root), split="official").records("train")
     except DatasetError as error:
         assert len(str(error).splitlines()) == 1
     else:

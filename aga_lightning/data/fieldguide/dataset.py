@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -20,6 +21,7 @@ _SUPERCLASS = "bird"
 _SMALLEST = 16
 
 
+@dataclass(eq=False)
 class FieldGuide(ImageDataset):
     """Eight bird species drawn offline in seconds, which only their field marks tell apart.
 
@@ -41,31 +43,24 @@ class FieldGuide(ImageDataset):
         seed: Decides the training pictures. Those of evaluation are the same for every seed.
     """
 
-    def __init__(
-        self,
-        root: UserPath | str = "cache/fieldguide",
-        size: int = 64,
-        train_per_class: int = 30,
-        val_per_class: int = 40,
-        test_per_class: int = 40,
-        ood_per_class: int = 40,
-        correlation: float = 0.85,
-        seed: int = 0,
-    ) -> None:
-        if size < _SMALLEST:
-            raise DatasetError(f"FieldGuide: size is {size}; field marks need at least {_SMALLEST} pixels")
-        if min(train_per_class, val_per_class, test_per_class, ood_per_class) < 1:
+    root: UserPath | str = "cache/fieldguide"
+    _: KW_ONLY
+    size: int = 64
+    train_per_class: int = 30
+    val_per_class: int = 40
+    test_per_class: int = 40
+    ood_per_class: int = 40
+    correlation: float = 0.85
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < _SMALLEST:
+            raise DatasetError(f"FieldGuide: size is {self.size}; field marks need at least {_SMALLEST} pixels")
+        if min(self.train_per_class, self.val_per_class, self.test_per_class, self.ood_per_class) < 1:
             raise DatasetError("FieldGuide: each ..._per_class must be at least 1")
-        if not 0 <= correlation <= 1:
-            raise DatasetError(f"FieldGuide: correlation is {correlation}; it is a probability, from 0 to 1")
-        self.root = UserPath.of(root)
-        self.size = size
-        self.train_per_class = train_per_class
-        self.val_per_class = val_per_class
-        self.test_per_class = test_per_class
-        self.ood_per_class = ood_per_class
-        self.correlation = correlation
-        self.seed = seed
+        if not 0 <= self.correlation <= 1:
+            raise DatasetError(f"FieldGuide: correlation is {self.correlation}; it is a probability, from 0 to 1")
+        self.root = UserPath.of(self.root)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """ImageNet as a data set: which images train and which evaluate, in and out of distribution."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -58,39 +59,47 @@ ImageNet-Sketch (`sketch`, 7.6 GB): data/ImageNet-Sketch.zip of https://huggingf
 Either may be left out; where `v2` and `sketch` are set, `download: true` fetches those two."""
 
 
+@dataclass(eq=False)
 class _ImageNet(ImageDataset):
-    """ImageNet's images of some classes."""
+    """ImageNet's images of some classes; a subclass says which.
 
-    def __init__(
-        self,
-        table: Sequence[ImageNetClass],
-        root: UserPath | str,
-        split: Literal["holdout", "official"],
-        val_per_class: int,
-        split_seed: int,
-        v2: UserPath | str | None,
-        sketch: UserPath | str | None,
-        superclasses: Superclasses,
-        download: bool,
-        follow_links: bool,
-    ) -> None:
-        if split not in ("holdout", "official"):
-            raise DatasetError(f"split is {split!r}; choose holdout or official")
-        if val_per_class < 1:
-            raise DatasetError(f"val_per_class is {val_per_class}: hold out at least 1, or set split to official")
-        if download and v2 is None and sketch is None:
+    Args:
+        root: The folder that holds `train` and `val`, with further classes or without, or Kaggle's, which has them in
+            ILSVRC/Data/CLS-LOC. `val` has class folders, or all images and beside it the labels: Kaggle's
+            LOC_val_solution.csv or the development kit, ILSVRC2012_devkit_t12.
+        split: Which images train and which validate: holdout or official.
+        val_per_class: How many training images of each class the split holdout holds out.
+        split_seed: Which.
+        v2: The folder of ImageNet-V2 (imagenetv2-matched-frequency-format-val) or the one above it.
+        sketch: The folder of ImageNet-Sketch (sketch) or the one above it.
+        download: Fetch ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, those that are set and
+            missing. ImageNet itself needs an account.
+        follow_links: Let symbolic links lead out of the folders of the classes, as in a farm of links.
+    """
+
+    root: UserPath | str
+    _: KW_ONLY
+    table: tuple[ImageNetClass, ...] = field(init=False)
+    split: Literal["holdout", "official"] = "holdout"
+    val_per_class: int = 50
+    split_seed: int = 0
+    v2: UserPath | str | None = None
+    sketch: UserPath | str | None = None
+    superclasses: Superclasses = None
+    download: bool = False
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        if self.split not in ("holdout", "official"):
+            raise DatasetError(f"split is {self.split!r}; choose holdout or official")
+        if self.val_per_class < 1:
+            raise DatasetError(f"val_per_class is {self.val_per_class}: hold out at least 1, or set split to official")
+        if self.download and self.v2 is None and self.sketch is None:
             raise DatasetError("download fetches ImageNet-V2 and ImageNet-Sketch, ImageNet itself needs an account: "
                                "say by v2 and sketch where those shall lie, or set download to false")  # fmt: skip
-        self.table = tuple(table)
-        self.root = UserPath.of(root)
-        self.split = split
-        self.val_per_class = val_per_class
-        self.split_seed = split_seed
-        self.v2 = None if v2 is None else UserPath.of(v2)
-        self.sketch = None if sketch is None else UserPath.of(sketch)
-        self.superclasses = superclasses
-        self.download = download
-        self.follow_links = follow_links
+        self.root = UserPath.of(self.root)
+        self.v2 = None if self.v2 is None else UserPath.of(self.v2)
+        self.sketch = None if self.sketch is None else UserPath.of(self.sketch)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -219,22 +228,11 @@ class ImageNetSubset(_ImageNet):
       that it is then judged by: comparable with the paper, but optimistic.
 
     Args:
-        root: The folder that holds `train` and `val`, with further classes or without, or Kaggle's, which has them in
-            ILSVRC/Data/CLS-LOC. `val` has class folders, or all images and beside it the labels: Kaggle's
-            LOC_val_solution.csv or the development kit, ILSVRC2012_devkit_t12.
         classes: A YAML file with a line a class: `n01592084: {name: chickadee, superclass: bird, index: 19}`. The index
             among ImageNet's 1000 is needed for ImageNet-V2 and to judge a net for the 1000.
-        split: Which images train and which validate: holdout or official.
-        val_per_class: How many training images of each class the split holdout holds out.
-        split_seed: Which.
-        v2: The folder of ImageNet-V2 (imagenetv2-matched-frequency-format-val) or the one above it.
-        sketch: The folder of ImageNet-Sketch (sketch) or the one above it.
         superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, the
             path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for those of
             `classes`.
-        download: Fetch ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, those that are set and
-            missing. ImageNet itself needs an account.
-        follow_links: Let symbolic links lead out of the folders of the classes, as in a farm of links.
     """
 
     def __init__(
@@ -250,9 +248,17 @@ class ImageNetSubset(_ImageNet):
         download: bool = False,
         follow_links: bool = False,
     ) -> None:
-        table = read_classes(Path(UserPath.of(classes)))
+        self.table = read_classes(Path(UserPath.of(classes)))
         super().__init__(
-            table, root, split, val_per_class, split_seed, v2, sketch, superclasses, download, follow_links
+            root,
+            split=split,
+            val_per_class=val_per_class,
+            split_seed=split_seed,
+            v2=v2,
+            sketch=sketch,
+            superclasses=superclasses,
+            download=download,
+            follow_links=follow_links,
         )
 
 
@@ -266,37 +272,12 @@ class ImageNet10(_ImageNet):
       that it is then judged by: comparable with the paper, but optimistic.
 
     Args:
-        root: The folder that holds `train` and `val`, with further classes or without, or Kaggle's, which has them in
-            ILSVRC/Data/CLS-LOC. `val` has class folders, or all images and beside it the labels: Kaggle's
-            LOC_val_solution.csv or the development kit, ILSVRC2012_devkit_t12.
-        split: Which images train and which validate: holdout or official.
-        val_per_class: How many training images of each class the split holdout holds out.
-        split_seed: Which.
-        v2: The folder of ImageNet-V2 (imagenetv2-matched-frequency-format-val) or the one above it.
-        sketch: The folder of ImageNet-Sketch (sketch) or the one above it.
         superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, the
             path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for the paper's:
             bird, turtle, snake, spider, tick and chicken.
-        download: Fetch ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, those that are set and
-            missing. ImageNet itself needs an account.
-        follow_links: Let symbolic links lead out of the folders of the classes, as in a farm of links.
     """
 
-    def __init__(
-        self,
-        root: UserPath | str,
-        split: Literal["holdout", "official"] = "holdout",
-        val_per_class: int = 50,
-        split_seed: int = 0,
-        v2: UserPath | str | None = None,
-        sketch: UserPath | str | None = None,
-        superclasses: Superclasses = None,
-        download: bool = False,
-        follow_links: bool = False,
-    ) -> None:
-        super().__init__(
-            IMAGENET10, root, split, val_per_class, split_seed, v2, sketch, superclasses, download, follow_links
-        )
+    table = IMAGENET10
 
     def remarks(self) -> list[str]:
         """As for any classes, and the number of training images if it is not the paper's."""

@@ -45,7 +45,7 @@ def cranes(tmp_path):
 
 def ten(folder, split="holdout", **settings):
     given = {"val_per_class": 1, "v2": str(folder), "sketch": str(folder)} | settings
-    return ImageNet10(str(folder), split, **given)
+    return ImageNet10(str(folder), split=split, **given)
 
 
 def files(records):
