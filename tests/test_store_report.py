@@ -32,7 +32,7 @@ def test_a_sound_store_is_counted_and_not_changed(cache):
 
 
 def test_damaged_files_of_all_shelves_are_found_and_missing_from_then_on(cache):
-    damaged = ["backgrounds/ab/ab12.jpg", "augmented/aga-1/owl/1.jpg", "background_sets/2/only_fg/wren/1.png"]
+    damaged = ["backgrounds/ab/ab12.bin", "augmented/aga-1/owl/1.jpg", "background_sets/2/only_fg/wren/1.png"]
     for name in damaged:
         (cache / name).write_bytes((cache / name).read_bytes().upper())
     problems, shown = report(Store(cache))

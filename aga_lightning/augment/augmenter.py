@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 
@@ -24,9 +24,6 @@ from aga_lightning.augment.base import (
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.data.base import ImageRecord
 
-Stage = Literal[
-    "boxes", "subjects", "captions", "backgrounds", "verdicts", "descriptions", "domains", "embeddings", "pictures"
-]
 Finished = tuple[Mapping[str, object], bytes | None]
 """What a stage keeps of one item: facts (plain JSON values), and the content of a file where there is one."""
 
@@ -35,29 +32,29 @@ class StageCache(ABC):
     """What the stages of a recipe have finished, by key; see `aga_lightning.augment.store` for the one on disk."""
 
     @abstractmethod
-    def load(self, stage: Stage, key: str) -> Finished | None:
+    def load(self, stage: str, key: str) -> Finished | None:
         """What a stage has finished under a key; None where nothing is finished."""
 
-    def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
+    def facts(self, stage: str, key: str) -> Mapping[str, object] | None:
         """The facts alone, for those who need no file; None where nothing is finished."""
         found = self.load(stage, key)
         return None if found is None else found[0]
 
     @abstractmethod
-    def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
+    def save(self, stage: str, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
         """Keep what a stage has finished."""
 
-    def finished(self, stage: Stage) -> Set[str]:
+    def finished(self, stage: str) -> Set[str]:
         """The keys of all that a stage has finished, in one look."""
         return frozenset()
 
     @contextmanager
-    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[Set[str]]:
+    def claim(self, stage: str, keys: Sequence[str]) -> Iterator[Set[str]]:
         """Those of the keys that this process alone may make now; another process is making the others."""
         yield set(keys)
 
     def recall(
-        self, stage: Stage, keys: Sequence[str], make: Callable[[list[int]], Sequence[Finished]]
+        self, stage: str, keys: Sequence[str], make: Callable[[list[int]], Sequence[Finished]]
     ) -> list[Finished]:
         """What a stage has finished, made and kept now where it is not.
 
@@ -91,7 +88,7 @@ class ModelStage(ABC):
     """A stage of a method that is run for many requests at once, in the two steps that loaders and a device share.
 
     Args:
-        name: The shelf of the cache that it fills.
+        name: The folder of the cache that it fills: a word, such as "boxes". Stages of several methods may share one.
         parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
 
@@ -102,8 +99,8 @@ class ModelStage(ABC):
     loads: ClassVar[bool] = True
     gathers: ClassVar[bool] = False
 
-    def __init__(self, name: Stage, parts: Sequence[Part], batch_size: int) -> None:
-        self.name: Stage = name
+    def __init__(self, name: str, parts: Sequence[Part], batch_size: int) -> None:
+        self.name = name
         self.parts = tuple(parts)
         self.batch_size = batch_size
 

@@ -14,6 +14,16 @@ def encode_jpeg(image: Image, quality: int = 95) -> bytes:
     return _encode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
 
 
+def suffix(data: bytes) -> str:
+    """The ending of a file's name that says what its content is: .jpg, .png, .safetensors, else .bin."""
+    if data[8:9] == b"{":
+        return ".safetensors"
+    return next((ending for start, ending in _STARTS.items() if data.startswith(start)), ".bin")
+
+
+_STARTS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n": ".png"}
+
+
 def decode_rgb(data: bytes) -> Image:
     """The RGB pixels of a file this module has written.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from aga_lightning.augment.augmenter import ModelStage, Stage, StageCache, Unit
+from aga_lightning.augment.augmenter import ModelStage, StageCache, Unit
 from aga_lightning.augment.backgrounds.donors import NoDonorError
 from aga_lightning.augment.base import Draft, Part, Request, accelerated
 from aga_lightning.augment.recipe import Recipe
@@ -58,7 +58,7 @@ class Backgrounds(RecipeStage[Recipe]):
     """
 
     loads = False
-    shelf: ClassVar[Stage] = "backgrounds"
+    shelf: ClassVar[str] = "backgrounds"
 
     def __init__(self, recipe: Recipe, cache: StageCache, parts: Sequence[Part], attempt: int) -> None:
         super().__init__(recipe, cache, self.shelf, parts)

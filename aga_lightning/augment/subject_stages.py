@@ -7,7 +7,7 @@ batches, and the recipe then finds everything there.
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from aga_lightning.augment.augmenter import ModelStage, Stage, StageCache, Unit
+from aga_lightning.augment.augmenter import ModelStage, StageCache, Unit
 from aga_lightning.augment.base import Draft, Part, Request, Sample, accelerated, parts_in
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import unreadable
@@ -54,7 +54,7 @@ class RecipeStage(ModelStage, Generic[AnyRecipe]):
     """
 
     def __init__(
-        self, recipe: AnyRecipe, cache: StageCache, name: Stage, parts: Sequence[Part], batches: int = 1
+        self, recipe: AnyRecipe, cache: StageCache, name: str, parts: Sequence[Part], batches: int = 1
     ) -> None:
         sizes = [part.batch_size for part in parts_in(list(parts)) if isinstance(part, Pretrained)]
         super().__init__(name, parts, batches * max(sizes, default=_LOOK))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
-from aga_lightning.augment.augmenter import Augmenter, Finished, ModelStage, Stage, StageCache, denoiser_calls
+from aga_lightning.augment.augmenter import Augmenter, Finished, ModelStage, StageCache, denoiser_calls
 from aga_lightning.augment.collection import Collection
 
 
@@ -25,28 +25,28 @@ class StandIns(StageCache):
         self._cache = cache
         self._digests: dict[Path, str] = {}
 
-    def load(self, stage: Stage, key: str) -> Finished | None:
+    def load(self, stage: str, key: str) -> Finished | None:
         """What the real cache holds."""
         return self._cache.load(stage, key)
 
-    def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
+    def facts(self, stage: str, key: str) -> Mapping[str, object] | None:
         """What the real cache holds."""
         return self._cache.facts(stage, key)
 
-    def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
+    def save(self, stage: str, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
         """Keep nothing."""
 
-    def finished(self, stage: Stage) -> Set[str]:
+    def finished(self, stage: str) -> Set[str]:
         """What the real cache holds."""
         return self._cache.finished(stage)
 
     @contextmanager
-    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[Set[str]]:
+    def claim(self, stage: str, keys: Sequence[str]) -> Iterator[Set[str]]:
         """Nothing, so that nothing is made."""
         yield frozenset()
 
     def recall(
-        self, stage: Stage, keys: Sequence[str], make: Callable[[list[int]], Sequence[Finished]]
+        self, stage: str, keys: Sequence[str], make: Callable[[list[int]], Sequence[Finished]]
     ) -> list[Finished]:
         """What the real cache holds; else the facts of a caption that is its own key."""
         return [self.load(stage, key) or ({"caption": key, "tries": 1, "fallback": False}, None) for key in keys]

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
-from aga_lightning.augment.codec import decode_mask, decode_rgb, encode_jpeg, encode_mask
+from aga_lightning.augment.codec import decode_mask, decode_rgb, encode_jpeg, encode_mask, suffix
 
 calm = settings(max_examples=40, deadline=None, derandomize=True)
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -75,3 +76,9 @@ def test_only_one_view_of_the_pixels_counts():
 def test_bytes_that_are_no_image_are_refused(decode, data):
     with pytest.raises(ValueError, match="not an image"):
         decode(data)
+
+
+def test_the_ending_of_a_file_says_what_it_holds():
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    found = [suffix(data) for data in (encode_jpeg(pixels), encode_mask(pixels[..., 0] > 0), save({}), b"", b"GIF89a")]
+    assert found == [".jpg", ".png", ".safetensors", ".bin", ".bin"]

@@ -6,8 +6,6 @@ Lines with a checksum say what was written. These are for lines of earlier relea
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from aga_lightning.augment.augmenter import Stage
-
 Facts = Mapping[str, object]
 Kind = Callable[[Facts, bool], bool]
 """Whether facts are those of a shelf, given whether there is a file."""
@@ -70,7 +68,7 @@ def _files(facts: Facts, file: bool) -> bool:
     return file
 
 
-_STAGES: dict[Stage, Kind] = {
+STAGES: dict[str, Kind] = {
     "boxes": _boxes,
     "subjects": _subjects,
     "captions": _captions,
@@ -81,11 +79,13 @@ _STAGES: dict[Stage, Kind] = {
     "embeddings": _files,
     "pictures": _files,
 }
+"""The stages of releases whose lines had no checksum; those of a new stage all have one."""
 
 
-def of_stage(stage: Stage) -> Kind:
+def of_stage(stage: str) -> Kind:
     """What a stage keeps; of an image that cannot be read, each may keep that instead."""
-    return partial(_made_or_unreadable, _STAGES[stage])  # which can be pickled: shelves travel to other processes
+    # A partial can be pickled: shelves travel to other processes.
+    return partial(_made_or_unreadable, STAGES.get(stage, anything))
 
 
 def _made_or_unreadable(kind: Kind, facts: Facts, file: bool) -> bool:

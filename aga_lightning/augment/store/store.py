@@ -8,33 +8,25 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from aga_lightning.augment.augmenter import Finished, Stage, StageCache
+from aga_lightning.augment.augmenter import Finished, StageCache
+from aga_lightning.augment.codec import suffix
 from aga_lightning.augment.store import kinds
 from aga_lightning.augment.store.locks import open_lock
 from aga_lightning.augment.store.shelf import Shelf, UnwritableError
 from aga_lightning.data.images import file_digest, pixels_digest
 from aga_lightning.paths import UserPath
 
-_SUFFIX: dict[Stage, str] = {
-    "boxes": ".json",
-    "subjects": ".png",
-    "captions": ".txt",
-    "backgrounds": ".jpg",
-    "verdicts": ".txt",
-    "descriptions": ".txt",
-    "domains": ".txt",
-    "embeddings": ".safetensors",
-    "pictures": ".jpg",
-}
+_OTHERS = frozenset({"augmented", "background_sets", "sources"})
+"""Folders below `index/` that belong to no stage."""
 
 
 class Store(StageCache):
     """Everything generated, below one folder.
 
-    What is expensive is kept per stage, so that a new painter never redoes a mask:
+    What is expensive is kept per stage, so that a new painter never redoes a mask. A stage names its folder, and the
+    content of a file decides its suffix:
 
-        boxes  subjects/<key>.png  captions  backgrounds/<key>.jpg  verdicts     the stages of AGA
-        descriptions  domains  embeddings/<key>.safetensors  pictures/<key>.jpg  those of its rivals
+        boxes  subjects/<key>.png  captions  backgrounds/<key>.jpg  ...          the stages of AGA, and of its rivals
         augmented/<method>-<fingerprint>/<class>/...jpg         an ImageFolder of finished images
         index/...                                               the journals: what is finished
 
@@ -44,7 +36,7 @@ class Store(StageCache):
 
     def __init__(self, cache_dir: str | Path) -> None:
         self.cache_dir = Path(UserPath.of(cache_dir))
-        self._stages: dict[Stage, Shelf] = {stage: self._shelf(stage, kinds.of_stage(stage)) for stage in _SUFFIX}
+        self._stages: dict[str, Shelf] = {}
         self._sources = self._shelf("sources", kinds.sources)
         self._unkept: dict[str, Mapping[str, object]] = {}
 
@@ -65,36 +57,37 @@ class Store(StageCache):
             for place in sorted((self.cache_dir / "index" / kind).glob("*"))
             if place.is_dir()
         ]
-        return [*self._stages.values(), *found]
+        stages = [place.name for place in sorted((self.cache_dir / "index").glob("*")) if _is_stage(place.name)]
+        return [*map(self._stage, stages), *found]
 
-    def load(self, stage: Stage, key: str) -> Finished | None:
+    def load(self, stage: str, key: str) -> Finished | None:
         """What a stage has finished under a key; None where nothing is finished, or its file is damaged.
 
         A damaged file is set aside, so that the stage makes it again.
         """
-        shelf = self._stages[stage]
+        shelf = self._stage(stage)
         found = shelf.load(key)
         if found is not None:
             return found[0].facts, found[1]
         shelf.set_aside(key)
         return None
 
-    def facts(self, stage: Stage, key: str) -> Mapping[str, object] | None:
+    def facts(self, stage: str, key: str) -> Mapping[str, object] | None:
         """The facts alone, without reading the file; None where nothing is finished."""
-        entry = self._stages[stage].get(key)
+        entry = self._stage(stage).get(key)
         return None if entry is None else entry.facts
 
-    def save(self, stage: Stage, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
+    def save(self, stage: str, key: str, facts: Mapping[str, object], data: bytes | None = None) -> None:
         """Keep what a stage has finished."""
-        file = None if data is None else f"{key[:2]}/{key}{_SUFFIX[stage]}"
-        self._stages[stage].put(key, facts, data, file)
+        file = None if data is None else f"{key[:2]}/{key}{suffix(data)}"
+        self._stage(stage).put(key, facts, data, file)
 
-    def finished(self, stage: Stage) -> Set[str]:
+    def finished(self, stage: str) -> Set[str]:
         """The keys of all that a stage has finished, in one scan of its folder."""
-        return self._stages[stage].entries().keys()
+        return self._stage(stage).entries().keys()
 
     @contextmanager
-    def claim(self, stage: Stage, keys: Sequence[str]) -> Iterator[Set[str]]:
+    def claim(self, stage: str, keys: Sequence[str]) -> Iterator[Set[str]]:
         """Those of the keys that no other process is making, held until the block ends.
 
         A claim is a lock that the system releases when its process ends, however it ends. Keys share 4096 locks.
@@ -103,7 +96,7 @@ class Store(StageCache):
         for key in keys:
             by_lock[key[:3]].add(key)
         mine: set[str] = set()
-        shelf = self._stages[stage]
+        shelf = self._stage(stage)
         with ExitStack() as held:
             for name in sorted(by_lock):
                 path = shelf.index / "claims" / f"{name}.lock"
@@ -146,5 +139,17 @@ class Store(StageCache):
             self._unkept[key] = facts
         return facts
 
+    def _stage(self, stage: str) -> Shelf:
+        """The shelf of a stage, in a folder of its name."""
+        if stage not in self._stages:
+            if not _is_stage(stage):
+                raise ValueError(f"{stage!r} cannot be the folder of a stage: give a word that is not taken")
+            self._stages.setdefault(stage, self._shelf(stage, kinds.of_stage(stage)))
+        return self._stages[stage]
+
     def _shelf(self, name: str, kind: kinds.Kind) -> Shelf:
         return Shelf(self.cache_dir / name, self.cache_dir / "index" / name, kind)
+
+
+def _is_stage(name: str) -> bool:
+    return name.isidentifier() and name not in _OTHERS

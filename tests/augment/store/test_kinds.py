@@ -1,18 +1,16 @@
 """Lines of earlier releases, which have no checksum: those that a shelf writes are taken, all others are not."""
 
 import pickle
-from typing import get_args
 
 import pytest
 
-from aga_lightning.augment.augmenter import Stage
 from aga_lightning.augment.store import kinds
 
 DIGEST = "0123456789abcdef" * 4
 IMAGE = {"class": "owl", "source": "owls/1.jpg", "source_sha256": DIGEST, "variant": 0}
 CAPTION = {"caption": "a lake", "tries": 1, "fallback": False, "seed": 3}
 PHOTO = {"subject": 0.2, "boxed": 1, "box": None}
-STAGES = {stage: kinds.of_stage(stage) for stage in get_args(Stage)}
+STAGES = {stage: kinds.of_stage(stage) for stage in kinds.STAGES}
 
 GOOD = [
     (kinds.sources, {"digest": DIGEST}, False),

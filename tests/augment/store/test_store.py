@@ -1,36 +1,48 @@
 import errno
 import hashlib
 import os
-from typing import get_args
 
+import numpy as np
 import pytest
 from PIL import Image
 from tiny.profiles import display_p3
 
-from aga_lightning.augment.augmenter import Stage
+from aga_lightning.augment.codec import encode_jpeg, encode_mask
 from aga_lightning.augment.store import Store, StoreError
+
+MASK = encode_mask(np.ones((2, 2), bool))
+PHOTO = encode_jpeg(np.zeros((2, 2, 3), np.uint8))
 
 
 def test_stages_keep_facts_and_bytes(tmp_path):
     store = Store(tmp_path)
     assert store.load("subjects", "ab12") is None and store.facts("subjects", "ab12") is None
-    store.save("subjects", "ab12", {"score": 1.0}, b"mask")
+    store.save("subjects", "ab12", {"score": 1.0}, MASK)
     store.save("captions", "cd34", {"caption": "a lake"})
     again = Store(tmp_path)
-    assert again.load("subjects", "ab12") == ({"score": 1.0}, b"mask")
+    assert again.load("subjects", "ab12") == ({"score": 1.0}, MASK)
     assert again.load("captions", "cd34") == ({"caption": "a lake"}, None)
     assert again.facts("subjects", "ab12") == {"score": 1.0}
     assert again.finished("subjects") == {"ab12"} and again.finished("boxes") == set()
-    assert (tmp_path / "subjects" / "ab" / "ab12.png").read_bytes() == b"mask"
+    assert (tmp_path / "subjects" / "ab" / "ab12.png").read_bytes() == MASK
 
 
-def test_every_stage_has_a_shelf_and_an_ending(tmp_path):
+def test_a_stage_names_its_folder_and_the_content_its_file(tmp_path):
     store = Store(tmp_path)
-    for stage in get_args(Stage):
-        store.save(stage, "ab12", {}, b"content")
+    for stage, data in {"depths": MASK, "sketches": PHOTO, "odds": b"?"}.items():
+        store.save(stage, "ab12", {}, data)
     found = {path.parts[-3]: path.suffix for path in tmp_path.glob("*/ab/*")}
-    assert set(found) == set(get_args(Stage))
-    assert (found["subjects"], found["backgrounds"], found["embeddings"]) == (".png", ".jpg", ".safetensors")
+    assert found == {"depths": ".png", "sketches": ".jpg", "odds": ".bin"}
+    assert Store(tmp_path).load("depths", "ab12") == ({}, MASK)
+    assert Store(tmp_path).finished("depths") == {"ab12"}
+    assert {shelf.folder.name for shelf in Store(tmp_path).shelves()} == set(found)
+
+
+@pytest.mark.parametrize("name", ["augmented", "background_sets", "sources", "", "..", "a/b", "a b"])
+def test_a_stage_cannot_take_another_folder_s_name(tmp_path, name):
+    with pytest.raises(ValueError, match="cannot be the folder of a stage"):
+        Store(tmp_path).save(name, "ab12", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_stage_has_lost_is_set_aside_and_made_again(tmp_path, caplog):
@@ -38,16 +50,16 @@ def test_what_a_stage_has_lost_is_set_aside_and_made_again(tmp_path, caplog):
 
     def make(missing):
         made.append(missing)
-        return [({"n": 1}, b"pixels")]
+        return [({"n": 1}, PHOTO)]
 
     store.recall("backgrounds", ["ab12"], make)
     path = tmp_path / "backgrounds" / "ab" / "ab12.jpg"
-    path.write_bytes(b"piXels")
+    path.write_bytes(PHOTO[:-1] + b"?")
     assert Store(tmp_path).facts("backgrounds", "ab12") == {"n": 1}  # which nobody has to read a file for
     assert Store(tmp_path).load("backgrounds", "ab12") is None
     assert Store(tmp_path).finished("backgrounds") == set() and "not what was written" in caplog.text
-    assert Store(tmp_path).recall("backgrounds", ["ab12"], make) == [({"n": 1}, b"pixels")]
-    assert len(made) == 2 and path.read_bytes() == b"pixels"
+    assert Store(tmp_path).recall("backgrounds", ["ab12"], make) == [({"n": 1}, PHOTO)]
+    assert len(made) == 2 and path.read_bytes() == PHOTO
 
 
 @pytest.mark.parametrize("name", ["augmented", "background_sets"])
