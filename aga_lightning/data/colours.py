@@ -2,6 +2,7 @@
 
 import io
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,18 +31,22 @@ class Notes(NamedTuple):
     new: bool = False
 
 
-def decode(image: Image.Image) -> tuple[Image.Image, Notes]:
+def decode(image: Image.Image, path: Path | None = None) -> tuple[Image.Image, Notes]:
     """The pixels of an open image file as 8-bit sRGB, not yet turned upright.
 
     Transparent pixels come out on white, an animation as its first frame. Data of more than 8 bits are scaled by the
     smallest of 8, 12 and 16 bits that holds an image's values, floats also by 1; other values from lowest to highest.
     A colour profile that cannot be used is left out of account, and the pixels are taken for sRGB.
+
+    Args:
+        image: The image, as `formats.open_image` gives it.
+        path: Its file, where there is one; all bits of colours can only be read from there.
     """
     many_bits = _has_many_bits(image)
     image.load()
     pixels, remarks, new = image, [], False
     if many_bits:
-        pixels, white = _eight_bits(image)
+        pixels, white = _eight_bits(image, path)
         if white in (0, 4095) or (white == 255 and image.mode != "F"):
             remarks.append(FEWER_BITS if white else STRETCHED)
         new = white == 4095 or (white == 255 and image.mode not in ("I", "F"))
@@ -147,10 +152,10 @@ def _has_many_bits(image: Image.Image) -> bool:
     return any(";16" in str(one if isinstance(one, str) else one[:1]) for one in settings)
 
 
-def _eight_bits(image: Image.Image) -> tuple[Image.Image, int]:
+def _eight_bits(image: Image.Image, path: Path | None) -> tuple[Image.Image, int]:
     """An image of 8 bits, and which value became white: 0 where it is the highest that there is."""
     if not image.mode.startswith(("I", "F")):
-        return _dark_colours(image) or (image, 65535)  # of colours Pillow has kept the upper 8 bits
+        return _dark_colours(image, path) or (image, 65535)  # of colours Pillow has kept the upper 8 bits
     values = np.asarray(image)
     if image.mode in ("I", "F"):
         values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
@@ -160,14 +165,14 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, int]:
     return _scaled(values, [1, *whole] if image.mode == "F" else whole)
 
 
-def _dark_colours(image: Image.Image) -> tuple[Image.Image, int] | None:
+def _dark_colours(image: Image.Image, path: Path | None) -> tuple[Image.Image, int] | None:
     """A colour image of 16 bits of which the upper four are not used, from all its bits; None for any other."""
     upper = np.asarray(image)
-    if image.mode not in ("RGB", "RGBA") or upper[..., :3].max() > 15:
+    if path is None or image.mode not in ("RGB", "RGBA") or upper[..., :3].max() > 15:
         return None
     import cv2
 
-    values = cv2.imdecode(np.fromfile(getattr(image, "filename", ""), np.uint8), cv2.IMREAD_UNCHANGED)
+    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3:
         return None
     colours = np.asarray(values[..., 2::-1], np.uint16)

@@ -13,6 +13,9 @@ from aga_lightning.data.superclasses import Superclasses, check_known, find_supe
 from aga_lightning.files import shown
 from aga_lightning.paths import UserPath
 
+_PARTS = frozenset("annotations images img imgs labels masks segmentations".split())
+"""Folders of a data set that hold no class, as they are often called."""
+
 
 class ImageFolder(ImageDataset):
     """A folder of images whose sub-folders are the classes.
@@ -135,6 +138,11 @@ class ImageFolder(ImageDataset):
             remarks.append(
                 f"the images of all classes lie in sub-folders of the same names ({', '.join(map(shown, shared))}): if "
                 f"those are the classes, {shown(self._folder_of('train'))} is one level too high."
+            )
+        if len(parts := sorted(_PARTS.intersection(self.classes))) > 1:
+            remarks.append(
+                f"the classes {' and '.join(parts)} are called like the parts of a data set: `root` may be one level "
+                "too high, and `masks` is a setting of its own."
             )
         if self.masks is not None and (bare := sum(record.mask_path is None for record in records)):
             remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.masks)}.")

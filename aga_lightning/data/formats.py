@@ -73,7 +73,9 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         UnidentifiedImageError: If it is of another format.
     """
     require_file(path)
-    with _silence, Image.open(path, formats=_formats()) as image:
+    # By its name, Pillow would map some files into memory, where it mixes up the sides of a TIFF that lies on its side,
+    # and where a file that is cut meanwhile ends the process.
+    with _silence, open(path, "rb") as file, Image.open(file, formats=_formats()) as image:
         yield image
 
 

@@ -49,7 +49,7 @@ def read_image(path: Path, max_pixels: int = _MOST_PIXELS) -> Image.Image:
     """
     with _explained(path, max_pixels), open_image(path) as image:
         _refuse_large(image, max_pixels)
-        pixels, _ = decode(image)
+        pixels, _ = decode(image, path)
         return upright(pixels, image)
 
 
@@ -79,7 +79,7 @@ def verify_image(path: Path, whole: bool = False) -> tuple[str, ...]:
     with _explained(path, _MOST_PIXELS), open_image(path) as image:
         _refuse_large(image, _MOST_PIXELS)
         found = None if whole or not _ends_well(path) else foresee(image)
-        return (found or decode(image)[1]).remarks
+        return (found or decode(image, path)[1]).remarks
 
 
 def file_digest(path: Path) -> str:
@@ -97,8 +97,9 @@ def file_digest(path: Path) -> str:
 def pixels_digest(path: Path, digest: str) -> str:
     """What tells the pixels of an image file from those of all others, in hexadecimal.
 
-    It is the file's own digest but where pixels were read otherwise before colour profiles, and bits that are not used,
-    were heeded: nothing that was made of those is then taken for what is made of these, and all else stays.
+    It is the file's own digest but where pixels were read otherwise before colour profiles, bits that are not used and
+    the sides of TIFF files were heeded: nothing that was made of those is then taken for what is made of these, and all
+    else stays.
 
     Args:
         path: The file; one that cannot be read has its own digest.
@@ -106,12 +107,13 @@ def pixels_digest(path: Path, digest: str) -> str:
     """
     try:
         with open_image(path) as image:
-            notes = foresee(image) or decode(image)[1]
+            mixed_up = image.format == "TIFF" and _orientation(image) in _SIDEWAYS
+            new = mixed_up or (foresee(image) or decode(image, path)[1]).new
     except MemoryError:
         raise
     except Exception:  # as in `_explained`
         return digest
-    return hashlib.sha256(f"{digest} with its colour profile".encode()).hexdigest() if notes.new else digest
+    return hashlib.sha256(f"{digest} with its colour profile".encode()).hexdigest() if new else digest
 
 
 def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:

@@ -111,4 +111,5 @@ def likely_root(folder: Path) -> Path | None:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return " and ".join(shown(name) for name in sorted(names)[:5])
+    *most, last = (shown(name) for name in sorted(names)[:5])
+    return f"{', '.join(most)} and {last}" if most else last

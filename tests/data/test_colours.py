@@ -14,7 +14,7 @@ ENDINGS = ["jpg", "png", "tif", "webp", *(["avif"] if "avif" in features.get_sup
 
 def read(path):
     with open_image(path) as image:
-        return colours.decode(image)
+        return colours.decode(image, path)
 
 
 def saved(image, path, profile, **settings):

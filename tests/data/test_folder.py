@@ -232,6 +232,12 @@ def test_domains_above_the_classes_are_remarked_on(tmp_path):
     assert "sub-folders of the same names (owl, wren)" in remark and f"{tmp_path} is one level too high" in remark
 
 
+def test_images_beside_their_masks_are_remarked_on(tmp_path):
+    fill(tmp_path, {"images": 2, "masks": 2})
+    (remark,) = ImageFolder(str(tmp_path)).remarks()
+    assert remark.startswith("the classes images and masks are called like the parts of a data set")
+
+
 def test_a_class_of_photos_that_are_not_read_says_so(split_root):
     for path in (split_root / "train" / "owl").iterdir():
         path.rename(path.with_suffix(".DNG"))

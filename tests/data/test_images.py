@@ -72,6 +72,27 @@ def test_every_exif_orientation_comes_out_upright(tmp_path, colours, ending, ori
     np.testing.assert_allclose(corners(upright), corners(Image.fromarray(colours)), atol=12)
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "I;16", "F", "1"])
+def test_tiff_files_of_every_kind_come_out_upright(tmp_path, mode, orientation):
+    """Pillow maps files of some of these modes into memory."""
+    values = np.arange(0, 240, 5, dtype=np.uint8).reshape(6, 8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if mode == "I;16":
+        plain = Image.fromarray(values.astype(np.uint16) * 257)
+    else:
+        plain = Image.fromarray(values).convert(mode)
+    plain.save(tmp_path / "plain.tif")
+    plain.save(tmp_path / "turned.tif", exif=exif)
+    pixels = np.asarray(read_image(tmp_path / "plain.tif"))
+    turned = {2: pixels[:, ::-1], 3: pixels[::-1, ::-1], 4: pixels[::-1], 5: pixels.transpose(1, 0, 2),
+              6: np.rot90(pixels, -1), 7: pixels[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(pixels)}  # fmt: skip
+    found = read_image(tmp_path / "turned.tif")
+    np.testing.assert_array_equal(np.asarray(found), turned[orientation])
+    assert image_size(tmp_path / "turned.tif") == found.size
+
+
 def test_damaged_exif_costs_only_the_orientation(tmp_path, colours):
     path = tmp_path / "a.jpg"
     Image.fromarray(colours).save(path, exif=b"Exif\0\0MM\0*\0\0\xff\xff broken")
@@ -299,6 +320,8 @@ def test_real_photos_are_read():
 
 def test_only_what_was_once_read_otherwise_has_another_digest_than_its_file(tmp_path):
     image = Image.new("RGB", (4, 4), (200, 40, 40))
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
     files = {
         "plain.jpg": (image, None, True),
         "srgb.jpg": (image, SRGB, True),
@@ -307,10 +330,12 @@ def test_only_what_was_once_read_otherwise_has_another_digest_than_its_file(tmp_
         "p3.png": (image, display_p3(), False),
         "twelve.png": (Image.fromarray(np.full((4, 4), 4000, np.uint16)), None, False),
         "sixteen.png": (Image.fromarray(np.full((4, 4), 40000, np.uint16)), None, True),
+        "side.jpg": (image, None, True),
+        "side.tif": (image, None, False),
         "float.tif": (Image.fromarray(np.full((4, 4), 0.5, np.float32)), None, True),
     }
     for name, (picture, profile, same) in files.items():
-        picture.save(tmp_path / name, icc_profile=profile)
+        picture.save(tmp_path / name, icc_profile=profile, exif=sideways if name.startswith("side") else b"")
         assert (pixels_digest(tmp_path / name, "0" * 64) == "0" * 64) is same, name
     (tmp_path / "no.jpg").write_bytes(b"no image")
     assert pixels_digest(tmp_path / "no.jpg", "0" * 64) == "0" * 64
@@ -338,7 +363,7 @@ def test_a_whole_file_is_verified_and_one_that_breaks_off_is_named(tmp_path, col
 def test_a_whole_jpeg_is_verified_without_decoding_it(tmp_path, colours, monkeypatch):
     path = tmp_path / "photo.jpg"
     Image.fromarray(colours).save(path)
-    monkeypatch.setattr("aga_lightning.data.images.decode", lambda image: pytest.fail("decoded"))
+    monkeypatch.setattr("aga_lightning.data.images.decode", lambda *_: pytest.fail("decoded"))
     verify_image(path)
     path.write_bytes(path.read_bytes() + bytes(2000))  # padded with more zeros than are looked at
     with pytest.raises(pytest.fail.Exception):
