@@ -35,12 +35,13 @@ from aga_lightning.callbacks.prediction_writer import PredictionWriter
 from aga_lightning.callbacks.predictions_table import PredictionsTable
 from aga_lightning.callbacks.training_record import TrainingRecord
 from aga_lightning.checkpoints.keeping import BestCheckpoint, LastCheckpoint, judged_checkpoint
+from aga_lightning.containing import contain
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.mistakes import TRACEBACK, told
 from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.parsing import FindConfig, OneLineErrorParser, check_optimizer, make_absolute
 from aga_lightning.preflight import Run, require
-from aga_lightning.results import report_results
+from aga_lightning.results import ResultsFirst, report_results
 from aga_lightning.starting_point import StartingPoint
 from aga_lightning.trainer import AgaTrainer
 from aga_lightning.verbs import STUDIES
@@ -123,6 +124,15 @@ class AgaCLI(LightningCLI):
             self.model.differences(self.start.content, self.trainer, self.datamodule, fitting, source)
             self.start.content = None
 
+    def instantiate_trainer(self, **kwargs: Any) -> AgaTrainer:  # noqa: ANN401 Lightning's type
+        """A trainer whose run files come before what may take hours, and whose callbacks cost no results."""
+        trainer = super().instantiate_trainer(**kwargs)
+        assert isinstance(trainer, AgaTrainer)
+        first = tuple(type(callback) for callback in _run_files())
+        trainer.callbacks.sort(key=lambda callback: not isinstance(callback, first))
+        self._failures = contain(trainer)
+        return trainer
+
     def before_fit(self) -> None:
         """Refuse what cannot work, make the run's folder, and list the images, before anything is made."""
         require(Run("fit", self.trainer, self.model, self.datamodule))
@@ -155,10 +165,10 @@ class AgaCLI(LightningCLI):
     def after_validate(self) -> None:
         """Print and keep the results."""
         report_results(self.trainer)
+        if self._failures:  # they were what was asked for; after a fit they are extras
+            sys.exit(1)
 
-    def after_test(self) -> None:
-        """Print and keep the results."""
-        report_results(self.trainer)
+    after_test = after_validate
 
     def _folder(self) -> Path | None:
         """The run's folder, as far as this process knows."""
@@ -169,7 +179,7 @@ class AgaCLI(LightningCLI):
 
 def _run_files() -> list[Callback]:
     """What keeps a run's files beside the results: no setting turns them off."""
-    return [PredictionsTable(), TrainingRecord(), AugmentationRecord()]
+    return [ResultsFirst(), PredictionsTable(), TrainingRecord(), AugmentationRecord()]
 
 
 def run() -> None:

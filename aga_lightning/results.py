@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from rich.table import Table
 
 from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.files import shown, write_csv, write_json
+from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.terminal import Terminal
 
 _COLUMNS = {
@@ -26,6 +29,26 @@ GroupImages = dict[str, dict[str, int]]
 """How many images of each group were counted in each evaluation set."""
 
 
+class ResultsFirst(Callback):
+    """Writes the results of an evaluation before other callbacks look into the model, which may take hours, or fail."""
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write them, but within a fit."""
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._write(trainer, pl_module)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write them."""
+        self._write(trainer, pl_module)
+
+    def _write(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        folder = run_folder(trainer)  # all ranks have to ask
+        if folder is not None and isinstance(pl_module, ImageClassifier):
+            metrics = {name: float(value) for name, value in pl_module.evaluation_scores().items()}
+            if trainer.is_global_zero:
+                _write(folder, trainer, _results(metrics), metrics)
+
+
 def report_results(trainer: Trainer) -> None:
     """Print and write accuracy, macro recall, macro F1 and loss of each set; write the accuracy per class.
 
@@ -41,16 +64,10 @@ def report_results(trainer: Trainer) -> None:
     if not trainer.is_global_zero:
         return
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    # Training has no recall, and a class or a group may be called anything.
-    overall = (name for name in metrics if not any(part in name for part in _PARTS))
-    sets = [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
-    if not sets:
+    results = _results(metrics)
+    if not results:
         return
-    columns = [column for column in _COLUMNS if all(f"{name}/{column}" in metrics for name in sets)]
-    results = {name: {column: metrics[f"{name}/{column}"] for column in columns} for name in sets}
-    if _GAP in metrics:
-        results["ood/mixed_rand"]["bg_gap"] = metrics[_GAP]
-        columns.append("bg_gap")
+    columns = [column for column in _COLUMNS if any(column in scores for scores in results.values())]
     table = Table(title="Results")
     table.add_column("set")
     for column in columns:
@@ -60,6 +77,19 @@ def report_results(trainer: Trainer) -> None:
     Terminal().print(table)
     if folder is not None:
         _write(folder, trainer, results, metrics)
+        print(f"Results, metrics and checkpoints: {shown(folder)}")
+
+
+def _results(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
+    """By evaluation set, the scores of the table."""
+    # Training has no recall, and a class or a group may be called anything.
+    overall = (name for name in metrics if not any(part in name for part in _PARTS))
+    sets = [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
+    columns = [column for column in _COLUMNS if all(f"{name}/{column}" in metrics for name in sets)]
+    results = {name: {column: metrics[f"{name}/{column}"] for column in columns} for name in sets}
+    if _GAP in metrics and sets:
+        results["ood/mixed_rand"]["bg_gap"] = metrics[_GAP]
+    return results
 
 
 def _cell(column: str, value: float) -> str:
@@ -76,7 +106,6 @@ def _write(folder: Path, trainer: Trainer, results: dict[str, dict[str, float]],
     if groups:
         rows = [(name, group, group_images.get(name, {}).get(group), score) for name, group, score in groups]
         write_csv(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], rows)
-    print(f"Results, metrics and checkpoints: {shown(folder)}")
 
 
 def _scores_of_parts(

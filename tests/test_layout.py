@@ -22,7 +22,7 @@ PACKAGES = {
 
 # A name places the module, and everything inside it where it is a folder.
 FLOORS = {
-    6: "__main__ cli mistakes parts",
+    6: "__main__ cli containing mistakes parts",
     5: "study",
     4: "callbacks checking duplicate_report estimating monitors results starting_point store_report trainer",
     3: """augment.probe callbacks.drawing callbacks.reject_sheet callbacks.run_stage data.augmenting data.datamodule

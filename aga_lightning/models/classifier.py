@@ -1,7 +1,7 @@
 """The image classifier that is trained, with original images or with augmented ones: it cannot tell."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, NamedTuple
 
@@ -256,34 +256,35 @@ class ImageClassifier(CheckpointedClassifier):
     def _metrics(self) -> list[MetricCollection]:
         return [metrics for metrics in self.evaluations if isinstance(metrics, MetricCollection)]
 
-    def _log_evaluations(self) -> None:
+    def evaluation_scores(self) -> dict[str, Tensor]:
+        """What the present evaluation has measured so far, by the names under which it is logged at its end."""
         datamodule: Any = getattr(self.trainer, "datamodule", None)
         class_names = getattr(datamodule, "class_names", range(self.num_classes))
-        accuracy_of = {}
+        found: dict[str, Tensor] = {}
         for name, metrics in zip(self.evaluation_names, self._metrics(), strict=True):
             scores = metrics.compute()
-            metrics.reset()
-            accuracy_of[name] = scores["acc"]
             parts = [("acc_per_class", class_names, scores.pop("acc_per_class"))]
             if self.group_names:
                 accuracies, images = scores.pop("acc_per_group").unbind(dim=1)
                 self.group_images[name] = dict(zip(self.group_names, map(int, images.tolist()), strict=True))
                 scores["worst_group_acc"] = worst_group_accuracy(accuracies, images)
                 parts.append(("acc_per_group", self.group_names, accuracies))
-            for metric, score in scores.items():
-                # The score is already that of all ranks; sync_dist tells Lightning so.
-                self.log(f"{name}/{metric}", score, prog_bar=metric == "acc", sync_dist=True)
+            found |= {f"{name}/{metric}": score for metric, score in scores.items()}
             if self.trainer.state.fn != TrainerFn.FITTING:
                 for metric, names, part_scores in parts:
-                    self._log_parts(f"{name}/{metric}", names, part_scores)
-        gap = background_gap(accuracy_of)
-        if gap is not None:
-            self.log("ood/bg_gap", gap, sync_dist=True)
+                    # Loggers take no bytes that are no UTF-8.
+                    of_parts = zip(map(shown, names), part_scores, strict=True)
+                    found |= {f"{name}/{metric}/{part}": score for part, score in of_parts if not score.isnan()}
+        gap = background_gap({name: found[f"{name}/acc"] for name in self.evaluation_names})
+        return found if gap is None else found | {"ood/bg_gap": gap}
 
-    def _log_parts(self, prefix: str, names: Iterable[object], scores: Tensor) -> None:
-        for name, score in zip(names, scores, strict=True):
-            if not score.isnan():
-                self.log(f"{prefix}/{shown(name)}", score, sync_dist=True)  # loggers take no bytes that are no UTF-8
+    def _log_evaluations(self) -> None:
+        bar = [f"{name}/acc" for name in self.evaluation_names]
+        for name, score in self.evaluation_scores().items():
+            # The score is already that of all ranks; sync_dist tells Lightning so.
+            self.log(name, score, prog_bar=name in bar, sync_dist=True)
+        for metrics in self._metrics():
+            metrics.reset()
 
 
 def inverse_frequencies(counts: Sequence[int]) -> Tensor:
