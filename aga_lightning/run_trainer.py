@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
 
 from aga_lightning.files import shown
+from aga_lightning.flags import build_early
 from aga_lightning.paths import UserPath
 from aga_lightning.run_folder import CHECKPOINTS, METRICS, RunFolderError, claim, give_back, next_folder, require_room
 
@@ -135,6 +136,7 @@ class RunTrainer(Trainer):
             ckpt_path: A checkpoint to go on from.
             kwargs: Lightning's further ones.
         """
+        build_early(self, model)
         with self._opened(model, ckpt_path):
             super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, **kwargs)
 

@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from aga_lightning import monitors
+from aga_lightning import flags, monitors
 from aga_lightning.augment.generation import Shard
 from aga_lightning.checking import LicencePolicy, check
 from aga_lightning.checkpoints.keeping import without_checkpoints
@@ -27,6 +27,7 @@ class AgaTrainer(RunTrainer):
     callbacks: list[Callback]  # Lightning does not declare it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
+        flags.refuse_barebones(kwargs)
         if kwargs.get("enable_progress_bar") is not False:
             kwargs["callbacks"] = _with_calm_bar(kwargs.get("callbacks"))
         if kwargs.get("enable_checkpointing") is False:
@@ -39,10 +40,7 @@ class AgaTrainer(RunTrainer):
         if run.verb != "fit":
             return
         yield from monitors.objections(run)
-        if self.accumulate_grad_batches < 1:
-            yield f"trainer.accumulate_grad_batches is 1 or more, not {self.accumulate_grad_batches}"
-        if (self.gradient_clip_val or 0) < 0:
-            yield f"trainer.gradient_clip_val is above 0, or null for none, not {self.gradient_clip_val}"
+        yield from flags.objections(run, logs=self._logs_itself or bool(self.loggers))
 
     def augment(
         self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, shard: str = "0/1"

@@ -29,7 +29,7 @@ FLOORS = {
           data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.generation augment.isolating augment.isolation augment.judged
           augment.jury augment.made augment.recipe augment.rivals augment.scenery augment.stages augment.store
-          augment.subject_stages augment.workload data.background_sets data.objections data.record_sets""",
+          augment.subject_stages augment.workload data.background_sets data.objections data.record_sets flags""",
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors
           augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences

@@ -116,8 +116,13 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         """How many originals there are."""
         return len(self.records)
 
-    def __getitem__(self, pick: Pick) -> tuple[Tensor, int]:
-        """Image (3, H, W) and label."""
+    def __getitem__(self, pick: Pick | int) -> tuple[Tensor, int]:
+        """Image (3, H, W) and label; of a bare number the original, shown in the same way each time.
+
+        Lightning counts the images itself where a few are to be learned by heart (`overfit_batches`).
+        """
+        if not isinstance(pick, Pick):
+            pick = Pick(pick, ORIGINAL, seed_from(0, "overfit", pick))
         record = self.records[pick.record]
         image = None
         if pick.variant != ORIGINAL and self.augmented is not None:
