@@ -15,7 +15,7 @@ from aga_lightning.checkpoints.whole_files import use_whole_checkpoints
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.estimating import Place, estimate
-from aga_lightning.exporting import Format, Wishes, export
+from aga_lightning.exporting import Format, Options, export
 from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run, objections
 from aga_lightning.run_trainer import RunTrainer
@@ -155,8 +155,8 @@ class AgaTrainer(RunTrainer):
             raise DatasetError("there is nothing to export: give a data module")
         if self.is_global_zero:
             datamodule.prepare_data()
-            wishes = Wishes(to, format, originals, shard_size, seed, partial)
-            export(datamodule.collection, datamodule.class_names, wishes)
+            options = Options(to, format, originals, shard_size, seed, partial)
+            export(datamodule.collection, datamodule.class_names, options)
 
 
 def _with_calm_bar(callbacks: list[Callback] | Callback | None) -> list[Callback]:

@@ -1,4 +1,4 @@
-"""Tiny real files for every room: coloured discs before noise, in class folders."""
+"""Tiny real files for every room: coloured discs in front of noise, in class folders."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ COLOURS = {"plum": (150, 40, 120), "lime": (120, 200, 40)}
 
 
 def draw_disc(seed, colour, size=48):
-    """A disc of a colour, off the centre by a little, before grey-blue noise."""
+    """A disc of a colour, off the centre by a little, in front of grey-blue noise."""
     rng = np.random.default_rng(seed)
     image = rng.integers(60, 110, (size, size, 3)).astype(np.uint8)
     image[..., 2] += 60

@@ -28,7 +28,7 @@ FLOORS = {
     3: """augment.probe callbacks.drawing callbacks.reject_sheet callbacks.run_stage data.augmenting data.datamodule
           data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.generation augment.isolating augment.isolation augment.judged
-          augment.jury augment.made augment.recipe augment.rivals augment.scenery augment.stages augment.store
+          augment.gating augment.made augment.recipe augment.rivals augment.scenery augment.stages augment.store
           augment.subject_stages augment.workload data.background_sets data.objections data.record_sets flags""",
     1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
           augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors

@@ -1,1 +1,1 @@
-"""The plugin: an image and its class in, the same subject before another background out."""
+"""The plugin: an image and its class in, the same subject in front of another background out."""

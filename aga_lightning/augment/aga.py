@@ -20,9 +20,9 @@ from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.gates.embedded import AvoidedWords, MaskSanity
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine, avoid_words
 from aga_lightning.augment.recipe import Recipe
 from aga_lightning.augment.scenery import Scenery
@@ -32,7 +32,7 @@ from aga_lightning.data.base import ImageRecord
 
 
 class AGA(JudgedAugmenter):
-    """AGA (Rahat et al. 2024), Automated Generative Data Augmentation: the same subject before a new background.
+    """AGA (Rahat et al. 2024), Automated Generative Data Augmentation: the same subject in front of a new background.
 
     Step 1 asks the detector for a box around the superclass and the segmenter for the mask in it. Step 2 draws
     instruction x spatial setting x time or season, and asks the captioner for a background in words. Step 3 paints the
@@ -89,11 +89,11 @@ class AGA(JudgedAugmenter):
         self.max_side = max_side
         isolation = Isolation(detector, segmenter, max_side)
         self._scenery = Scenery(prompts, captioner, painter, captions_per_combination, bank, max_side)
-        jury = Jury(self.gates, remembers=self.accelerated)
-        self._recipe: Recipe = Recipe(isolation, self._scenery, jury, merging, attempts)
+        gating = Gating(self.gates, remembers=self.accelerated)
+        self._recipe: Recipe = Recipe(isolation, self._scenery, gating, merging, attempts)
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Learn which words a background must avoid, and lend the training photos to the parts that want them."""
+        """Learn which words a background must avoid, and give the training photos to the parts that borrow."""
         subjects = [record for record in records if record.has_subject]
         names = sorted({record.class_name for record in subjects})
         self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
@@ -106,11 +106,11 @@ class AGA(JudgedAugmenter):
         self._instruct(training)
 
     def learned(self) -> object:
-        """What else decides the output: words to avoid, photos lent, what gates know, for which images the bank is."""
+        """What else decides the output: words to avoid, photos borrowed, what gates know, whose the bank is."""
         return {
             "avoid": list(self._scenery.avoid),
             "borrowed": self._scenery.borrowed,
-            "gates": self._jury.known,
+            "gates": self._gating.known,
             "bank": "" if self.bank is None else self.bank.learned(),
         }
 
@@ -119,7 +119,7 @@ class AGA(JudgedAugmenter):
         return model_stages(self._recipe, cache)
 
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Put the subject of one request before the background of another, with a fresh placement."""
+        """Put the subject of one request in front of the background of another, with a fresh placement."""
         made = self._recipe.remix(request, background, seed, cache)
         return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
 

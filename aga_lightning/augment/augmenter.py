@@ -222,5 +222,5 @@ class Augmenter(Part):
         return None
 
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Put the subject of one request before the background of another, placed by the seed (mode `online`)."""
+        """Put the subject of one request in front of another's background, placed by the seed (mode `online`)."""
         raise TypeError(f"{type(self).__name__} has no separate backgrounds; use --data.mode pregenerate or lazy")

@@ -113,7 +113,7 @@ class Scene:
         caption: What to paint.
         size: Width and height in pixels.
         seed: All that is random about it.
-        source: Digest of the image whose subject will stand before it, so that a donor can be another one.
+        source: Digest of the image whose subject will stand in front of it: a donor has to be another one.
     """
 
     caption: Caption

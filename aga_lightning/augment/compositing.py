@@ -1,4 +1,4 @@
-"""Step 3b: turn, mirror and scale the subject, and set it before its new background (section 4.3, Figure 5).
+"""Step 3b: turn, mirror and scale the subject, and set it in front of its new background (section 4.3, Figure 5).
 
 Pixels are never keyed by colour: the mask alone says what the subject is, so black feathers stay. No pixel of the old
 background takes part in any resampling, and a placement that moves whole pixels only does not resample at all.
@@ -111,7 +111,7 @@ def merge(
     feather: float = 0.0,
     harmonise: float = 0.0,
 ) -> tuple[Image, Mask]:
-    """Set the subject of an image before a background (section 4.3, Figure 5).
+    """Set the subject of an image in front of a background (section 4.3, Figure 5).
 
     The subject stays wholly in the frame: it is scaled no larger than fits and moved no further than the border.
 

@@ -1,4 +1,4 @@
-"""Grey photos, such as a camera trap's infrared frames at night: tell them from colour, and lend a picture their tone.
+"""Grey photos, such as a camera trap's infrared frames at night: tell them from colour, and give a picture their tone.
 
 Infrared frames need not be neutral: many sensors give them a purple or brownish cast. A cast multiplies the three
 channels, each by a gain of its own, and so the photo is still one grey picture. It is not the amount of colour that is

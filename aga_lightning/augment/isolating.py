@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import Draft, Request, Sample, Subject
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolation import Isolation
-from aga_lightning.augment.jury import Jury
 from aga_lightning.data.base import ImageRecord
 
 
@@ -15,13 +15,13 @@ class IsolatingRecipe(ABC):
 
     Args:
         isolation: How a record becomes a sample, and where its subject is.
-        jury: The gates.
+        gating: The gates.
         isolates: Whether the method needs to know where the subject is; otherwise none is looked for.
     """
 
-    def __init__(self, isolation: Isolation, jury: Jury, isolates: bool = True) -> None:
+    def __init__(self, isolation: Isolation, gating: Gating, isolates: bool = True) -> None:
         self.isolation = isolation
-        self.jury = jury
+        self.gating = gating
         self.isolates = isolates
 
     @abstractmethod
@@ -37,7 +37,7 @@ class IsolatingRecipe(ABC):
         """A request's image, and of its ingredients what is kept; nothing is made."""
 
     def source(self, request: Request, cache: StageCache) -> ImageRecord:
-        """The image that lends a request its subject: its own, but for methods that paint the subject too."""
+        """The image that gives a request its subject: its own, but for methods that paint the subject too."""
         return request.record
 
     def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
@@ -56,11 +56,11 @@ class IsolatingRecipe(ABC):
             return f"no {record.superclass} could be isolated" if record.has_subject else "the class has no subject"
         subject = whole.for_variant(request.variant)
         key = self.subject_draft(request, cache)
-        return self.jury.objections("subject", [Draft(sample, subject)], [key], cache)[0] or subject
+        return self.gating.objections("subject", [Draft(sample, subject)], [key], cache)[0] or subject
 
     def subject_draft(self, request: Request, cache: StageCache) -> str:
         """A key of the instance that a request keeps, where verdicts on it are kept."""
-        return self.instance_key(request, cache) if self.jury.remembers else ""
+        return self.instance_key(request, cache) if self.gating.remembers else ""
 
     def instance_key(self, request: Request, cache: StageCache) -> str:
         """What tells the instance that a request keeps from all others."""
@@ -70,6 +70,6 @@ class IsolatingRecipe(ABC):
 
     def objection_to_image(self, request: Request, made: Draft, cache: StageCache) -> str | None:
         """What the gates say of the finished image."""
-        if not self.jury.of("image"):
+        if not self.gating.of("image"):
             return None
-        return self.jury.objections("image", [made], [self.image_draft(request, cache)], cache)[0]
+        return self.gating.objections("image", [made], [self.image_draft(request, cache)], cache)[0]

@@ -21,10 +21,10 @@ from aga_lightning.augment.base import (
 )
 from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.generation import fill
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import mask_digest
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.photo import AugmentedPhoto, Photo, augmented_photo, photo_record
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.augment.store import Store
@@ -42,13 +42,13 @@ class JudgedAugmenter(Augmenter):
     _guarded = ""
 
     @property
-    def _jury(self) -> Jury:
-        return self._recipe.jury
+    def _gating(self) -> Gating:
+        return self._recipe.gating
 
     def guard(self, hashes: Sequence[int]) -> None:
         """Let the gates compare what is made with the evaluation images; call it before `prepare`."""
         self._guarded = fingerprint(sorted(hashes))
-        for gate in self._jury.gates:
+        for gate in self._gating.gates:
             if gate.guards:
                 gate.guard(hashes)
 
@@ -132,8 +132,8 @@ class JudgedAugmenter(Augmenter):
 
     def _instruct(self, training: SubjectSource) -> None:
         """Give the gates what they may learn from."""
-        studied = training.digest() if any(gate.learns for gate in self._jury.gates) else ""
-        self._jury.instruct(training, fingerprint(studied, self._guarded))
+        studied = training.digest() if any(gate.learns for gate in self._gating.gates) else ""
+        self._gating.instruct(training, fingerprint(studied, self._guarded))
 
 
 class TrainingSubjects(SubjectSource):
@@ -191,4 +191,4 @@ class TrainingSubjects(SubjectSource):
 
     @property
     def _gates(self) -> Sequence[Gate]:
-        return self._recipe.jury.gates
+        return self._recipe.gating.gates

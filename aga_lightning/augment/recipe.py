@@ -9,9 +9,9 @@ from aga_lightning.augment.backgrounds.donors import NoDonorError
 from aga_lightning.augment.base import Draft, Request, Sample, Scene, Subject, seed_from
 from aga_lightning.augment.compositing import Merging, cover
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import Isolation
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.scenery import Scenery
 
 
@@ -21,13 +21,13 @@ class Recipe(IsolatingRecipe):
     Args:
         isolation: Step 1.
         scenery: Steps 2 and 3a.
-        jury: The gates.
+        gating: The gates.
         merging: Step 3b.
         attempts: How often a background is painted until no gate objects to it.
     """
 
-    def __init__(self, isolation: Isolation, scenery: Scenery, jury: Jury, merging: Merging, attempts: int) -> None:
-        super().__init__(isolation, jury)
+    def __init__(self, isolation: Isolation, scenery: Scenery, gating: Gating, merging: Merging, attempts: int) -> None:
+        super().__init__(isolation, gating)
         self.scenery = scenery
         self.merging = merging
         self.attempts = attempts
@@ -50,7 +50,7 @@ class Recipe(IsolatingRecipe):
         return behind if isinstance(behind, str) else self._merge(behind, seed)
 
     def remix(self, request: Request, background: Request, seed: int, cache: StageCache) -> Draft | str:
-        """The subject of one request before the background of another, with a fresh placement.
+        """The subject of one request in front of the background of another, with a fresh placement.
 
         Gates with a model do not see the merged image: it is made in a loader's worker, and never again.
         """
@@ -62,22 +62,22 @@ class Recipe(IsolatingRecipe):
         if isinstance(behind, str):
             return behind
         made = self._merge(behind, seed)
-        return self.jury.glance("image", made) or made
+        return self.gating.glance("image", made) or made
 
     def objection_to_caption(self, draft: Draft, cache: StageCache) -> str | None:
         """What the gates say of a caption."""
-        return self.jury.objections("caption", [draft], [""], cache)[0]
+        return self.gating.objections("caption", [draft], [""], cache)[0]
 
     def background_draft(self, request: Request, scene: Scene) -> str:
-        """A key of a background before which a kind of thing is to stand."""
+        """A key of a background in front of which a kind of thing is to stand."""
         return fingerprint(self.scenery.background_key(scene), request.record.superclass)
 
     def image_draft(self, request: Request, cache: StageCache) -> str:
         """A key of the merged image."""
-        if not self.jury.remembers:
+        if not self.gating.remembers:
             return ""
         scene = self.scenery.scenes([request], cache)[0]
-        behind = self.jury.key("background", self.scenery.background_key(scene))
+        behind = self.gating.key("background", self.scenery.background_key(scene))
         label = (request.record.class_name, request.record.label)
         return fingerprint(
             self.subject_draft(request, cache), behind, self.attempts, self._merging_key, request.seed,
@@ -96,8 +96,8 @@ class Recipe(IsolatingRecipe):
                 painted = replace(captioned, background=self.scenery.paint([scene], cache)[0])
             except NoDonorError as error:
                 return str(error)
-            key = self.background_draft(request, scene) if self.jury.remembers else ""
-            objection = self.jury.objections("background", [painted], [key], cache)[0] or ""
+            key = self.background_draft(request, scene) if self.gating.remembers else ""
+            objection = self.gating.objections("background", [painted], [key], cache)[0] or ""
             if not objection:
                 return painted
         return objection

@@ -145,7 +145,7 @@ class Scenery:
     def _scene(self, request: Request, caption: Caption, attempt: int, cache: StageCache) -> Scene:
         theme = self._theme(request, cache)
         seed = seed_from(theme, "background") if attempt == 0 else seed_from(theme, "background", attempt)
-        # Of a bank's background nobody can say who will stand before it.
+        # Of a bank's background nobody can say who will stand in front of it.
         source = cache.digest(request.record.path) if self.bank is None else ""
         return Scene(caption, self._canvas(request), seed, source)
 

@@ -13,8 +13,8 @@ from aga_lightning.data.images import ImageReadError
 
 def model_stages(recipe: Recipe, cache: StageCache) -> list[ModelStage]:
     """The stages of a recipe, in order; none where no part needs an accelerator."""
-    scenery, jury = recipe.scenery, recipe.jury
-    if not jury.remembers:
+    scenery, gating = recipe.scenery, recipe.gating
+    if not gating.remembers:
         return []
     stages = subject_stages(recipe, cache)
     if accelerated(scenery.captioner):
@@ -22,7 +22,7 @@ def model_stages(recipe: Recipe, cache: StageCache) -> list[ModelStage]:
     for attempt in range(recipe.attempts):
         if accelerated(scenery.painter):
             stages.append(Backgrounds(recipe, cache, [scenery.painter], attempt))
-        gates = jury.of("background")
+        gates = gating.of("background")
         # What follows needs to know which backgrounds to paint anew.
         if accelerated(gates) or (gates and attempt + 1 < recipe.attempts):
             stages.append(BackgroundVerdicts(recipe, cache, gates, attempt))
@@ -51,7 +51,7 @@ class Backgrounds(RecipeStage[Recipe]):
     """Step 3a with a model: the backgrounds, and in later attempts those that a gate has objected to.
 
     Args:
-        recipe: What is cooked.
+        recipe: What is made.
         cache: Where it is kept.
         parts: The painter.
         attempt: Which painting of a background, from 0.
@@ -85,7 +85,7 @@ class Backgrounds(RecipeStage[Recipe]):
     def _objected(self, request: Request, attempt: int) -> bool:
         scene = self.recipe.scenery.scenes([request], self.cache, attempt)[0]
         draft = self.recipe.background_draft(request, scene)
-        return self.recipe.jury.verdict("background", draft, self.cache) is not None
+        return self.recipe.gating.verdict("background", draft, self.cache) is not None
 
 
 class BackgroundVerdicts(Backgrounds):
@@ -96,7 +96,7 @@ class BackgroundVerdicts(Backgrounds):
 
     def key(self, request: Request) -> str | None:
         """The verdict on the request's background."""
-        return None if super().key(request) is None else self.recipe.jury.key("background", self._draft(request))
+        return None if super().key(request) is None else self.recipe.gating.key("background", self._draft(request))
 
     def load(self, unit: Unit) -> object:
         """The background; a painter without a model does its work here, in a thread of the loader."""
@@ -114,7 +114,7 @@ class BackgroundVerdicts(Backgrounds):
         """Judge."""
         pairs = [(u.request, draft) for u, draft in zip(units, loaded, strict=True) if isinstance(draft, Draft)]
         keys = [self._draft(request) for request, _ in pairs]
-        self.recipe.jury.objections("background", [draft for _, draft in pairs], keys, self.cache)
+        self.recipe.gating.objections("background", [draft for _, draft in pairs], keys, self.cache)
 
     def _draft(self, request: Request) -> str:
         return self.recipe.background_draft(request, self.recipe.scenery.scenes([request], self.cache, self.attempt)[0])

@@ -23,22 +23,22 @@ _LOOK = 16  # drafts handed to gates without a model at once
 
 def subject_stages(recipe: IsolatingRecipe, cache: StageCache) -> list[ModelStage]:
     """The stages up to the gates' word on the subjects; none for a recipe that needs no subject."""
-    isolation, jury = recipe.isolation, recipe.jury
-    if not (jury.remembers and recipe.isolates):
+    isolation, gating = recipe.isolation, recipe.gating
+    if not (gating.remembers and recipe.isolates):
         return []
     stages: list[ModelStage] = []
     if accelerated(isolation.detector):
         stages.append(Boxes(recipe, cache, "boxes", [isolation.detector], _SORTING))
     if accelerated(isolation.segmenter):
         stages.append(Subjects(recipe, cache, "subjects", [isolation.segmenter]))
-    if jury.of("subject") or not accelerated(isolation.segmenter):
-        stages.append(SubjectVerdicts(recipe, cache, "verdicts", jury.of("subject")))
+    if gating.of("subject") or not accelerated(isolation.segmenter):
+        stages.append(SubjectVerdicts(recipe, cache, "verdicts", gating.of("subject")))
     return stages
 
 
 def image_stages(recipe: IsolatingRecipe, cache: StageCache) -> list[ModelStage]:
     """The gates' word on the finished images, where a gate has a model."""
-    gates = recipe.jury.of("image")
+    gates = recipe.gating.of("image")
     return [ImageVerdicts(recipe, cache, "verdicts", gates)] if accelerated(gates) else []
 
 
@@ -46,7 +46,7 @@ class RecipeStage(ModelStage, Generic[AnyRecipe]):
     """A stage that knows the recipe.
 
     Args:
-        recipe: What is cooked.
+        recipe: What is made.
         cache: Where it is kept.
         name: The shelf of the cache that is filled.
         parts: The parts that are called.
@@ -76,7 +76,7 @@ class RecipeStage(ModelStage, Generic[AnyRecipe]):
         pasted = record, request.variant % (instances or 1)
         if pasted not in self._usable:
             draft = self.recipe.subject_draft(request, self.cache)
-            self._usable[pasted] = self.recipe.jury.verdict("subject", draft, self.cache) is None
+            self._usable[pasted] = self.recipe.gating.verdict("subject", draft, self.cache) is None
         return self._usable[pasted]
 
     def read(self, unit: Unit) -> Sample | ImageReadError:
@@ -133,7 +133,7 @@ class SubjectVerdicts(RecipeStage[IsolatingRecipe]):
         """The verdict on what the request pastes."""
         if self.recipe.isolation.instances(self.recipe.source(request, self.cache), self.cache) == 0:
             return None
-        return self.recipe.jury.key("subject", self.recipe.subject_draft(request, self.cache))
+        return self.recipe.gating.key("subject", self.recipe.subject_draft(request, self.cache))
 
     def load(self, unit: Unit) -> object:
         """Image and subject; a segmenter without a model does its work here, in a thread of the loader."""
@@ -154,7 +154,7 @@ class SubjectVerdicts(RecipeStage[IsolatingRecipe]):
             if isinstance(draft, Draft) and draft.subject is not None
         ]
         keys = [self.recipe.subject_draft(request, self.cache) for request, _ in pairs]
-        self.recipe.jury.objections("subject", [draft for _, draft in pairs], keys, self.cache)
+        self.recipe.gating.objections("subject", [draft for _, draft in pairs], keys, self.cache)
 
 
 class ImageVerdicts(RecipeStage[IsolatingRecipe]):
@@ -164,7 +164,7 @@ class ImageVerdicts(RecipeStage[IsolatingRecipe]):
         """The verdict on the request's image."""
         if not self.usable(request):
             return None
-        return self.recipe.jury.key("image", self.recipe.image_draft(request, self.cache))
+        return self.recipe.gating.key("image", self.recipe.image_draft(request, self.cache))
 
     def load(self, unit: Unit) -> object:
         """The merged image, or why there is none."""
@@ -181,4 +181,4 @@ class ImageVerdicts(RecipeStage[IsolatingRecipe]):
                 self.cache.save("verdicts", unit.key, {"objection": made})
         pairs = [(unit.request, made) for unit, made in zip(units, loaded, strict=True) if isinstance(made, Draft)]
         keys = [self.recipe.image_draft(request, self.cache) for request, _ in pairs]
-        self.recipe.jury.objections("image", [made for _, made in pairs], keys, self.cache)
+        self.recipe.gating.objections("image", [made for _, made in pairs], keys, self.cache)

@@ -38,7 +38,7 @@ class ImageRecord:
 
     @property
     def has_subject(self) -> bool:
-        """Whether there is anything in the image that could be set before another background."""
+        """Whether there is anything in the image that could be set in front of another background."""
         return bool(self.superclass)
 
 

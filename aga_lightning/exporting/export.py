@@ -24,7 +24,7 @@ Format = Literal["imagefolder", "webdataset"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Options:
     """How a set is exported.
 
     Args:
@@ -44,38 +44,38 @@ class Wishes:
     partial: bool = False
 
 
-def export(collection: Collection, classes: Sequence[str], wishes: Wishes, console: Console | None = None) -> None:
+def export(collection: Collection, classes: Sequence[str], options: Options, console: Console | None = None) -> None:
     """Write the accepted augmentations of a collection, and say what was written.
 
     Args:
         collection: What `augment` has filled.
         classes: Class names in label order.
-        wishes: How.
+        options: How.
         console: Where to print; the terminal by default.
 
     Raises:
         ExportError: If nothing is finished, or not all of it and `partial` is false, or the folder cannot be written.
         ImageReadError: If a training image that comes along cannot be read.
     """
-    if wishes.format not in get_args(Format):
-        raise ExportError(f"--format is {wishes.format!r}; give imagefolder or webdataset")
-    size = ShardSize.parse(wishes.shard_size)
+    if options.format not in get_args(Format):
+        raise ExportError(f"--format is {options.format!r}; give imagefolder or webdataset")
+    size = ShardSize.parse(options.shard_size)
     console = console or Console()
     finished = finished_items(collection)
     counts = (
         f"{finished.asked:,} augmentations asked, {finished.asked - finished.missing:,} finished: "
         f"{finished.accepted:,} accepted, {len(finished.rejected):,} rejected"
     )
-    _refuse_unfinished(collection, finished, counts, wishes.partial)
+    _refuse_unfinished(collection, finished, counts, options.partial)
     console.print(f"{counts}.", highlight=False)
-    items = with_originals(finished.items, collection) if wishes.originals else list(finished.items)
-    with written_aside(Path(UserPath.of(wishes.to)), _plan(collection, wishes, len(items))) as folder:
-        summary = _write_all(folder, collection, classes, wishes, size, (finished, items), console)
+    items = with_originals(finished.items, collection) if options.originals else list(finished.items)
+    with written_aside(Path(UserPath.of(options.to)), _plan(collection, options, len(items))) as folder:
+        summary = _write_all(folder, collection, classes, options, size, (finished, items), console)
     extra = len(items) - len(finished.items)
     told = f"{len(items):,} images of {len(classes)} classes" + (
         f", {extra:,} of them training images" if extra else ""
     )
-    console.print(f"{told}: {summary} in {wishes.to}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"{told}: {summary} in {options.to}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _refuse_unfinished(collection: Collection, finished: Finished, counts: str, partial: bool) -> None:
@@ -87,14 +87,14 @@ def _refuse_unfinished(collection: Collection, finished: Finished, counts: str, 
         raise ExportError(f"{counts}: there is nothing to export; see {collection.folder / 'rejected.jsonl'}")
 
 
-def _plan(collection: Collection, wishes: Wishes, images: int) -> dict[str, object]:
+def _plan(collection: Collection, options: Options, images: int) -> dict[str, object]:
     """What makes two exports the same, in plain JSON values."""
-    shards = {"shard_size": wishes.shard_size, "seed": wishes.seed} if wishes.format == "webdataset" else {}
+    shards = {"shard_size": options.shard_size, "seed": options.seed} if options.format == "webdataset" else {}
     return {
-        "format": wishes.format,
+        "format": options.format,
         "collection": collection.name,
         "degree": collection.degree,
-        "originals": wishes.originals,
+        "originals": options.originals,
         "images": images,
         **shards,
     }
@@ -104,7 +104,7 @@ def _write_all(
     folder: Path,
     collection: Collection,
     classes: Sequence[str],
-    wishes: Wishes,
+    options: Options,
     size: ShardSize,
     what: tuple[Finished, Sequence[Item]],
     console: Console,
@@ -113,9 +113,9 @@ def _write_all(
     finished, items = what
     folders = class_folders(classes)
     rows = rows_of(items)
-    sharded = wishes.format == "webdataset"
+    sharded = options.format == "webdataset"
     names = names_of(items, folders, "-" if sharded else "/")
-    order = mixed(len(items), wishes.seed) if sharded else range(len(items))
+    order = mixed(len(items), options.seed) if sharded else range(len(items))
 
     def samples() -> Iterator[tuple[Item, str, dict[str, object]]]:
         title = f"Writing {len(items):,} images"
@@ -130,7 +130,7 @@ def _write_all(
     write(folder / "classes.txt", portable_text("".join(" ".join(name.split()) + "\n" for name in classes)))
     write(folder / "config.yaml", _settings(collection))
     facts = {
-        "export": _plan(collection, wishes, len(items)),
+        "export": _plan(collection, options, len(items)),
         "split": SPLIT,
         "classes": [{"label": label, "name": name, "in_files": named[name]} for label, name in enumerate(classes)],
         "asked": finished.asked,

@@ -169,9 +169,9 @@ def worst_group_accuracy(accuracies: Tensor, images: Tensor) -> Tensor:
 def background_gap(accuracies: Mapping[str, Tensor]) -> Tensor | None:
     """The BG-gap of Xiao et al. (2020): accuracy on `ood/mixed_same` less that on `ood/mixed_rand`.
 
-    In both sets subjects stand before foreign backgrounds, those of their own class in the first, of any class in the
-    second. So the gap, -1..1, is what a model loses when backgrounds stop to tell the class, and not what cutting and
-    pasting costs it; 0 for a model that goes by the subject alone.
+    In both sets subjects stand in front of foreign backgrounds, those of their own class in the first, of any class in
+    the second. So the gap, -1..1, is what a model loses when backgrounds stop revealing the class, and not what cutting
+    and pasting costs it; 0 for a model that goes by the subject alone.
 
     Args:
         accuracies: Accuracy of each evaluation set by its name.

@@ -9,10 +9,10 @@ from aga_lightning.augment.base import Draft, Gate, Request, Scene, Segmenter, S
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.grey import is_grey
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.judged import TrainingSubjects
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.recipe import Recipe
 from aga_lightning.augment.scenery import Scenery
@@ -57,7 +57,7 @@ def recipe(*gates, painter=None, attempts=1, remembers=False, **merging):
     scenery = Scenery(PromptEngine(), TemplateCaptioner(), painter or FlatColour(), None, None, None)
     isolation = Isolation(CentrePrior(), Corners(), None)
     still = Merging(flip_probability=0.0, in_place=True, **merging)
-    return Recipe(isolation, scenery, Jury(gates, remembers), still, attempts)
+    return Recipe(isolation, scenery, Gating(gates, remembers), still, attempts)
 
 
 def composed(one, request, store):
@@ -165,5 +165,5 @@ def test_what_has_no_subject_is_read_and_not_searched(store, disc_records):
 def test_a_photo_that_finds_no_donor_is_rejected_with_the_reason(store, disc_records):
     painter = DonorPhotos()
     one = recipe(painter=painter)
-    painter.borrow(TrainingSubjects(one, disc_records[:1], store))  # the only photo may not lend to itself
-    assert "can lend its background" in composed(one, Request(disc_records[0], 0), store)
+    painter.borrow(TrainingSubjects(one, disc_records[:1], store))  # the only photo may not give to itself
+    assert "can give its background" in composed(one, Request(disc_records[0], 0), store)

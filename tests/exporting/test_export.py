@@ -11,16 +11,16 @@ from rich.console import Console
 from tiny.captioned import collected
 
 from aga_lightning.augment.store import StoreError
-from aga_lightning.exporting import ExportError, Wishes, export
+from aga_lightning.exporting import ExportError, Options, export
 from aga_lightning.exporting import imagefolder as imagefolder_module
 
 CLASSES = ["plum", "lime"]
 
 
-def exported(collection, to, classes=CLASSES, **wishes):
+def exported(collection, to, classes=CLASSES, **options):
     """What is printed."""
     console = Console(file=io.StringIO(), width=200)
-    export(collection, classes, Wishes(str(to), **wishes), console)
+    export(collection, classes, Options(str(to), **options), console)
     return console.file.getvalue()
 
 
@@ -66,10 +66,10 @@ def test_shards_are_told_and_mix_the_classes(collection, tmp_path):
     assert sorted(labels) == [b"0"] * 4 + [b"1"] * 4 and labels not in (sorted(labels), sorted(labels)[::-1])
 
 
-@pytest.mark.parametrize("wishes", [{}, {"format": "webdataset", "shard_size": 5}])
-def test_two_exports_are_the_same_to_the_byte(collection, tmp_path, wishes):
+@pytest.mark.parametrize("options", [{}, {"format": "webdataset", "shard_size": 5}])
+def test_two_exports_are_the_same_to_the_byte(collection, tmp_path, options):
     for name in ("one", "two"):
-        exported(collection, tmp_path / name, originals=True, **wishes)
+        exported(collection, tmp_path / name, originals=True, **options)
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
@@ -104,10 +104,10 @@ def test_a_larger_store_gives_what_is_asked_for(disc_records, tmp_path):
     assert "- images: 8 (8 augmentations, 0 training images)" in (tmp_path / "out" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("wishes", [{"format": "zip"}, {"shard_size": "many"}])
-def test_wrong_wishes_are_refused(collection, tmp_path, wishes):
+@pytest.mark.parametrize("options", [{"format": "zip"}, {"shard_size": "many"}])
+def test_wrong_options_are_refused(collection, tmp_path, options):
     with pytest.raises(ExportError, match=r"--format|--shard_size"):
-        exported(collection, tmp_path / "out", **wishes)
+        exported(collection, tmp_path / "out", **options)
 
 
 def test_unsafe_names_stay_inside_and_apart(disc_records, tmp_path):

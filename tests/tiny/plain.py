@@ -18,10 +18,10 @@ from aga_lightning.augment.base import (
 )
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.subject_stages import image_stages, subject_stages
 from aga_lightning.data.base import ImageRecord
 
@@ -76,8 +76,8 @@ class Plain(JudgedAugmenter):
         self.segmenter = segmenter or Corners()
         self.isolates = isolates
         self.max_side = max_side
-        jury = Jury(self.gates, accelerated([self.detector, self.segmenter, *self.gates]))
-        self._recipe = Photo(Isolation(self.detector, self.segmenter, max_side), jury, isolates)
+        gating = Gating(self.gates, accelerated([self.detector, self.segmenter, *self.gates]))
+        self._recipe = Photo(Isolation(self.detector, self.segmenter, max_side), gating, isolates)
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Show the gates the training images."""
@@ -85,7 +85,7 @@ class Plain(JudgedAugmenter):
 
     def learned(self) -> object:
         """What the gates know."""
-        return self._jury.known
+        return self._gating.known
 
     def stages(self, cache: StageCache) -> list[ModelStage]:
         """Those of every recipe."""

@@ -149,7 +149,7 @@ def _roofs(canvas: Canvas, row: float, near: float) -> None:
 
 
 def garden(canvas: Canvas) -> None:
-    """Flower beds before a hedge."""
+    """Flower beds in front of a hedge."""
     rng = canvas.rng
     sky(canvas)
     bottom = min(canvas.height, canvas.horizon + 3)

@@ -112,7 +112,7 @@ def haze(canvas: Canvas, pixels: Pixels, distance: Field | float) -> None:
 
 @contextmanager
 def eight_bit(canvas: Canvas) -> Iterator[Bytes]:
-    """Lend the canvas as an 8-bit picture, the only kind on which OpenCV draws smooth edges."""
+    """Give the canvas as an 8-bit picture, the only kind on which OpenCV draws smooth edges."""
     picture = to_bytes(canvas.pixels)
     yield picture
     np.multiply(picture, np.float32(1 / 255), out=canvas.pixels)

@@ -56,7 +56,7 @@ class ClassDonors(DonorPhotos):
         wanted = self._labels.get(scene.source)
         if wanted is None:
             raise RuntimeError(
-                "of which class the subject will be that stands before this background is not known; backgrounds of "
+                "the class of the subject in front of this background is not known; backgrounds of "
                 "the same or of other classes are for painting without a bank only"
             )
         if wanted not in self._donors:

@@ -12,14 +12,14 @@ from aga_lightning.data.images import ImageReadError
 
 
 class NoDonorError(RuntimeError):
-    """No training photo can lend its background."""
+    """No training photo can give its background."""
 
 
 @dataclass(kw_only=True, eq=False)
 class DonorPhotos(BackgroundGenerator):
     """Borrows the background of another training photo, with the subject painted over and a random crop and flip.
 
-    A photo without a subject, such as an empty frame of a camera trap, is lent as it is. Of each donor only its index
+    A photo without a subject, such as an empty frame of a camera trap, is taken as it is. Of each donor only its index
     is drawn; the photo is read when it is needed, and never kept. The caption is not followed: what the training
     photos do not show, this painter cannot paint.
 
@@ -66,17 +66,17 @@ class DonorPhotos(BackgroundGenerator):
         return _crop(fill_hole(image, hole, rng), scene.size, self.min_crop, rng)
 
     def _donor(self, scene: Scene, rng: np.random.Generator) -> tuple[Image, Mask]:
-        """A photo that lends its background, and what to paint over in it."""
+        """A photo that gives its background, and what to paint over in it."""
         if self._training is None:
             raise RuntimeError(f"{type(self).__name__} has no training photos yet: call borrow() first")
         candidates = self._candidates(scene, self._training)
         order = rng.permutation(len(candidates))[: self.attempts]
         for place in order:
-            lent = self._lent(candidates[int(place)], scene, self._training)
-            if lent is not None:
-                return lent
+            found = self._usable(candidates[int(place)], scene, self._training)
+            if found is not None:
+                return found
         raise NoDonorError(
-            f"none of {len(order)} training photos can lend its background: no subject was found in them, or it fills "
+            f"none of {len(order)} training photos can give its background: no subject was found in them, or it fills "
             f"more than {self.max_hole:.0%}; try more attempts, a larger max_hole, or another painter"
         )
 
@@ -84,8 +84,8 @@ class DonorPhotos(BackgroundGenerator):
         """Which training photos may be asked."""
         return range(len(training))
 
-    def _lent(self, index: int, scene: Scene, training: SubjectSource) -> tuple[Image, Mask] | None:
-        """A photo and its hole; None where it cannot lend its background."""
+    def _usable(self, index: int, scene: Scene, training: SubjectSource) -> tuple[Image, Mask] | None:
+        """A photo and its hole; None where it cannot give its background."""
         try:
             sample, subject = training[index]
         except ImageReadError:

@@ -1,4 +1,4 @@
-"""Outlines before the sky: hills, mountains, tree lines, dunes, mesas, towns."""
+"""Outlines in front of the sky: hills, mountains, tree lines, dunes, mesas, towns."""
 
 from collections.abc import Sequence
 

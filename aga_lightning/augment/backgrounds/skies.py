@@ -9,7 +9,7 @@ from aga_lightning.augment.backgrounds.noise import plane_texture, relief, textu
 
 
 def sky(canvas: Canvas) -> None:
-    """Paint the sky down to a little below the horizon, where hills may stand before it."""
+    """Paint the sky down to a little below the horizon, where hills may stand in front of it."""
     rows = min(canvas.height, canvas.horizon + 2)
     light = canvas.light
     up = np.linspace(1, 0, rows, dtype=np.float32)[:, None] * min(1.0, 1.3 * rows / canvas.height)

@@ -29,8 +29,8 @@ class Sources:
         """
         if digest not in self._places:
             raise RuntimeError(
-                "whose subject will stand before this background is not known, or is not a training image; a painter "
-                "that looks at the subject's own photo works without a bank only"
+                "nobody knows whose subject will stand in front of this background, or it is no training image's; a "
+                "painter that looks at the subject's own photo works without a bank only"
             )
         found = [self._training[index] for index in self._places[digest]]
         masks = [subject.mask for _, subject in found if subject is not None]

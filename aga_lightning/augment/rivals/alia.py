@@ -147,7 +147,7 @@ class ALIA(PictureAugmenter):
 
     def learned(self) -> object:
         """What else decides the output: what the gates know, and what the domains are found in."""
-        return {"gates": self._jury.known, "studied": self._studied}
+        return {"gates": self._gating.known, "studied": self._studied}
 
     def lessons(self, cache: StageCache) -> list[ModelStage]:
         """The training images in words, and the domains, where these are not given."""

@@ -22,9 +22,9 @@ from aga_lightning.augment.base import (
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolation import Isolation
 from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.recipe import Recipe
 from aga_lightning.augment.scenery import Scenery
@@ -61,9 +61,9 @@ class BackgroundControl(JudgedAugmenter):
         self.max_side = max_side
         # One remark for all: it is kept once, as the single caption of a single combination.
         self._scenery = Scenery(_NoPrompts(), _Remark(self.remark), painter, 1, None, max_side)
-        jury = Jury(self.gates, remembers=self.accelerated)
+        gating = Gating(self.gates, remembers=self.accelerated)
         isolation = Isolation(detector, segmenter, max_side)
-        self._recipe: Recipe = Recipe(isolation, self._scenery, jury, merging, attempts=1)
+        self._recipe: Recipe = Recipe(isolation, self._scenery, gating, merging, attempts=1)
 
     @property
     @abstractmethod
@@ -71,18 +71,18 @@ class BackgroundControl(JudgedAugmenter):
         """What stands behind the subject, in words, in place of a caption."""
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Lend the training photos to the painter, and to the gates that want them."""
+        """Give the training photos to the painter, and to the gates that learn from them."""
         training = TrainingSubjects(self._recipe, records, cache)
         self._scenery.borrowed = training.digest()
-        self.painter.borrow(self._lent(records, cache))
+        self.painter.borrow(self._borrowed(records, cache))
         self._instruct(training)
 
     def learned(self) -> object:
-        """What else decides the output: the painter that the settings stand for, photos lent, what gates know."""
+        """What else decides the output: the painter that the settings stand for, photos borrowed, what gates know."""
         return {
             "painter": describe(self.painter),
             "borrowed": self._scenery.borrowed,
-            "gates": self._jury.known,
+            "gates": self._gating.known,
         }
 
     def stages(self, cache: StageCache) -> list[ModelStage]:
@@ -90,7 +90,7 @@ class BackgroundControl(JudgedAugmenter):
         return model_stages(self._recipe, cache)
 
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Place the subject afresh, before a background that is the control's for this subject."""
+        """Place the subject afresh, in front of a background that is the control's for this subject."""
         made = self._recipe.remix(request, self._behind(request, background), seed, cache)
         return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
 
@@ -98,7 +98,7 @@ class BackgroundControl(JudgedAugmenter):
         """Whose background a subject may have where another one's is offered: only one that was made for itself."""
         return Request(request.record, background.variant, background.seed)
 
-    def _lent(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
+    def _borrowed(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
         return _AllSubjects(self._recipe, records, cache)
 
     def _facts(self, request: Request, draft: Draft, cache: StageCache) -> dict[str, object]:
@@ -112,7 +112,7 @@ class BackgroundControl(JudgedAugmenter):
 
 
 class _AllSubjects(TrainingSubjects):
-    """The training images with all that was isolated in them, accepted or not: nobody else will be before it."""
+    """The training images with all that was isolated in them, accepted or not: nobody else will be in front of it."""
 
     def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
         return self._recipe.subject(self._records[index], self._cache)

@@ -22,8 +22,8 @@ from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import SaliencyBox
 from aga_lightning.augment.gates.class_free import ClassFreeBackground
 from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine, avoid_words
 from aga_lightning.augment.rivals.contexts import CONTEXTS, ContextCaptioner, SquareScenery
 from aga_lightning.augment.rivals.cut_and_paste import CutAndPaste
@@ -51,7 +51,7 @@ class BeyondGeneration(JudgedAugmenter):
 
     arXiv 2309.05956, first "DALL-E for Detection" (2206.09592). A class is painted on a plain background and cut out;
     a context is painted without it; CLIP chooses both; the one is pasted on the other. The authors fill detection sets,
-    four foregrounds to a background. Here it is one, whose class is the label. A training image lends its class and
+    four foregrounds to a background. Here it is one, whose class is the label. A training image gives its class and
     its seed, nothing else: the subject too is painted, where AGA keeps that of the photo.
 
     As in the authors' code are the texts of the foregrounds and contexts, the model (Stable Diffusion 2.1 with the
@@ -158,8 +158,8 @@ class BeyondGeneration(JudgedAugmenter):
             max_side,
         )
         subjects = PaintedSubjects(foregrounds, finder, cutter, max_side)
-        jury = Jury(self.filters, remembers=self.accelerated)
-        self._recipe: PaintedRecipe = PaintedRecipe(subjects, self._scenery, jury, pasting, attempts)
+        gating = Gating(self.filters, remembers=self.accelerated)
+        self._recipe: PaintedRecipe = PaintedRecipe(subjects, self._scenery, gating, pasting, attempts)
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Learn which words a context must not name, and show the training images to the gates that learn."""
@@ -174,7 +174,7 @@ class BeyondGeneration(JudgedAugmenter):
         """What else decides the output: words to avoid, what the gates know, for which images the bank is."""
         return {
             "avoid": list(self._scenery.avoid),
-            "gates": self._jury.known,
+            "gates": self._gating.known,
             "bank": "" if self.bank is None else self.bank.learned(),
         }
 
@@ -187,7 +187,7 @@ class BeyondGeneration(JudgedAugmenter):
         return self._recipe.isolation.sample(record, cache), None
 
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Put the foreground of one request before the background of another, with a fresh placement."""
+        """Put the foreground of one request in front of the background of another, with a fresh placement."""
         made = self._recipe.remix(request, background, seed, cache)
         return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
 

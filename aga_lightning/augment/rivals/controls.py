@@ -21,7 +21,7 @@ from aga_lightning.data.base import ImageRecord
 
 
 class MeanColourBackground(BackgroundControl):
-    """A control: the subject before one mean colour; after the background challenge of Xiao et al. (2020).
+    """A control: the subject in front of one mean colour; after the background challenge of Xiao et al. (2020).
 
     Their "Noise or Signal" (arXiv 2006.09994) shows foregrounds on black; here the one colour is the mean of the
     training images' backgrounds, the same for all images and classes, so that the background tells nothing. With `of:
@@ -69,7 +69,7 @@ class MeanColourBackground(BackgroundControl):
 
 
 class BlurredBackground(BackgroundControl):
-    """A control of ours: the subject, sharp, before its own background, blurred.
+    """A control of ours: the subject, sharp, in front of its own background, blurred.
 
     The subject is painted over first, so that its colours do not bleed into the blur; then a Gaussian takes texture and
     detail out of the background, and leaves its colours and their layout. Xiao et al. (2020) ask the same question,
@@ -114,7 +114,7 @@ class BlurredBackground(BackgroundControl):
 
 
 class OwnBackground(BackgroundControl):
-    """A control of ours: the subject before its own background, from which it was taken and to which it is returned.
+    """A control of ours: the subject in front of its own background, from which it was taken.
 
     The subject is painted over, then moved, turned and pasted as AGA does it. Seams, resampling and the edge of
     sharpness are those of AGA; the background's scene is the original's. What AGA gains over this arm comes from new
@@ -154,7 +154,7 @@ class OwnBackground(BackgroundControl):
 
 
 class BackgroundSwap(BackgroundControl):
-    """ForAug (Nauen et al. 2025) without its models: the subject before another training photo's real background.
+    """ForAug (Nauen et al. 2025) without its models: the subject in front of another training photo's real background.
 
     ForAug (arXiv 2503.09399) isolates with Grounding DINO and SAM, fills the donor's hole with LaMa or an eraser on
     SDXL, and recombines during training. Its released code has as defaults: donors of all classes (`all`; the
@@ -214,6 +214,6 @@ class BackgroundSwap(BackgroundControl):
     def _behind(self, request: Request, background: Request) -> Request:
         return background if self.backgrounds == "all" else super()._behind(request, background)
 
-    def _lent(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
-        # What a rejected mask leaves in a lent background would be a subject of another class.
+    def _borrowed(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
+        # What a rejected mask leaves in a borrowed background would be a subject of another class.
         return TrainingSubjects(self._recipe, records, cache)

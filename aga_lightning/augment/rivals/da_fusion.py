@@ -113,7 +113,7 @@ class DAFusion(PictureAugmenter):
 
     def learned(self) -> object:
         """What else decides the output: what the gates know, and what the words are learned from."""
-        return {"gates": self._jury.known, "words": self._words.known()}
+        return {"gates": self._gating.known, "words": self._words.known()}
 
     def lessons(self, cache: StageCache) -> list[ModelStage]:
         """The words."""

@@ -4,8 +4,8 @@ from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import Detector, Draft, Request, Sample, Segmenter, Subject, seed_from
 from aga_lightning.augment.compositing import Merging, cover
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolation import Isolation
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.recipe import Recipe
 from aga_lightning.augment.rivals.foregrounds import Foreground, PaintedForegrounds
 from aga_lightning.augment.scenery import Scenery
@@ -57,15 +57,15 @@ class PaintedRecipe(Recipe):
     Args:
         isolation: Paints and chooses foregrounds, and cuts them out.
         scenery: Backgrounds in words and pixels.
-        jury: The gates.
+        gating: The gates.
         merging: How the subject is placed and pasted.
         attempts: How often a background is painted until no gate objects to it.
     """
 
     def __init__(
-        self, isolation: PaintedSubjects, scenery: Scenery, jury: Jury, merging: Merging, attempts: int
+        self, isolation: PaintedSubjects, scenery: Scenery, gating: Gating, merging: Merging, attempts: int
     ) -> None:
-        super().__init__(isolation, scenery, jury, merging, attempts)
+        super().__init__(isolation, scenery, gating, merging, attempts)
         self.foregrounds = isolation.foregrounds
 
     def source(self, request: Request, cache: StageCache) -> Foreground:
@@ -83,7 +83,7 @@ class PaintedRecipe(Recipe):
         return Draft(sample, None, *self.scenery.kept(request, cache, self.attempts))
 
     def compose(self, request: Request, sample: Sample, whole: Subject | None, cache: StageCache) -> Draft | str:
-        """The foreground before its background, or a gate's objection to one of the two."""
+        """The foreground in front of its background, or a gate's objection to one of the two."""
         subject = self.accepted_subject(request, sample, whole, cache)
         if isinstance(subject, str):
             return subject

@@ -29,10 +29,10 @@ from aga_lightning.augment.codec import decode_rgb, encode_jpeg
 from aga_lightning.augment.compositing import cover
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolating import IsolatingRecipe
 from aga_lightning.augment.isolation import Isolation, mask_digest, unreadable
 from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.augment.subject_stages import RecipeStage, image_stages, subject_stages
 from aga_lightning.data.base import ImageRecord
@@ -110,8 +110,8 @@ class PictureAugmenter(JudgedAugmenter):
         segmenter: Segmenter | None = None,
     ) -> None:
         isolation = Isolation(detector or CentrePrior(), segmenter or GrabCut(), max_side)
-        jury = Jury(gates, remembers=accelerated([maker, *gates, detector, segmenter]))
-        self._recipe: PictureRecipe = PictureRecipe(self, maker, isolation, jury, isolates)
+        gating = Gating(gates, remembers=accelerated([maker, *gates, detector, segmenter]))
+        self._recipe: PictureRecipe = PictureRecipe(self, maker, isolation, gating, isolates)
 
     @abstractmethod
     def order(self, request: Request, cache: StageCache) -> Order:
@@ -146,12 +146,12 @@ class PictureAugmenter(JudgedAugmenter):
 
     def learned(self) -> object:
         """What else decides the output: what the gates know."""
-        return {"gates": self._jury.known}
+        return {"gates": self._gating.known}
 
     def stages(self, cache: StageCache) -> list[ModelStage]:
         """Lessons, subjects, pictures, verdicts; none where no part needs an accelerator."""
         recipe = self._recipe
-        if not recipe.jury.remembers:
+        if not recipe.gating.remembers:
             return []
         stages = [*self.lessons(cache), *subject_stages(recipe, cache)]
         if accelerated(recipe.maker):
@@ -174,14 +174,14 @@ class PictureRecipe(IsolatingRecipe):
         method: Says what the picture shows.
         maker: Makes it.
         isolation: How a record becomes a sample, and where its subject is.
-        jury: The gates.
+        gating: The gates.
         isolates: Whether the subject has to be found.
     """
 
     def __init__(
-        self, method: PictureAugmenter, maker: Maker, isolation: Isolation, jury: Jury, isolates: bool
+        self, method: PictureAugmenter, maker: Maker, isolation: Isolation, gating: Gating, isolates: bool
     ) -> None:
-        super().__init__(isolation, jury, isolates)
+        super().__init__(isolation, gating, isolates)
         self.method = method
         self.maker = maker
         self._maker_key = fingerprint(maker)
@@ -232,7 +232,7 @@ class PictureRecipe(IsolatingRecipe):
 
     def image_draft(self, request: Request, cache: StageCache) -> str:
         """A key of the finished picture."""
-        if not self.jury.remembers:
+        if not self.gating.remembers:
             return ""
         record = request.record
         return fingerprint(self.picture_key(request, cache), self._finish_key, record.class_name, record.label)

@@ -14,7 +14,7 @@ class TextToImage(PictureAugmenter):
     """Text-to-image (Rombach et al. 2022): the class in AGA's settings and times, painted from words alone.
 
     The first row of the case study in the AGA paper (its Figure 1), and what He et al. (2023) and Sariyildiz et al.
-    (2023) train on. The training image lends its class and its seed, nothing else. The paper tells neither prompts nor
+    (2023) train on. The training image gives its class and its seed, nothing else. The paper tells neither prompts nor
     settings of its case study: the model and its settings are those of AGA's painter, SDXL with its defaults, and the
     scenes are drawn as AGA draws them, so that the subject is all that differs.
 

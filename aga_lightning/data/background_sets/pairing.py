@@ -40,7 +40,7 @@ class Source:
 
 
 class Lenders:
-    """The photos that lend their background to the subjects of others.
+    """The photos that give their background to the subjects of others.
 
     Args:
         sources: All photos, in any order.
@@ -53,11 +53,11 @@ class Lenders:
                 self._of_class.setdefault(source.record.label, []).append(source)
 
     def any_for(self, source: Source, label: int) -> bool:
-        """Whether a class has a photo, other than the subject's own, that can lend."""
+        """Whether a class has a photo, other than the subject's own, that can give one."""
         return any(lender.digest != source.digest for lender in self._of_class.get(label, ()))
 
     def draw(self, name: str, source: Source) -> Source | None:
-        """Who lends to a subject: the same one always, whatever else is asked for; None where nobody can.
+        """Who gives to a subject: the same one always, whatever else is asked for; None where nobody can.
 
         Args:
             name: The mixed set.
@@ -86,7 +86,7 @@ def objection(name: str, source: Source, lenders: Lenders) -> str | None:
     Args:
         name: The set.
         source: The photo.
-        lenders: Who may lend it a background.
+        lenders: Who may give it a background.
     """
     if source.subject == 0:
         return "the mask is empty"
@@ -96,7 +96,7 @@ def objection(name: str, source: Source, lenders: Lenders) -> str | None:
         return f"the box around the subject covers more than {MAX_BOX:.0%} of the image"
     if name in MIXED and not lenders.any_for(source, source.record.label):
         # Of all mixed sets, so that they hold the same subjects and the BG-gap compares like with like.
-        return "no other photo of the class can lend its background"
+        return "no other photo of the class can give its background"
     if name == "mixed_next" and lenders.draw(name, source) is None:
-        return "no photo of another class can lend its background"
+        return "no photo of another class can give its background"
     return None

@@ -1,4 +1,4 @@
-"""The pictures of "Noise or Signal" (Xiao et al. 2020): subjects or backgrounds alone, and before other backgrounds."""
+"""The pictures of "Noise or Signal" (Xiao et al. 2020): subjects or backgrounds alone, and in front of others."""
 
 import math
 
@@ -89,7 +89,7 @@ def only_bg_t(image: Image, box: Rectangle) -> Image:
 
 
 def mixed(image: Image, mask: Mask, background: Image) -> Image:
-    """Mixed-...: the subject, where it stood, before a background that is scaled until it covers the image.
+    """Mixed-...: the subject, where it stood, in front of a background that is scaled until it covers the image.
 
     Args:
         image: (height, width, 3).

@@ -38,15 +38,15 @@ class BackgroundSets:
     - only_fg: the subject alone, on black.
     - no_fg: its shape blacked out. only_bg_b: its box blacked out. only_bg_t: its box filled with a tiled strip of the
       background. They tell what backgrounds alone give away; their records have no superclass, mask or box.
-    - mixed_same, mixed_rand, mixed_next: the subject, where it stood, before the only_bg_t background of another test
-      image, of the same class, of a class drawn from all, or of the next one (in label order; the first follows the
-      last). They are labelled by their subject. Accuracy on mixed_same less that on mixed_rand is the BG-gap.
+    - mixed_same, mixed_rand, mixed_next: the subject, where it stood, in front of the only_bg_t background of another
+      test image, of the same class, of a class drawn from all, or of the next one (in label order; the first follows
+      the last). They are labelled by their subject. Accuracy on mixed_same less that on mixed_rand is the BG-gap.
 
     As published: how backgrounds are tiled, that the mixed sets take theirs from only_bg_t, and that only_bg_b and
-    only_bg_t go without images whose box covers more than 90 %; here these lend no background either. Ours: masks are
+    only_bg_t go without images whose box covers more than 90 %; here these give no background either. Ours: masks are
     the data set's own, not GrabCut's; the box is the smallest around the mask and the data set's own box; classes are
-    not balanced, and nothing is weeded out by hand. No photo lends itself its own background. All mixed sets hold the
-    same subjects, those with another photo of their class that can lend one, so that the BG-gap compares like with
+    not balanced, and nothing is weeded out by hand. No photo gives itself its own background. All mixed sets hold the
+    same subjects, those with another photo of their class that can give one, so that the BG-gap compares like with
     like.
 
     The pictures are PNG files in `<cache_dir>/background_sets/<fingerprint>/<set>/<class>/`, with 1024 px at the longer
@@ -113,7 +113,7 @@ class BackgroundSets:
         return Source(record, digest, key, 0, 0, None)
 
     def _shelf(self, photos: Sequence[Source]) -> Shelf:
-        """Where the pictures lie; a photo more or less changes who lends to whom, so that it is another place."""
+        """Where the pictures lie; a photo more or less changes who gives to whom, so that it is another place."""
         return self.store.background_sets(_digest_of(_VERSION, _MAX_SIDE, sorted(photo.key for photo in photos))[:12])
 
     def _sources(self, photos: Sequence[Source], shelf: Shelf) -> list[Source]:

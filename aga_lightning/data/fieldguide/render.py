@@ -1,4 +1,4 @@
-"""One picture: habitat, perch, bird, twigs before it, light, and the noise of a camera."""
+"""One picture: habitat, perch, bird, twigs in front of it, light, and the noise of a camera."""
 
 from dataclasses import dataclass
 

@@ -77,7 +77,7 @@ def test_the_only_photo_of_a_class_lends_its_own_background():
     assert lenders(Photos(("a", 0), ("b", 0), ("c", 1), lost="b"), "a", "same") == {"a"}
     too_large = Photos(("a", 0), ("b", 0), ("c", 1), side=38)
     assert lenders(too_large, "a", "same", max_hole=0.3) == {"a"}
-    with pytest.raises(RuntimeError, match="can lend its background"):
+    with pytest.raises(RuntimeError, match="can give its background"):
         lenders(too_large, "a", "other", max_hole=0.3)
     with pytest.raises(RuntimeError, match="no subject was found"):
         lenders(Photos(("a", 0), ("c", 1), lost="a"), "a", "same")

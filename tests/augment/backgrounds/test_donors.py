@@ -84,7 +84,7 @@ def test_no_photo_is_kept():
     [Photos([(9, 9, 9)]), Photos([(9, 9, 9)] * 4, isolated=False), Photos([(9, 9, 9)] * 4, side=39), Photos([])],
 )
 def test_without_a_fitting_donor_it_says_so(photos):
-    with pytest.raises(RuntimeError, match="can lend its background"):
+    with pytest.raises(RuntimeError, match="can give its background"):
         painter(photos).paint(scenes(1))
 
 
@@ -94,7 +94,7 @@ def test_a_photo_without_a_subject_is_lent_as_it_is():
     assert {tuple(np.unique(image.reshape(-1, 3), axis=0)[0]) for image in images} == {(10, 10, 10), (90, 40, 90)}
     assert all((image == image[0, 0]).all() for image in images)
     alone = painter(Photos([(9, 9, 9)], empty=(0,)))
-    with pytest.raises(RuntimeError, match="can lend its background"):
+    with pytest.raises(RuntimeError, match="can give its background"):
         alone.paint(scenes(1))  # not even an empty photo is its own donor
 
 

@@ -229,7 +229,7 @@ def test_the_confidence_filter_agrees_with_the_thresholds_by_hand(plain_records,
 
 def test_filters_are_asked_in_addition_to_the_two():
     method = arm(domains=["a {class} 4"], filters=[Hand()], confidence_filter=Sure())
-    assert {type(gate) for gate in method._recipe.jury.of("image")} == {Hand, Sure}
+    assert {type(gate) for gate in method._recipe.gating.of("image")} == {Hand, Sure}
     with pytest.raises(ValueError, match="MaskSanity looks at the subject"):
         arm(filters=[MaskSanity()])
 

@@ -5,8 +5,8 @@ from tiny.painted import ColourClip, DiscPainter, PlainDiscs, PlainTints
 
 from aga_lightning.augment.base import BackgroundGenerator, Draft, Request
 from aga_lightning.augment.detectors.embedded import SaliencyBox
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.isolation import Isolation
-from aga_lightning.augment.jury import Jury
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.rivals.contexts import CONTEXTS, ContextCaptioner, SquareScenery
 from aga_lightning.augment.rivals.cut_and_paste import CutAndPaste
@@ -41,7 +41,7 @@ def subjects(painter, selector=None, candidates=1, per_class=None, max_side=48):
 def recipe(log, isolation, *gates, remembers=False, behind=None):
     engine = PromptEngine(instructions=("",), spatial=CONTEXTS, temporal=("",))
     scenery = SquareScenery(engine, ContextCaptioner("{context}"), behind or PlainTints(str(log)), 1, None, 48)
-    return PaintedRecipe(isolation, scenery, Jury(gates, remembers), CutAndPaste(), 1)
+    return PaintedRecipe(isolation, scenery, Gating(gates, remembers), CutAndPaste(), 1)
 
 
 def test_a_foreground_is_read_at_the_working_size_and_cut_out(store, log, disc_records):

@@ -100,7 +100,7 @@ def test_what_a_mask_keeps_out_of_the_sets(facts, reason, sets):
 def test_an_only_child_is_left_out_of_all_mixed_sets():
     sources = photos(1, 2)
     found = {name: objection(name, sources[0], Lenders(sources)) for name in SETS}
-    reason = "no other photo of the class can lend its background"
+    reason = "no other photo of the class can give its background"
     assert found == {name: reason if name in MIXED else None for name in SETS}
 
 
@@ -113,4 +113,4 @@ def test_a_photo_that_tells_no_background_lends_none(facts):
 def test_one_class_has_no_next():
     sources = photos(3)
     found = [objection(name, sources[0], Lenders(sources)) for name in MIXED]
-    assert found == [None, None, "no photo of another class can lend its background"]
+    assert found == [None, None, "no photo of another class can give its background"]

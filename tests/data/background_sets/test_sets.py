@@ -245,7 +245,7 @@ def test_photos_that_would_make_no_sense_are_left_out_and_counted(photos, tmp_pa
     assert f"{every} go without 1: the mask is empty" in message
     assert f"{every} go without 1: the mask covers the whole image" in message
     assert "only_bg_b, only_bg_t go without 1: the box around the subject covers more than 90%" in message
-    assert "mixed_same, mixed_rand, mixed_next go without 1: no other photo of the class can lend" in message
+    assert "mixed_same, mixed_rand, mixed_next go without 1: no other photo of the class can give" in message
     mixed = [photo.path.stem for photo in photos[4:]]
     assert [record.path.stem[:3] for record in sets["only_fg"]] == ["0_3", *mixed]
     assert [record.path.stem[:3] for record in sets["only_bg_t"]] == ["0_3", *mixed[1:]]

@@ -7,7 +7,7 @@ from aga_lightning.augment.base import Draft, Gate, SubjectSource, accelerated
 from aga_lightning.augment.fingerprint import fingerprint
 
 
-class Jury:
+class Gating:
     """Asks the gates of one stage about drafts, those without a model first.
 
     Args:
@@ -53,10 +53,10 @@ class Jury:
             cache: Where verdicts are kept.
         """
         if not self.remembers or stage == "caption":  # to look at words costs less than to look a verdict up
-            return self._deliberate(stage, drafts)
+            return self._first_objections(stage, drafts)
 
         def make(missing: list[int]) -> list[Finished]:
-            verdicts = self._deliberate(stage, [drafts[index] for index in missing])
+            verdicts = self._first_objections(stage, [drafts[index] for index in missing])
             return [({"objection": verdict}, None) for verdict in verdicts]
 
         found = cache.recall("verdicts", [self.key(stage, key) for key in keys], make)
@@ -67,7 +67,7 @@ class Jury:
         objections = (gate.objection(draft) for gate in self.of(stage) if not accelerated(gate))
         return next((objection for objection in objections if objection), None)
 
-    def _deliberate(self, stage: str, drafts: Sequence[Draft]) -> list[str | None]:
+    def _first_objections(self, stage: str, drafts: Sequence[Draft]) -> list[str | None]:
         verdicts: list[str | None] = [None] * len(drafts)
         for gate in self.of(stage):
             left = [index for index, verdict in enumerate(verdicts) if verdict is None]

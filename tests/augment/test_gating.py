@@ -6,7 +6,7 @@ from tiny.costly import CostlyGate, calls
 
 from aga_lightning.augment.base import Draft, Gate
 from aga_lightning.augment.gates.embedded import BlankBackground
-from aga_lightning.augment.jury import Jury
+from aga_lightning.augment.gating import Gating
 from aga_lightning.augment.samples import load_sample
 from aga_lightning.augment.store import Store
 
@@ -46,8 +46,8 @@ class Student(Gate):
 
 
 def test_gates_without_a_model_speak_first_and_spare_the_others(log, store, drafts):
-    jury = Jury([CostlyGate(str(log)), BlankBackground()], remembers=True)
-    verdicts = jury.objections("background", drafts, ["a", "b", "c"], store)
+    gating = Gating([CostlyGate(str(log)), BlankBackground()], remembers=True)
+    verdicts = gating.objections("background", drafts, ["a", "b", "c"], store)
     assert verdicts[0] is None
     assert all("blank" in verdict for verdict in verdicts[1:])
     assert calls(log)["judge"] == 1
@@ -55,39 +55,39 @@ def test_gates_without_a_model_speak_first_and_spare_the_others(log, store, draf
 
 def test_a_verdict_is_kept(log, store, drafts):
     for _ in range(2):
-        jury = Jury([CostlyGate(str(log))], remembers=True)
-        assert jury.objections("background", drafts, ["a", "b", "c"], store) == [None, "it is black", None]
+        gating = Gating([CostlyGate(str(log))], remembers=True)
+        assert gating.objections("background", drafts, ["a", "b", "c"], store) == [None, "it is black", None]
     assert calls(log)["judge"] == 3
-    assert jury.verdict("background", "b", store) == "it is black"
-    assert jury.verdict("background", "a", store) is None
-    assert jury.verdict("background", "never seen", store) is None
+    assert gating.verdict("background", "b", store) == "it is black"
+    assert gating.verdict("background", "a", store) is None
+    assert gating.verdict("background", "never seen", store) is None
 
 
 def test_verdicts_of_other_gates_or_other_knowledge_are_not_taken(log, store, drafts):
-    jury = Jury([CostlyGate(str(log))], remembers=True)
-    jury.objections("background", drafts[1:2], ["b"], store)
-    assert Jury([BlankBackground()], remembers=True).verdict("background", "b", store) is None
-    jury.instruct(None, "what it has learned since")
-    assert jury.verdict("background", "b", store) is None
+    gating = Gating([CostlyGate(str(log))], remembers=True)
+    gating.objections("background", drafts[1:2], ["b"], store)
+    assert Gating([BlankBackground()], remembers=True).verdict("background", "b", store) is None
+    gating.instruct(None, "what it has learned since")
+    assert gating.verdict("background", "b", store) is None
 
 
 def test_nothing_is_kept_where_all_parts_are_cheap(store, drafts):
-    jury = Jury([BlankBackground()], remembers=False)
-    assert jury.objections("background", drafts[1:2], [""], store)[0] is not None
+    gating = Gating([BlankBackground()], remembers=False)
+    assert gating.objections("background", drafts[1:2], [""], store)[0] is not None
     assert store.finished("verdicts") == set()
 
 
 def test_a_gate_that_learns_is_taught_once(store, drafts):
     gate = Student()
-    jury = Jury([gate], remembers=False)
-    jury.instruct(object(), "")
-    assert jury.objections("background", drafts, ["", "", ""], store) == [None, None, None]
-    jury.objections("background", drafts, ["", "", ""], store)
+    gating = Gating([gate], remembers=False)
+    gating.instruct(object(), "")
+    assert gating.objections("background", drafts, ["", "", ""], store) == [None, None, None]
+    gating.objections("background", drafts, ["", "", ""], store)
     assert gate._lessons == 1
 
 
 def test_a_glance_asks_no_gate_with_a_model(log, drafts):
-    jury = Jury([CostlyGate(str(log)), BlankBackground()], remembers=True)
-    assert "blank" in jury.glance("background", drafts[1])
-    assert jury.glance("background", drafts[0]) is None
+    gating = Gating([CostlyGate(str(log)), BlankBackground()], remembers=True)
+    assert "blank" in gating.glance("background", drafts[1])
+    assert gating.glance("background", drafts[0]) is None
     assert calls(log)["judge"] == 0
