@@ -18,7 +18,6 @@ import inspect
 import io
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +40,12 @@ from aga_lightning.mistakes import TRACEBACK, told
 from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.parsing import FindConfig, OneLineErrorParser, check_optimizer, make_absolute
 from aga_lightning.preflight import Run, require
+from aga_lightning.quiet import hush
 from aga_lightning.results import ResultsFirst, report_results
 from aga_lightning.starting_point import StartingPoint
 from aga_lightning.trainer import AgaTrainer
 from aga_lightning.verbs import STUDIES
 
-_NOT_THE_USERS = (
-    r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
-)
-"""Warnings that no user can do anything about."""
 
 
 _EPILOG = f"--traceback shows where an error was raised; so does the environment variable {TRACEBACK}=1."
@@ -194,8 +190,7 @@ def run() -> None:
             return run_study(sys.argv[1], sys.argv[2:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a name that cannot be printed ends no run
-    for message in _NOT_THE_USERS:
-        warnings.filterwarnings("ignore", message=message)
+    hush()
     AgaCLI()
     end_process_group()
 

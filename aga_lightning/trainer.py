@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
+from lightning.pytorch.callbacks import Callback, ModelSummary, ProgressBar, RichProgressBar
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning import flags, monitors
 from aga_lightning.augment.generation import Shard
+from aga_lightning.callbacks.network_summary import NetworkSummary
 from aga_lightning.checking import LicencePolicy, check
 from aga_lightning.checkpoints.keeping import without_checkpoints
 from aga_lightning.checkpoints.whole_files import use_whole_checkpoints
@@ -20,6 +21,9 @@ from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run, objections
 from aga_lightning.run_trainer import RunTrainer
 
+_REFRESH = 5
+"""How often a second the bar is drawn: Lightning's own, 100 times, takes the network a twentieth of a core."""
+
 
 class AgaTrainer(RunTrainer):
     """Lightning's Trainer with a folder for each run; it can also fill the store, after saying what that takes."""
@@ -29,7 +33,11 @@ class AgaTrainer(RunTrainer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are Trainer's
         flags.refuse_barebones(kwargs)
         if kwargs.get("enable_progress_bar") is not False:
-            kwargs["callbacks"] = _with_calm_bar(kwargs.get("callbacks"))
+            kwargs["callbacks"] = _with(RichProgressBar(refresh_rate=_REFRESH), ProgressBar, kwargs.get("callbacks"))
+        if kwargs.get("enable_model_summary") is not False:
+            kwargs["callbacks"] = _with(NetworkSummary(), ModelSummary, kwargs.get("callbacks"))
+            # Lightning's table lists metrics as layers.
+            kwargs["enable_model_summary"] = any(isinstance(one, ModelSummary) for one in kwargs["callbacks"])
         if kwargs.get("enable_checkpointing") is False:
             kwargs["callbacks"] = without_checkpoints(kwargs.get("callbacks"))
         super().__init__(*args, **kwargs)
@@ -159,7 +167,7 @@ class AgaTrainer(RunTrainer):
             export(datamodule.collection, datamodule.class_names, options)
 
 
-def _with_calm_bar(callbacks: list[Callback] | Callback | None) -> list[Callback]:
-    """Draws the bar five times a second: Lightning's own, 100 times, takes the network a twentieth of a core."""
+def _with(default: Callback, kind: type[Callback], callbacks: list[Callback] | Callback | None) -> list[Callback]:
+    """The callbacks, and a default of a kind that none of them is of."""
     given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
-    return given if any(isinstance(one, ProgressBar) for one in given) else [*given, RichProgressBar(refresh_rate=5)]
+    return given if any(isinstance(one, kind) for one in given) else [*given, default]

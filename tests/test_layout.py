@@ -25,8 +25,8 @@ FLOORS = {
     6: "__main__ cli containing mistakes parts",
     5: "study",
     4: "callbacks checking duplicate_report estimating monitors results starting_point store_report trainer",
-    3: """augment.probe callbacks.drawing callbacks.reject_sheet callbacks.run_stage data.augmenting data.datamodule
-          data.loading data.usable exporting models parsing run_trainer""",
+    3: """augment.probe callbacks.drawing callbacks.network_summary callbacks.reject_sheet callbacks.run_stage
+          data.augmenting data.datamodule data.loading data.usable exporting models parsing run_trainer""",
     2: """augment.aga augment.collection augment.generation augment.isolating augment.isolation augment.judged
           augment.gating augment.made augment.recipe augment.rivals augment.scenery augment.stages augment.store
           augment.subject_stages augment.workload data.background_sets data.objections data.record_sets flags""",
@@ -38,7 +38,7 @@ FLOORS = {
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained checkpoints configurations data.base data.colours
-          data.finding data.formats data.images data.workers files paths preflight progress run_folder stopping
+          data.finding data.formats data.images data.workers files paths preflight progress quiet run_folder stopping
           terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}

@@ -21,13 +21,25 @@ from aga_lightning.augment.prompts import PromptEngine
 Row = Mapping[str, object]
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+# A number; with what it is of and its limit, where it is compared with one.
+_MEASURED = re.compile(
+    r"\d+(?:\.\d+)?(?:%?(?P<of>[^;:]*?), (?P<limit>(?:less than|more than|at least|at most) \d+(?:\.\d+)?%?))?"
+)
 # From the start of a word, over a slash, to the first ending of a file's name; folders may contain spaces.
 _FILE = re.compile(r"(?<![^\s('\"])[^\s('\"]*[\\/].*?\.\w{2,4}(?=[\s,:;)'\"]|$)")
 
 
 def kind_of_reason(reason: str) -> str:
-    """A reason without what differs from image to image: "#" for each number, "(file)" for each path."""
-    return _NUMBER.sub("#", _FILE.sub("(file)", reason))
+    """A reason without what differs from image to image.
+
+    Where a number is compared with a limit, only the limit stays: "the score is 0.31, less than 0.45" becomes "the
+    score is less than 0.45". Any other number becomes "N", and each path "a file".
+    """
+    return _MEASURED.sub(_without, _FILE.sub("a file", reason))
+
+
+def _without(found: re.Match[str]) -> str:
+    return "N" if found["limit"] is None else found["limit"] + _NUMBER.sub("N", found["of"])
 
 
 def dataset_card(name: str, augmenter: Augmenter, seed: int, accepted: Sequence[Row], rejected: Sequence[Row]) -> str:

@@ -57,6 +57,7 @@ class Collection:
         self.records = records
         self.degree = degree
         self.seed = seed
+        self.told_rejections = False  # told once, whoever is the first to see them
         augmenter.prepare(records, store)
         self._recipe = fingerprint(augmenter, augmenter.learned(), seed)
         self.shelf = store.augmented(self.name)

@@ -103,3 +103,4 @@ def _report(collection: Collection) -> None:
     rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
     for reason, count in rejections.most_common(5):
         rank_zero_info(f"  rejected {count}: {reason}")
+    collection.told_rejections = True

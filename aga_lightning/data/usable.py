@@ -122,4 +122,6 @@ def _report_rejects(collection: Collection, made: Files) -> None:
     listing = collection.folder / "rejected.jsonl"
     if rejected == len(made):
         raise DatasetError(f"{message}. See {listing}; loosen the gates, or give the augmenter another detector")
-    rank_zero_warn(f"{message}; listed in {listing}")
+    if not collection.told_rejections:
+        rank_zero_warn(f"{message}; listed in {listing}")
+        collection.told_rejections = True

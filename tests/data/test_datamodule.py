@@ -430,7 +430,7 @@ def test_no_augmenter_ever_sees_an_image_to_judge_by(open_data, disc_folder, tmp
 )
 def test_rejects_are_left_out_or_replaced_by_the_original(open_data, rejected, shown):
     data = filled(open_data(Witness(rejects=[1]), degree=2, rejected=rejected))
-    with pytest.warns(UserWarning, match=r"8 of 16 augmentations were rejected \(8 x variant # is blurred\)"):
+    with pytest.warns(UserWarning, match=r"8 of 16 augmentations were rejected \(8 x variant N is blurred\)"):
         loader = data.train_dataloader()
     assert kinds(loader) == shown
 
@@ -488,7 +488,7 @@ def test_a_quota_of_an_unknown_class_is_found_before_anything_is_made(open_data,
 
 def test_a_store_of_rejects_alone_is_an_error_with_the_reason(open_data):
     data = filled(open_data(Witness(rejects=[0])))
-    with pytest.raises(DatasetError, match=r"8 of 8 augmentations were rejected \(8 x variant # is blurred\)\. See "):
+    with pytest.raises(DatasetError, match=r"8 of 8 augmentations were rejected \(8 x variant N is blurred\)\. See "):
         data.train_dataloader()
 
 

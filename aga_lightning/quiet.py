@@ -1,0 +1,36 @@
+"""What Lightning says that no user can do anything about, and how it is left unsaid."""
+
+import logging
+import re
+import warnings
+
+_WARNINGS = (
+    r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
+)
+_LINES = (
+    "Tip: For seamless cloud logging",  # an advertisement
+    "TPU available: False",
+    "Loading `train_dataloader` to estimate",
+    "Restoring states from the checkpoint path",  # a second line says which checkpoint was loaded
+    "Received SIGTERM",  # told once, when the command ends
+)
+_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.trainer.connectors.signal_connector")
+
+
+class _Unsaid(logging.Filter):
+    """Lets lines pass that are worth reading."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is said."""
+        return re.search("|".join(map(re.escape, _LINES)), record.getMessage()) is None
+
+
+_FILTER = _Unsaid()
+
+
+def hush() -> None:
+    """Leave it unsaid, in this process, from now on."""
+    for message in _WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)  # a second time changes nothing

@@ -1,0 +1,19 @@
+"""What is trained, in a line."""
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
+
+
+class NetworkSummary(Callback):
+    """Tells the size of the network when a fit starts; `ModelSummary` of Lightning lists its layers instead."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell."""
+        parameters = list(pl_module.parameters())
+        total = sum(one.numel() for one in parameters)
+        trained = sum(one.numel() for one in parameters if one.requires_grad)
+        megabytes = sum(one.numel() * one.element_size() for one in parameters) / 1e6
+        name = getattr(pl_module, "backbone", type(pl_module).__name__)
+        share = "all of them trained" if trained == total else f"{trained:,} of them trained"
+        rank_zero_info(f"Network: {name} with {total:,} parameters ({megabytes:.1f} MB), {share}")

@@ -1,0 +1,25 @@
+import logging
+import warnings
+
+import pytest
+
+from aga_lightning.quiet import hush
+
+
+def test_what_nobody_can_use_is_left_unsaid(caplog):
+    log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    with warnings.catch_warnings(record=True) as warned, caplog.at_level(logging.INFO):
+        for _ in range(2):
+            hush()
+        log.info("Tip: For seamless cloud logging and experiment tracking, try installing another package")
+        log.info("GPU available: True (cuda), used: False")
+        warnings.warn("`isinstance(treespec, LeafSpec)` is deprecated", stacklevel=1)
+    assert caplog.messages == ["GPU available: True (cuda), used: False"] and not warned
+    assert len(log.filters) == 1
+
+
+@pytest.mark.parametrize("message", ["Experiment logs directory x exists and is not empty", "a checkpoint is broken"])
+def test_what_may_cost_a_user_something_is_said(message):
+    with pytest.warns(UserWarning, match=message):
+        hush()
+        warnings.warn(message, stacklevel=1)
