@@ -46,8 +46,6 @@ from aga_lightning.starting_point import StartingPoint
 from aga_lightning.trainer import AgaTrainer
 from aga_lightning.verbs import STUDIES
 
-
-
 _EPILOG = f"--traceback shows where an error was raised; so does the environment variable {TRACEBACK}=1."
 
 

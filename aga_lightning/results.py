@@ -1,6 +1,6 @@
 """The results of an evaluation: a table to read, and files to keep in the run's folder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from rich.table import Table
 
 from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.files import shown, write_csv, write_json
+from aga_lightning.intervals import share
 from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.run_folder import RunFolderError, written_if_possible
 from aga_lightning.terminal import Terminal
 
 _COLUMNS = {
@@ -46,11 +48,15 @@ class ResultsFirst(Callback):
         if folder is not None and isinstance(pl_module, ImageClassifier):
             metrics = {name: float(value) for name, value in pl_module.evaluation_scores().items()}
             if trainer.is_global_zero:
-                _write(folder, trainer, _results(metrics), metrics)
+                with written_if_possible(folder / "results.json"):
+                    _write(folder, trainer, _results(metrics, pl_module.images), metrics)
 
 
 def report_results(trainer: Trainer) -> None:
     """Print and write accuracy, macro recall, macro F1 and loss of each set; write the accuracy per class.
+
+    Beside each accuracy stand its 95% interval (Wilson's, over the images) and the number of images, where the model
+    counts them. Where validation images stand in for test images, a line says that they have chosen the checkpoint.
 
     Where images belong to groups, such as cameras, the accuracy of the worst group joins them, and the accuracy per
     group is written too, with the number of images that it was measured on. Where the background sets `ood/mixed_same`
@@ -59,29 +65,35 @@ def report_results(trainer: Trainer) -> None:
 
     Args:
         trainer: One that has just validated or tested.
+
+    Raises:
+        RunFolderError: If the results, which are printed by then, cannot be written.
     """
     folder = run_folder(trainer)  # all ranks have to ask: the first one answers
     if not trainer.is_global_zero:
         return
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    results = _results(metrics)
+    results = _results(metrics, getattr(trainer.lightning_module, "images", {}))
     if not results:
         return
-    columns = [column for column in _COLUMNS if any(column in scores for scores in results.values())]
-    table = Table(title="Results")
-    table.add_column("set")
-    for column in columns:
-        table.add_column(_COLUMNS[column], justify="right")
-    for name, scores in results.items():
-        table.add_row(name, *(_cell(column, scores[column]) if column in scores else "" for column in columns))
-    Terminal().print(table)
+    Terminal().print(_table(results))
+    records: Any = getattr(getattr(trainer, "datamodule", None), "records", None)
+    if getattr(records, "tests_on_val", False) and trainer.state.fn == TrainerFn.TESTING:
+        print("val: there are no test images, so these are the validation images, which have chosen the checkpoint; "
+              "its accuracy on new images may be lower.")  # fmt: skip
     if folder is not None:
-        _write(folder, trainer, results, metrics)
+        try:
+            _write(folder, trainer, results, metrics)
+        except OSError as error:
+            raise RunFolderError(
+                f"the results above cannot be written to {shown(folder)} ({error.strerror or error}): make room, then "
+                "judge the checkpoint again with the verb test"
+            ) from error
         print(f"Results, metrics and checkpoints: {shown(folder)}")
 
 
-def _results(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
-    """By evaluation set, the scores of the table."""
+def _results(metrics: dict[str, float], images: Mapping[str, int]) -> dict[str, dict[str, float]]:
+    """By evaluation set, the scores of the table; with the ends of the accuracy's interval where images are counted."""
     # Training has no recall, and a class or a group may be called anything.
     overall = (name for name in metrics if not any(part in name for part in _PARTS))
     sets = [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
@@ -89,11 +101,37 @@ def _results(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
     results = {name: {column: metrics[f"{name}/{column}"] for column in columns} for name in sets}
     if _GAP in metrics and sets:
         results["ood/mixed_rand"]["bg_gap"] = metrics[_GAP]
+    for name, scores in results.items():
+        if images.get(name) and "acc" in scores:
+            interval = share(round(scores["acc"] * images[name]), images[name])
+            scores |= {"acc_low": interval.low, "acc_high": interval.high, "images": images[name]}
     return results
 
 
-def _cell(column: str, value: float) -> str:
-    return f"{value:.3f}" if column == "loss" else f"{100 * value:.1f} %"
+def _table(results: Mapping[str, Mapping[str, float]]) -> Table:
+    columns = [column for column in _COLUMNS if any(column in scores for scores in results.values())]
+    counted = any("images" in scores for scores in results.values())
+    table = Table(title="Results", caption="[95 % interval over the images]" if counted else None)
+    table.add_column("set", no_wrap=True)
+    for column in columns:
+        table.add_column(_COLUMNS[column], justify="right", no_wrap=column == "acc")
+        if column == "acc" and counted:
+            table.add_column("images", justify="right")
+    for name, scores in results.items():
+        cells = []
+        for column in columns:
+            cells.append(_cell(column, scores) if column in scores else "")
+            if column == "acc" and counted:
+                cells.append(f"{scores['images']:,}" if "images" in scores else "")
+        table.add_row(name, *cells)
+    return table
+
+
+def _cell(column: str, scores: Mapping[str, float]) -> str:
+    if column == "loss":
+        return f"{scores[column]:.3f}"
+    interval = f" [{100 * scores['acc_low']:.1f} to {100 * scores['acc_high']:.1f}]" if "acc_low" in scores else ""
+    return f"{100 * scores[column]:.1f} %{interval if column == 'acc' else ''}"
 
 
 def _write(folder: Path, trainer: Trainer, results: dict[str, dict[str, float]], metrics: dict[str, float]) -> None:

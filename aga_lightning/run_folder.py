@@ -16,7 +16,9 @@ import datetime
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aga_lightning.files import json_bytes
@@ -133,6 +135,19 @@ def require_room(folder: Path, needed: int) -> None:
             f"{folder} has room for {free / 1e6:.1f} MB, and the checkpoints take {needed / 1e6:.1f} MB: make room, or "
             "name a folder on another disk in --trainer.run_dir"
         )
+
+
+@contextmanager
+def written_if_possible(path: Path) -> Iterator[None]:
+    """A block that writes one of a run's files; where the disk refuses, a line says so and the run goes on.
+
+    Args:
+        path: The file.
+    """
+    try:
+        yield
+    except OSError as error:
+        warnings.warn(f"{path} cannot be written ({error.strerror or error}); the run goes on without it", stacklevel=3)
 
 
 def give_back(folder: Path) -> None:

@@ -18,7 +18,7 @@ from aga_lightning.augment.made import Made, Spent
 from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.data.images import ImageReadError, read_image
 from aga_lightning.files import write_bytes, write_json
-from aga_lightning.run_folder import written_before
+from aga_lightning.run_folder import written_before, written_if_possible
 
 FILE = "augmentation.json"
 _IMAGES, _VARIANTS = 6, 8  # of the examples, at most
@@ -68,9 +68,9 @@ def _record(trainer: Trainer, spent: Spent | None) -> None:
         "accepted": len(found) - rejected.total(),
         "rejected": dict(rejected.most_common()),
         **_taken(spent, _before(folder, collection)),
-        "examples": _examples(collection, found, folder),
     }
-    write_json(folder / FILE, content)
+    with written_if_possible(folder / FILE):
+        write_json(folder / FILE, content | {"examples": _examples(collection, found, folder)})
 
 
 def _before(folder: Path, collection: Collection) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
 from aga_lightning.callbacks.run_stage import keeps_files, run_folder
 from aga_lightning.files import write_csv
+from aga_lightning.run_folder import written_if_possible
 
 FILE = "predictions.csv"
 _HEADER = ["set", "image", "label", "predicted", "confidence"]
@@ -114,7 +115,10 @@ class PredictionsTable(Callback):
             mine = _placed(self._batches.pop(number, []), _places(loader, trainer.global_rank, trainer.world_size))
             found[name] = _in_order(_gathered(mine, trainer.world_size))
         if trainer.is_global_zero and folder is not None and any(len(answers.places) for answers in found.values()):
-            write_csv(folder / FILE, _HEADER, _rows(trainer, found, {name: _names(loader) for name, loader in sets}))
+            with written_if_possible(folder / FILE):
+                write_csv(
+                    folder / FILE, _HEADER, _rows(trainer, found, {name: _names(loader) for name, loader in sets})
+                )
 
 
 def _listed(trainer: Trainer) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.files import write_json
+from aga_lightning.run_folder import written_if_possible
 
 FILE = "training.json"
 
@@ -98,7 +99,8 @@ class TrainingRecord(Callback):
             "validation_seconds": self._taken["validation_seconds"] if known else None,
             "images_per_second": images / seconds if images is not None and seconds else None,
         }
-        write_json(folder / FILE, content)
+        with written_if_possible(folder / FILE):
+            write_json(folder / FILE, content)
 
     def state_dict(self) -> dict[str, Any]:
         """What the training has taken so far."""

@@ -49,8 +49,10 @@ def disc_folder(tmp_path):
 
 @pytest.fixture(scope="session")
 def shared_disc_folder(tmp_path_factory):
-    """The same for tests that only read it."""
-    return write_disc_folder(tmp_path_factory.mktemp("shared") / "discs")
+    """The same for tests that only read it, with test images that look like those of val."""
+    root = write_disc_folder(tmp_path_factory.mktemp("shared") / "discs")
+    write_discs(root, "test", 3, seed=1)
+    return root
 
 
 @pytest.fixture

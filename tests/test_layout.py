@@ -38,8 +38,8 @@ FLOORS = {
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
     0: """augment.augmenter augment.base augment.pretrained checkpoints configurations data.base data.colours
-          data.finding data.formats data.images data.workers files paths preflight progress quiet run_folder stopping
-          terminal verbs yaml_names""",
+          data.finding data.formats data.images data.workers files intervals paths preflight progress quiet run_folder
+          stopping terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 

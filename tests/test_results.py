@@ -12,6 +12,7 @@ from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.folder import ImageFolder
 from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.results import report_results
+from aga_lightning.run_folder import RunFolderError
 
 
 def scores(name, acc, **more):
@@ -55,6 +56,22 @@ def test_each_set_has_its_line(capsys):
     assert "train" not in printed
     assert "100.0 %" not in printed
     assert "worst group" not in printed
+
+
+def test_each_accuracy_has_its_interval_and_its_number_of_images(tmp_path, capsys):
+    report_results(finished(scores("test", 0.75) | scores("ood/dusk", 0.0), tmp_path, images={"test": 1200}))
+    line = next(line for line in capsys.readouterr().out.splitlines() if "75.0 %" in line)
+    assert "75.0 % [72.5 to 77.4]" in line and "1,200" in line
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["test"]["images"] == 1200 and results["test"]["acc_low"] == pytest.approx(0.7247, abs=1e-4)
+    assert "images" not in results["ood/dusk"], "a model that does not count its images has none"
+
+
+def test_results_that_cannot_be_written_are_shown_and_told_in_a_line(tmp_path, capsys):
+    (tmp_path / "full").touch()
+    with pytest.raises(RunFolderError, match=r"results above cannot be written to .*full") as told:
+        report_results(finished(scores("test", 0.75), tmp_path / "full" / "run"))
+    assert "75.0 %" in capsys.readouterr().out and "\n" not in str(told.value)
 
 
 def test_nothing_is_printed_or_written_without_an_evaluation(tmp_path, capsys):
@@ -154,7 +171,11 @@ def evaluated(dataset, tmp_path, verb):
 def test_the_results_of_a_real_evaluation(tmp_path, disc_folder, capsys, verb):
     trainer = evaluated(ImageFolder(str(disc_folder), ood={"dusk": str(disc_folder / "dusk")}), tmp_path, verb)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert list(results) == [{"validate": "val", "test": "test"}[verb], "ood/dusk"]
+    assert list(results) == ["val", "ood/dusk"], "there are no test images"
+    told = capsys.readouterr().out
+    assert ("val: there are no test images" in told) == (verb == "test")
+    assert [measured["images"] for measured in results.values()] == [6, 4]
+    assert all(one["acc_low"] <= one["acc"] <= one["acc_high"] for one in results.values())
     for name, measured in results.items():
         assert measured["acc"] == trainer.callback_metrics[f"{name}/acc"]
         by_class = [accuracy for row, _, accuracy in per_class(tmp_path / "run") if row == name]
@@ -176,15 +197,14 @@ class Cameras(ImageFolder):
 def test_the_results_of_a_real_evaluation_of_cameras(tmp_path, disc_folder, capsys, verb):
     trainer = evaluated(Cameras(str(disc_folder), ood={"dusk": str(disc_folder / "dusk")}), tmp_path, verb)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    name = {"validate": "val", "test": "test"}[verb]
     listed = per_group(tmp_path / "run")
-    assert [row[:3] for row in listed] == [(name, "site/0", 4), (name, "site/1", 2), ("ood/dusk", "dam 2", 4)]
-    for measured, rows_of_set in ((results[name], listed[:2]), (results["ood/dusk"], listed[2:])):
+    assert [row[:3] for row in listed] == [("val", "site/0", 4), ("val", "site/1", 2), ("ood/dusk", "dam 2", 4)]
+    for measured, rows_of_set in ((results["val"], listed[:2]), (results["ood/dusk"], listed[2:])):
         right = sum(images * accuracy for _, _, images, accuracy in rows_of_set)
         assert right / sum(row[2] for row in rows_of_set) == pytest.approx(measured["acc"])
         assert measured["worst_group_acc"] == min(row[3] for row in rows_of_set)
-    assert trainer.callback_metrics[f"{name}/acc_per_group/site/1"] == listed[1][3]
-    assert "worst group" in capsys.readouterr().out
+    assert trainer.callback_metrics["val/acc_per_group/site/1"] == listed[1][3]
+    assert "worst" in capsys.readouterr().out
 
 
 def test_all_ranks_ask_for_the_folder_and_one_writes(tmp_path, capsys):

@@ -13,6 +13,7 @@ from aga_lightning.run_folder import (
     require_room,
     set_aside,
     written_before,
+    written_if_possible,
 )
 
 
@@ -109,6 +110,14 @@ def test_a_full_disk_is_told_and_takes_no_folder(tmp_path, monkeypatch):
     with pytest.raises(RunFolderError, match=r"room for 5\.0 MB, and the checkpoints take 5\.1 MB"):
         require_room(tmp_path / "runs", 5_100_000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_does_not_end_the_run(tmp_path):
+    (tmp_path / "taken").touch()
+    path = tmp_path / "taken" / "training.json"
+    with pytest.warns(UserWarning, match=r"training\.json cannot be written \(Not a directory\); the run goes on"):
+        with written_if_possible(path):
+            path.write_text("{}")
 
 
 def test_only_a_folder_without_a_result_is_given_back(tmp_path):

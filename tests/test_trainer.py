@@ -1,5 +1,6 @@
 """The Trainer's verbs `augment` and `export`, and the folder of a run."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar, 
 
 from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.augment.base import Augmented
+from aga_lightning.augment.base import Augmented, Rejected
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
@@ -64,6 +65,28 @@ def trainer(**settings):
 
 def classifier():
     return ImageClassifier(num_classes=2, width=8)
+
+
+class Picky(Augmenter):
+    """A grey picture of each first variant; the others are rejected."""
+
+    def augment(self, requests, cache):
+        for one in requests:
+            if one.variant:
+                yield Rejected(one, f"it covers {one.variant / 10}% of the picture, less than 5.0%")
+            else:
+                yield Augmented(one, np.full((48, 48, 3), 128, np.uint8))
+
+
+def test_augment_says_what_it_does_and_rejects_are_told_once(open_data, capsys, caplog):
+    data = open_data(Picky(), degree=3)
+    with caplog.at_level(logging.INFO):
+        AgaTrainer(accelerator="cpu").augment(datamodule=data)
+    assert "Augmenting" in capsys.readouterr().err
+    told = [message for message in caplog.messages if "rejected" in message]
+    assert told[1:] == ["  rejected 16: it covers less than 5.0% of the picture"] and "16 of 24" in told[0]
+    assert sum(path is not None for path in data.augmented.values()) == 8, "without a warning"
+    assert not Path("runs").exists(), "the store is filled for all runs, and is no run itself"
 
 
 def test_augment_fills_the_store_and_describes_it(open_data):

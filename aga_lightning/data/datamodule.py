@@ -165,8 +165,8 @@ class AGADataModule(UnkeptDataModule):
 
     @property
     def test_names(self) -> list[str]:
-        """What each test loader is called in the metrics' names."""
-        return ["test", *self._ood_names]
+        """What each test loader is called in the metrics' names; "val" where the validation images are tested on."""
+        return ["val" if self.records.tests_on_val else "test", *self._ood_names]
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

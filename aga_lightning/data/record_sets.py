@@ -49,6 +49,11 @@ class RecordSets:
         return self._split("test")
 
     @cached_property
+    def tests_on_val(self) -> bool:
+        """Whether the validation images, which choose the checkpoint, stand in for test images that are not there."""
+        return self.test == self.val
+
+    @cached_property
     def ood(self) -> dict[str, list[ImageRecord]]:
         """The out-of-distribution sets by name: the data set's own, then those made of the test images.
 

@@ -80,6 +80,8 @@ class ImageClassifier(CheckpointedClassifier):
     """
 
     loss_weights: Tensor | None
+    images: dict[str, int]
+    """How many images the last evaluation of each set counted."""
     group_images: dict[str, dict[str, int]]
     """How many images of each group the last evaluation of each set counted; empty where there are no groups."""
 
@@ -131,6 +133,7 @@ class ImageClassifier(CheckpointedClassifier):
         self.evaluation_names: list[str] = []
         self.evaluations = nn.ModuleList()
         self.group_names: tuple[str, ...] = ()
+        self.images = {}
         self.group_images = {}
         self.register_buffer("loss_weights", None, persistent=False)
 
@@ -263,6 +266,7 @@ class ImageClassifier(CheckpointedClassifier):
         found: dict[str, Tensor] = {}
         for name, metrics in zip(self.evaluation_names, self._metrics(), strict=True):
             scores = metrics.compute()
+            self.images[name] = int(scores.pop("images"))
             parts = [("acc_per_class", class_names, scores.pop("acc_per_class"))]
             if self.group_names:
                 accuracies, images = scores.pop("acc_per_group").unbind(dim=1)

@@ -32,8 +32,8 @@ def evaluation_metrics(num_classes: int, num_groups: int = 0) -> MetricCollectio
 
     Returns:
         `acc` (the share of images whose highest logit is right), `recall` and `f1` (macro averages over the classes of
-        the set), `loss` (mean cross-entropy) and `acc_per_class` ((num_classes,), NaN where a class is absent); where
-        there are groups also `acc_per_group`, as `GroupAccuracy` gives it.
+        the set), `loss` (mean cross-entropy), `acc_per_class` ((num_classes,), NaN where a class is absent) and
+        `images` (how many); where there are groups also `acc_per_group`, as `GroupAccuracy` gives it.
     """
     metrics: dict[str, Metric | MetricCollection] = {
         "acc": Accuracy(num_classes),
@@ -41,6 +41,7 @@ def evaluation_metrics(num_classes: int, num_groups: int = 0) -> MetricCollectio
         "recall": MacroRecall(num_classes),
         "f1": MacroF1(num_classes),
         "loss": CrossEntropy(),
+        "images": Images(num_classes),
     }
     if num_groups:
         metrics["acc_per_group"] = GroupAccuracy(num_groups)
@@ -69,6 +70,14 @@ class Accuracy(_PerClassCounts):
     def score(self, true_positive: Tensor, false_positive: Tensor, support: Tensor) -> Tensor:
         """Right guesses over images."""
         return true_positive.sum() / support.sum()
+
+
+class Images(_PerClassCounts):
+    """How many images there are."""
+
+    def score(self, true_positive: Tensor, false_positive: Tensor, support: Tensor) -> Tensor:
+        """Images."""
+        return support.sum()
 
 
 class AccuracyPerClass(_PerClassCounts):

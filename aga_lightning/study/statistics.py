@@ -7,13 +7,11 @@ the pool would be too narrow, and McNemar's test would count each image several 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Verdict = Literal["above", "below", "open"]
-"""Whether an interval lies above zero, below zero, or holds it."""
+from aga_lightning.intervals import Interval, share
 
 FEWEST_IMAGES = 10
 """With fewer images than this no bootstrap interval is given: among so few, resamples are nearly all alike."""
@@ -21,35 +19,6 @@ FEWEST_IMAGES = 10
 RESAMPLES = 2000
 
 _DIGITS = 12
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with its 95% interval.
-
-    Args:
-        value: NaN where there is nothing to tell.
-        low: NaN where there are too few images for an interval.
-        high: As `low`.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def verdict(self) -> Verdict:
-        """Of a difference or slope: "open" where the interval holds zero, or is missing."""
-        return "above" if self.low > 0 else "below" if self.high < 0 else "open"
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it has both ends."""
-        return not np.isnan([self.low, self.high]).any()
-
-    def overlaps(self, other: "Interval") -> bool:
-        """Whether the two have a point in common."""
-        return self.low <= other.high and other.low <= self.high
 
 
 @dataclass(frozen=True)
@@ -73,14 +42,9 @@ def wilson(right: ArrayLike) -> Interval:
     Args:
         right: (N,) true or false; NaN for images that were not judged.
     """
-    from scipy.stats import binomtest
-
     judged = np.asarray(right, dtype=float)
     judged = judged[~np.isnan(judged)]
-    if not judged.size:
-        return Interval(np.nan, np.nan, np.nan)
-    found = binomtest(int(judged.sum()), judged.size).proportion_ci(method="wilson")
-    return Interval(float(judged.mean()), float(found.low), float(found.high))
+    return share(int(judged.sum()), judged.size)
 
 
 def accuracy(right: ArrayLike) -> Interval:

@@ -191,7 +191,7 @@ def test_the_accuracy_of_the_table_is_that_of_the_metrics_which_it_does_not_chan
     assert metrics["with"] == metrics["without"]
     assert not (tmp_path / "without" / "predictions.csv").exists()
     rows = table(tmp_path / "with")
-    for of_set in ({"validate": "val", "test": "test"}[verb], "ood/dusk"):
+    for of_set in ("val", "ood/dusk"):
         right = [row["label"] == row["predicted"] for row in rows if row["set"] == of_set]
         assert sum(right) / len(right) == pytest.approx(float(metrics["with"][0][f"{of_set}/acc"]))
     assert column(rows, "image", "ood/dusk") == [

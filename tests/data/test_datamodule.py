@@ -229,7 +229,7 @@ def test_an_epoch_is_set_by_the_runs_seed(open_data, monkeypatch):
 def test_evaluation_sets_stand_in_the_order_of_their_names(open_data):
     data = open_data()
     assert data.val_names == ["val", "ood/dusk"]
-    assert data.test_names == ["test", "ood/dusk"]
+    assert data.test_names == ["val", "ood/dusk"], "there are no test images"
     for loaders in (data.val_dataloader(), data.test_dataloader()):
         assert [len(loader.dataset) for loader in loaders] == [6, 4]
         assert all(isinstance(loader.sampler, SequentialSampler) for loader in loaders)
@@ -241,10 +241,10 @@ def test_out_of_distribution_sets_are_judged_when_asked(open_data, tmp_path, dur
     run = trainer(tmp_path, limit_train_batches=1, num_sanity_val_steps=0)
     run.fit(model, datamodule=data)
     assert model.judged == judged
-    for verb, name in ((run.validate, "val"), (run.test, "test")):
+    for verb in (run.validate, run.test):
         model.judged = {}
         verb(model, datamodule=data, verbose=False)
-        assert model.judged == {name: 6, "ood/dusk": 4}
+        assert model.judged == {"val": 6, "ood/dusk": 4}
 
 
 def test_classes_are_known_before_anything_is_prepared(open_data):
@@ -421,7 +421,7 @@ def test_no_augmenter_ever_sees_an_image_to_judge_by(open_data, disc_folder, tmp
     run = trainer(tmp_path)
     run.fit(model, datamodule=data)
     run.test(model, datamodule=data, verbose=False)
-    assert model.judged == {"val": 12, "ood/dusk": 12, "test": 6}  # val with the sanity check
+    assert model.judged == {"val": 18, "ood/dusk": 12}  # val with the sanity check, and as the test set
     assert set(witness.shown) == set((disc_folder / "train").rglob("*.png"))
 
 
@@ -542,9 +542,9 @@ def masked_data(open_data, disc_folder):
 
 def test_background_sets_are_judged_beside_the_data_sets_own(masked_data, tmp_path):
     data, model = masked_data(background_sets=["mixed_rand", "only_bg_t"], ood_during_fit=False), Tally()
-    assert data.test_names == ["test", "ood/dusk", "ood/mixed_rand", "ood/only_bg_t"]
+    assert data.test_names == ["val", "ood/dusk", "ood/mixed_rand", "ood/only_bg_t"]
     trainer(tmp_path).test(model, datamodule=data, verbose=False)
-    assert model.judged == {"test": 6, "ood/dusk": 4, "ood/mixed_rand": 6, "ood/only_bg_t": 6}
+    assert model.judged == {"val": 6, "ood/dusk": 4, "ood/mixed_rand": 6, "ood/only_bg_t": 6}
 
 
 def test_a_fit_makes_background_sets_before_it_generates(masked_data, tmp_path):

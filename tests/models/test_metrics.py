@@ -63,13 +63,14 @@ def test_names_are_stable():
         "recall",
         "f1",
         "loss",
+        "images",
     }
 
 
 def test_the_counts_are_kept_once():
     metrics = evaluation_metrics(CLASSES)
     metrics.update(torch.randn(8, CLASSES), torch.randint(CLASSES, (8,)))
-    assert sorted(len(group) for group in metrics.compute_groups.values()) == [1, 4]
+    assert sorted(len(group) for group in metrics.compute_groups.values()) == [1, 5]
 
 
 def test_half_precision_logits_are_summed_in_single_precision():
@@ -150,7 +151,7 @@ def test_groups_change_no_other_score():
     for part in range(0, 20, 8):
         rows = slice(part, part + 8)
         metrics.update(preds=logits[rows], target=labels[rows], groups=torch.arange(20)[rows] % GROUPS)
-    assert sorted(len(group) for group in metrics.compute_groups.values()) == [1, 1, 4]
+    assert sorted(len(group) for group in metrics.compute_groups.values()) == [1, 1, 5]
     scores, plain = metrics.compute(), evaluate(logits, labels)
     assert set(scores) - set(plain) == {"acc_per_group"}
     for name, score in plain.items():

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress
 
+from aga_lightning.intervals import Interval, share
 from aga_lightning.study.statistics import (
     FEWEST_IMAGES,
-    Interval,
     accuracy,
     crossed_bootstrap,
     holm,
@@ -42,15 +42,8 @@ def one_by_one(values, resamples=4000):
     return np.quantile(means, [0.025, 0.975])
 
 
-def test_wilson_by_hand():
-    # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n) for 8 of 10
-    z, n, p = 1.959964, 10, 0.8
-    middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    found = wilson([True] * 8 + [False] * 2 + [nan])
-    assert found.value == 0.8
-    assert (found.low, found.high) == pytest.approx(
-        [(middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)]
-    )
+def test_images_that_were_not_judged_do_not_count():
+    assert wilson([True] * 8 + [False] * 2 + [nan]) == share(8, 10)
     assert math.isnan(wilson([]).value)
 
 

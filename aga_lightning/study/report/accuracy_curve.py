@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import ARM
 from aga_lightning.study.report import figures
@@ -12,7 +13,7 @@ from aga_lightning.study.report.blocks import Block, Cell, Figure, Paragraph, Ta
 from aga_lightning.study.report.paired import DEGREE, Matrix, aligned, along, fixed_levels, right_answers
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import NOT_RUN, difference, ends, file_name, number
-from aga_lightning.study.statistics import Interval, accuracy, in_words, paired_difference, slope
+from aga_lightning.study.statistics import accuracy, in_words, paired_difference, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

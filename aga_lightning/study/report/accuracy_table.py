@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import ARM, Plan
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
@@ -14,7 +15,7 @@ from aga_lightning.study.report.paired import Matrix, fixed_levels, reference_le
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import NOT_RUN, difference, ends, file_name, listed, number
 from aga_lightning.study.settings import StudyError
-from aga_lightning.study.statistics import Interval, accuracy
+from aga_lightning.study.statistics import accuracy
 
 TITLES = {"acc": "Accuracy", "recall": "Mean recall over classes", "f1": "Mean F1 over classes"}
 FEW_SEEDS = "Intervals resample seeds and images together; with two or three seeds they understate the spread of seeds."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcomes
 from aga_lightning.study.plan import ARM
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
@@ -20,7 +21,7 @@ from aga_lightning.study.report.paired import (
 )
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import difference, file_name, listed, number
-from aga_lightning.study.statistics import Interval, accuracy, paired_difference, slope
+from aga_lightning.study.statistics import accuracy, paired_difference, slope
 
 Measure = Literal["aic", "sic", "insertion", "deletion", "energy_inside_mask", "pointing_game"]
 

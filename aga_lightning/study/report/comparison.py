@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.report.blocks import Cell, Table
 from aga_lightning.study.report.paired import Matrix, aligned
 from aga_lightning.study.report.wording import NO_INTERVAL, NOT_RUN, levels, listed
-from aga_lightning.study.statistics import Interval, McNemar, holm, mcnemar, paired_difference
+from aga_lightning.study.statistics import McNemar, holm, mcnemar, paired_difference
 
 SIGNIFICANT = 0.05
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcomes
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
 from aga_lightning.study.report.explanations import (
@@ -22,7 +23,7 @@ from aga_lightning.study.report.explanations import (
 from aga_lightning.study.report.paired import aligned, faithfulness
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import NOT_RUN, difference, file_name, number
-from aga_lightning.study.statistics import FEWEST_IMAGES, Interval, paired_difference
+from aga_lightning.study.statistics import FEWEST_IMAGES, paired_difference
 
 _DIGITS = 3
 _INFORMATION = ("aic", "sic")

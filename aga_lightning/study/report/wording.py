@@ -4,8 +4,9 @@ import math
 import re
 from collections.abc import Sequence
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.report.blocks import Cell
-from aga_lightning.study.statistics import FEWEST_IMAGES, Interval
+from aga_lightning.study.statistics import FEWEST_IMAGES
 
 NO_INTERVAL = f"fewer than {FEWEST_IMAGES} images: no interval"
 NOT_RUN = Cell("-", "not run")

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.report.comparison import Compared, compare, corrected, in_sentences, mcnemar_table
 from aga_lightning.study.report.paired import Matrix
-from aga_lightning.study.statistics import Interval, McNemar, paired_difference
+from aga_lightning.study.statistics import McNemar, paired_difference
 
 nan = float("nan")
 ABOVE, BELOW, OPEN, FEW = (

@@ -1,7 +1,7 @@
 import pytest
 
+from aga_lightning.intervals import Interval
 from aga_lightning.study.report.wording import difference, ends, file_name, levels, listed, number
-from aga_lightning.study.statistics import Interval
 
 nan = float("nan")
 
