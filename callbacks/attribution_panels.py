@@ -134,7 +134,9 @@ class AttributionPanels(Callback):
         num_classes = getattr(pl_module, "num_classes", None)
         used = stage in ("validate", "test") or (stage == "fit" and self.every_n_epochs > 0)
         if self.compare_to is not None and used and num_classes is not None:
-            self._baseline = load_baseline(self.compare_to, num_classes, trainer.strategy.root_device, trainer)
+            self._baseline = load_baseline(
+                self.compare_to, num_classes, trainer.strategy.root_device, getattr(trainer, "datamodule", None)
+            )
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let go of the baseline."""
@@ -170,7 +172,9 @@ class AttributionPanels(Callback):
             return {_THIS: pl_module}
         if self._baseline is None:  # a model that does not tell its classes before it is asked
             num_classes = probabilities(pl_module)(sample.examples(sample.ids[:1]).images).shape[1]
-            self._baseline = load_baseline(self.compare_to, num_classes, pl_module.device, pl_module.trainer)
+            self._baseline = load_baseline(
+                self.compare_to, num_classes, pl_module.device, getattr(pl_module.trainer, "datamodule", None)
+            )
         return {_BASELINE: self._baseline, _THIS: pl_module}
 
     def _compare(self, trainer: Trainer, models: dict[str, nn.Module], searched: EvaluationSample) -> Comparison:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import torch
-from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.seed import isolate_rng
 
@@ -13,7 +12,7 @@ from aga_lightning.models.classifier import ImageClassifier
 
 
 def load_baseline(
-    path: str | Path, num_classes: int, device: torch.device, trainer: Trainer | None = None
+    path: str | Path, num_classes: int, device: torch.device, datamodule: object = None
 ) -> ImageClassifier:
     """The classifier of a checkpoint that `fit` has written, in evaluation mode.
 
@@ -21,7 +20,7 @@ def load_baseline(
         path: The checkpoint; it is read as plain data, so it can run no code.
         num_classes: How many classes the current model tells apart.
         device: Where to put it.
-        trainer: One whose data module tells the classes and the normalisation, which have to be the checkpoint's too.
+        datamodule: The data to compare on; their classes and their normalisation have to be the checkpoint's.
 
     Raises:
         CheckpointError: If there is no such file, it is no checkpoint of an ImageClassifier, or its classes are others.
@@ -29,7 +28,7 @@ def load_baseline(
     try:
         with isolate_rng():  # a new net draws weights, which are replaced at once
             model = ImageClassifier.load_from_checkpoint(path)
-        lines = compare(model.trained_on, facts_of(getattr(trainer, "datamodule", None)), path)
+        lines = compare(model.trained_on, facts_of(datamodule), path)
     except CheckpointError as error:
         raise CheckpointError(f"compare_to: {error}") from error
     if model.num_classes != num_classes:

@@ -181,7 +181,7 @@ class Faithfulness(Callback):
         """
         num_classes = getattr(pl_module, "num_classes", None)
         if self.compare_to is not None and num_classes is not None:
-            load_baseline(self.compare_to, num_classes, torch.device("cpu"), trainer)
+            load_baseline(self.compare_to, num_classes, torch.device("cpu"), getattr(trainer, "datamodule", None))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure, if it is time."""
@@ -213,7 +213,9 @@ class Faithfulness(Callback):
             num_classes = probabilities(pl_module)(some.examples(some.ids[:1]).images).shape[1]
             models: dict[str, nn.Module] = {THIS_MODEL: pl_module}
             if self.compare_to is not None:
-                models[BASELINE] = load_baseline(self.compare_to, num_classes, pl_module.device, trainer)
+                models[BASELINE] = load_baseline(
+                    self.compare_to, num_classes, pl_module.device, getattr(trainer, "datamodule", None)
+                )
             for sample in samples:
                 found = {
                     name: self._measured(trainer, model, sample, executor, advance) for name, model in models.items()

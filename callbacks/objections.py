@@ -61,6 +61,6 @@ def unusable_baseline(run: Run, compare_to: str | None) -> Iterator[str]:
     if compare_to is None or num_classes is None:
         return
     try:
-        load_baseline(compare_to, num_classes, torch.device("cpu"))
+        load_baseline(compare_to, num_classes, torch.device("cpu"), run.datamodule)
     except ValueError as error:
         yield str(error)

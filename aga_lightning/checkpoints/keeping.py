@@ -157,7 +157,7 @@ def judged_checkpoint(trainer: Trainer, best: ModelCheckpoint | None) -> str | N
             rank_zero_info("Judged: the averaged weights")
             return None
         path = str(folder / "averaged.ckpt")
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
         rank_zero_info(f"Judged: the averaged weights, {path}")
         return path
     if best is None or not best.best_model_path:

@@ -1,6 +1,7 @@
 """Read a checkpoint of Lightning as tensors and plain values: nothing in it is imported, called or made an object."""
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
 
 
 def _damaged(path: str | Path, error: Exception) -> str:
-    reason = str(error).partition("\n")[0] or type(error).__name__
+    reason = re.split(r"[.\n]", str(error))[0] or type(error).__name__
     return f"the checkpoint {path} is cut off or damaged ({reason[:120]}){_others_of(path)}"
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, StochasticWeightAveraging
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
@@ -73,6 +74,13 @@ class CheckpointedClassifier(LightningModule):
         if fitting:
             lines += check_going_on(checkpoint, self._plan(trainer), source)
         return lines
+
+    def configure_callbacks(self) -> list[Callback]:
+        """None; but weights are averaged over a copy that Lightning takes before the network is built, so build it."""
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined] # set by a connector
+        if any(isinstance(callback, StochasticWeightAveraging) for callback in callbacks):
+            self.configure_model()
+        return []
 
     def on_train_start(self) -> None:
         """Refuse a training that is longer than the schedule it goes on with.

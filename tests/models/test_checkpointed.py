@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch.utils.data import DataLoader, TensorDataset
 
 from aga_lightning.checkpoints.reading import CheckpointError
@@ -160,3 +161,17 @@ def test_weights_of_a_checkpoint_are_taken_by_the_names_of_its_classes(trained, 
         assert "among them amber" in caplog.text and "The last layer starts from random weights" in caplog.text
     else:
         assert first.equal(weights["net.fc.weight"][row]) and model.net.fc.bias[0] == weights["net.fc.bias"][row]
+
+
+@pytest.mark.filterwarnings("ignore:SWA is currently only supported every epoch", "ignore:Swapping scheduler")
+def test_averaged_weights_are_of_the_network_and_can_be_judged(tmp_path):
+    run, model = (
+        trainer(max_epochs=4, callbacks=StochasticWeightAveraging(0.01, 0.5), limit_val_batches=0),
+        classifier(),
+    )
+    run.fit(model, datamodule=Data())
+    run.save_checkpoint(tmp_path / "averaged.ckpt")
+    content = torch.load(tmp_path / "averaged.ckpt", weights_only=True)
+    (averaged,) = (one["average_model_state"] for key, one in content["callbacks"].items() if "Averaging" in key)
+    assert averaged.keys() == model.state_dict().keys(), "without a network there is nothing to average"
+    run.test(model, datamodule=Data(), ckpt_path=tmp_path / "averaged.ckpt", verbose=False)
