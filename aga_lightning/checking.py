@@ -130,10 +130,8 @@ def _readable(
             files.setdefault(record.mask_path, record.path)
     looks = dict(zip(files, _looks(list(files.items()), decode, console), strict=True))
     for remark, paths in _by_remark(list(looks.items())[:images]).items():
-        console.print(
-            f"Note: {len(paths):,} images have {remark} (such as {shown(paths[0])}).", soft_wrap=True, markup=False,
-            highlight=False,
-        )  # fmt: skip
+        note = f"Note: {len(paths):,} of {images:,} images have {remark} (such as {shown(paths[0])})."
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
     bad = [look for look in looks.values() if isinstance(look, str)]
     _list(bad, data.store.cache_dir / LISTING, console)
     if not bad:

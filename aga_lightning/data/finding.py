@@ -11,7 +11,7 @@ from aga_lightning.files import shown
 _SYSTEM = frozenset(
     (
         "#recycle,#snapshot,$recycle.bin,@eadir,@recently-snapshot,@recycle,@tmp,__macosx,__pycache__,desktop.ini,"
-        "ehthumbs.db,icon\r,lost+found,network trash folder,recycler,system volume information,temporary items,"
+        "ehthumbs.db,icon\r,lost+found,network trash folder,system volume information,temporary items,"
         "thumbs.db,~snapshot"
     ).split(",")
 )
@@ -150,7 +150,7 @@ def _looked_at(entry: "os.DirEntry[str]") -> Unused | None:
     if entry.is_dir():
         return Unused(path, "folder named like an image" if image else "")
     if entry.is_file():
-        return Unused(path, "" if image else ending or "file without an ending", missing_reader(ending))
+        return Unused(path, "") if image else Unused(path, ending or "file without an ending", missing_reader(ending))
     if entry.is_symlink():
         return Unused(path, "" if image else "link to nothing")
     return Unused(path, "named pipe, socket or device")

@@ -132,7 +132,7 @@ class ImageFolder(ImageDataset):
             beside = [path for path in beside if not any(one.is_relative_to(path.resolve()) for one in used)]
             if beside:
                 names = ", ".join(shown(path.name) for path in beside)
-                remarks.append(f"{len(beside)} folders beside those of the splits are not used: {names}.")
+                remarks.append(f"folders beside those of the splits are not used: {names}.")
         records = self.records("train")
         if shared := _shared_folders(records, self._folder_of("train")):
             remarks.append(

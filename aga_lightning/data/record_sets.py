@@ -114,8 +114,11 @@ def groups_of(sets: Iterable[Sequence[ImageRecord]]) -> tuple[str, ...]:
 
 def without_validation(train: Sequence[ImageRecord], val: Sequence[ImageRecord]) -> str:
     """Which classes have training images, but none to validate; empty where there is no such class."""
-    bare = sorted({record.class_name for record in train} - {record.class_name for record in val})
-    return f"{len(bare)} classes have no validation image: {', '.join(map(shown, bare[:5]))}" if bare else ""
+    trained = {record.class_name for record in train}
+    bare = sorted(trained - {record.class_name for record in val})
+    if not bare:
+        return ""
+    return f"{len(bare)} of {len(trained)} classes have no validation image: {', '.join(map(shown, bare[:5]))}"
 
 
 @contextmanager

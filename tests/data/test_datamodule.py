@@ -313,7 +313,9 @@ def test_what_is_not_used_is_told_in_a_line_before_a_fit(open_data, disc_folder)
         (disc_folder / name).touch()
     for file in (disc_folder / "val" / "plum").iterdir():
         file.unlink()
-    told = r"^not used: 2 x \.cr2 .* such as .*/a\.CR2\)\. 1 classes have no validation image: plum\. The verb check"
+    told = (
+        r"^not used: 2 x \.cr2 .* such as .*/a\.CR2\)\. 1 of 2 classes have no validation image: plum\. The verb check"
+    )
     with pytest.warns(UserWarning, match=told):
         open_data().look_ahead()
 

@@ -214,7 +214,7 @@ def test_what_is_not_used_is_remarked_on(split_root):
         data.records(split)
     data.ood_records()
     assert data.remarks() == [
-        "1 folders beside those of the splits are not used: extra.",
+        "folders beside those of the splits are not used: extra.",
         f"6 of 7 training images have no mask in {split_root / 'masks'}.",
     ]
     assert {one.path.relative_to(split_root).as_posix(): one.what for one in data.unused()} == {
