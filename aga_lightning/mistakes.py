@@ -21,7 +21,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from aga_lightning.augment.pretrained import PretrainedError
-from aga_lightning.augment.store import StoreError
+from aga_lightning.augment.store import StoreError, UnwritableError
 from aga_lightning.checking import CheckError
 from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.data.base import DatasetError
@@ -44,6 +44,7 @@ EXPECTED_ERRORS: tuple[type[Exception], ...] = (
     RunFolderError,
     SettingError,
     StoreError,
+    UnwritableError,
     WeightsError,
 )
 """The errors of this package that a user can mend; their messages say how."""

@@ -40,7 +40,7 @@ def damaged_files(store: Store, console: Console) -> list[str]:
                 f"{len(bad)} of {len(entries)} files in {shelf.folder} are not what was written there: they were set "
                 f"aside, in {shelf.index / 'damaged'}, and augment or fit makes them anew"
             )
-    told = f", {unknown} of them not compared, since they have no digest from an earlier release" if unknown else ""
+    told = f", {unknown} of them of an earlier release, without digests: they were only opened" if unknown else ""
     console.print(f"{files} finished files in {store.cache_dir}{told}.", soft_wrap=True, markup=False, highlight=False)
     return problems
 

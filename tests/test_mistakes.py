@@ -10,6 +10,7 @@ import pytest
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from aga_lightning.augment.store import UnwritableError
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.images import ImageReadError
@@ -36,6 +37,7 @@ def without_tracebacks(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
+        (UnwritableError("cache may not be written"), "UnwritableError: cache may not be written"),
         (DatasetError("photos is not a folder: set root"), "DatasetError: photos is not a folder: set root"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.csv"), "a.csv: No such file or directory: ch"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied: give yourself the permiss"),

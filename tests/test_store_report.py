@@ -2,9 +2,11 @@
 
 import io
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from aga_lightning.augment.codec import encode_mask
 from aga_lightning.augment.store import Store
 from aga_lightning.store_report import damaged_files
 
@@ -49,7 +51,9 @@ def test_damaged_files_of_all_shelves_are_found_and_missing_from_then_on(cache):
 def test_files_of_an_earlier_release_are_told_apart(cache):
     index = cache / "index" / "pictures"
     index.mkdir()
-    (index / "rank-0.jsonl").write_text('{"key": "cd34", "file": "cd/cd34.jpg", "size": 1}\n')
+    mask = encode_mask(np.ones((2, 2), bool))
+    (index / "rank-0.jsonl").write_text(f'{{"key": "cd34", "file": "cd/cd34.png", "size": {len(mask)}}}\n')
     (cache / "pictures" / "cd").mkdir(parents=True)
-    (cache / "pictures" / "cd" / "cd34.jpg").write_bytes(b"x")
-    assert "6 finished files" in report(Store(cache))[1] and "1 of them not compared" in report(Store(cache))[1]
+    (cache / "pictures" / "cd" / "cd34.png").write_bytes(mask)
+    shown = report(Store(cache))[1]
+    assert "6 finished files" in shown and "1 of them of an earlier release, without digests" in shown

@@ -33,6 +33,15 @@ def decode_rgb(data: bytes) -> Image:
     return np.asarray(cv2.cvtColor(_decode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def is_image(data: bytes) -> bool:
+    """Whether the bytes can be decoded."""
+    try:
+        decode_rgb(data)
+    except (ValueError, cv2.error):  # the latter where a damaged header speaks of a billion pixels
+        return False
+    return True
+
+
 def encode_mask(mask: Mask) -> bytes:
     """A mask as a grey PNG, 255 where the subject is."""
     return _encode(".png", mask.astype(np.uint8) * 255, [])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from aga_lightning.augment.codec import decode_mask, decode_rgb, encode_jpeg, encode_mask, suffix
+from aga_lightning.augment.codec import decode_mask, decode_rgb, encode_jpeg, encode_mask, is_image, suffix
 
 calm = settings(max_examples=40, deadline=None, derandomize=True)
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -82,3 +82,10 @@ def test_the_ending_of_a_file_says_what_it_holds():
     pixels = np.zeros((2, 2, 3), np.uint8)
     found = [suffix(data) for data in (encode_jpeg(pixels), encode_mask(pixels[..., 0] > 0), save({}), b"", b"GIF89a")]
     assert found == [".jpg", ".png", ".safetensors", ".bin", ".bin"]
+
+
+def test_what_can_be_decoded_is_an_image():
+    mask = encode_mask(np.ones((4, 6), bool))
+    assert is_image(mask) and is_image(encode_jpeg(np.zeros((4, 6, 3), np.uint8)))
+    huge = mask[:16] + b"\x7f\xff\xff\xff" * 2 + mask[24:]
+    assert not any(map(is_image, (b"", b"no image", mask[:20], huge)))

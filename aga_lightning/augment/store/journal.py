@@ -221,7 +221,7 @@ def _cut_torn_line(file: int) -> None:
         step = min(start, 1 << 16)
         start -= step
         os.lseek(file, start, os.SEEK_SET)
-        tail = os.read(file, step) + tail
+        tail = os.read(file, step)
     whole = start + tail.rfind(b"\n") + 1
     if whole < size:
         os.ftruncate(file, whole)

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -62,12 +62,16 @@ class Shelf:
         folder: Where the files go.
         index: Where the journal and the unfinished files go; outside `folder`, so that `folder` is nothing but data.
         kind: Which facts its lines have.
+        opens: Whether content can be used at all; asked of files of earlier releases, which have no digest.
     """
 
-    def __init__(self, folder: Path, index: Path, kind: Kind = anything) -> None:
+    def __init__(
+        self, folder: Path, index: Path, kind: Kind = anything, opens: Callable[[bytes], bool] | None = None
+    ) -> None:
         self.folder = folder
         self.index = index
         self.kind = kind
+        self.opens = opens
         self._journal = Journal(index, self._is_ours)
         self._swept_by = 0
         self._sound: set[str] = set()
@@ -212,7 +216,9 @@ class Shelf:
             data = self.path(entry.file).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        return data if entry.sha256 in ("", hashlib.sha256(data).hexdigest()) else None
+        if entry.sha256:
+            return data if hashlib.sha256(data).hexdigest() == entry.sha256 else None
+        return data if self.opens is None or self.opens(data) else None
 
     def _write(self, path: Path, data: bytes) -> None:
         temporary = self._workbench() / f"{threading.get_ident()}{path.suffix}"

@@ -2,14 +2,14 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import Timeout
 
 from aga_lightning.augment.augmenter import Finished, StageCache
-from aga_lightning.augment.codec import suffix
+from aga_lightning.augment.codec import is_image, suffix
 from aga_lightning.augment.store import kinds
 from aga_lightning.augment.store.locks import open_lock
 from aga_lightning.augment.store.shelf import Shelf, UnwritableError
@@ -144,11 +144,12 @@ class Store(StageCache):
         if stage not in self._stages:
             if not _is_stage(stage):
                 raise ValueError(f"{stage!r} cannot be the folder of a stage: give a word that is not taken")
-            self._stages.setdefault(stage, self._shelf(stage, kinds.of_stage(stage)))
+            opens = None if stage == "embeddings" else is_image
+            self._stages.setdefault(stage, self._shelf(stage, kinds.of_stage(stage), opens))
         return self._stages[stage]
 
-    def _shelf(self, name: str, kind: kinds.Kind) -> Shelf:
-        return Shelf(self.cache_dir / name, self.cache_dir / "index" / name, kind)
+    def _shelf(self, name: str, kind: kinds.Kind, opens: Callable[[bytes], bool] | None = is_image) -> Shelf:
+        return Shelf(self.cache_dir / name, self.cache_dir / "index" / name, kind, opens)
 
 
 def _is_stage(name: str) -> bool:

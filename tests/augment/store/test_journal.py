@@ -65,11 +65,15 @@ def test_only_what_is_new_is_read_and_each_line_once(tmp_path, monkeypatch):
     reader.lines()
     parsed = []
     monkeypatch.setattr(reader, "fits", lambda line, checked: bool(parsed.append(line["key"])) or True)
-    assert set(reader.lines()) == {"a"} and parsed == []
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "open", None)
+        assert set(reader.lines()) == {"a"} and parsed == []
     writer.append({"key": "b"})
     assert set(reader.lines()) == {"a", "b"} and parsed == ["b"]
     monkeypatch.setattr(Path, "glob", None)
-    assert reader.get("b") == [{"key": "b"}]  # and no folder is listed for what is known
+    writer.append({"key": "c"})
+    assert reader.get("b") == writer.get("b") == [{"key": "b"}]  # and no folder is listed for what is known,
+    assert writer.get("c") == [{"key": "c"}]  # nor for what was written here
 
 
 def test_the_beginning_of_a_line_is_read_when_the_line_is_whole(tmp_path):

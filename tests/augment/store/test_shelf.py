@@ -160,6 +160,15 @@ def test_a_store_of_an_earlier_release_has_no_digests_and_is_used_as_it_is(tmp_p
     assert shelf.entries() == {"k": entry} and shelf.load("k") == (entry, b"pixels")
 
 
+def test_a_file_without_a_digest_has_to_open_at_least(tmp_path):
+    write_line(open_shelf(tmp_path), key="k", file="one.jpg", size=6)
+    assert open_shelf(tmp_path, opens=lambda data: data == b"pixels").sound("k") is not None
+    closed = open_shelf(tmp_path, opens=lambda data: False)
+    assert closed.sound("k") is closed.load("k") is None
+    closed.put("k", {}, b"pixels", "one.jpg")
+    assert closed.sound("k") is not None  # its digest is enough
+
+
 LINE = {"key": "k", "file": "one.jpg", "size": 6, "score": 1}
 
 

@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import json
 import os
 
 import numpy as np
@@ -25,6 +26,20 @@ def test_stages_keep_facts_and_bytes(tmp_path):
     assert again.facts("subjects", "ab12") == {"score": 1.0}
     assert again.finished("subjects") == {"ab12"} and again.finished("boxes") == set()
     assert (tmp_path / "subjects" / "ab" / "ab12.png").read_bytes() == MASK
+
+
+def test_a_file_of_an_earlier_release_that_is_no_image_is_made_again(tmp_path, caplog):
+    image = encode_jpeg(np.zeros((8, 8, 3), np.uint8))
+    store = Store(tmp_path)
+    for key, data in (("ab12", image), ("cd34", image[:4] + b"\0" * (len(image) - 4))):
+        store.save("backgrounds", key, {}, data)
+    (journal,) = (tmp_path / "index" / "backgrounds").glob("rank-*.jsonl")
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    old = [{name: line[name] for name in ("key", "file", "size")} for line in lines]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in old))
+    assert Store(tmp_path).load("backgrounds", "ab12") == ({}, image)
+    assert Store(tmp_path).load("backgrounds", "cd34") is None and "cd34.jpg is not what was written" in caplog.text
+    assert Store(tmp_path).finished("backgrounds") == {"ab12"}
 
 
 def test_a_stage_names_its_folder_and_the_content_its_file(tmp_path):
