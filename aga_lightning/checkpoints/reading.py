@@ -61,6 +61,6 @@ def _damaged(path: str | Path, error: Exception) -> str:
 def _others_of(path: str | Path) -> str:
     """The end of a message: which whole checkpoints lie beside one that cannot be used."""
     folder = Path(path).parent
-    beside = sorted(folder.glob("*.ckpt")) if folder.is_dir() else []
+    beside = sorted(folder.glob("[!.]*.ckpt")) if folder.is_dir() else []
     whole = [str(other) for other in beside if other != Path(path) and other.is_file() and is_whole(other)]
     return f"; whole ones beside it: {', '.join(whole[:3])}" if whole else ""

@@ -1,6 +1,9 @@
 """How Lightning writes and reads checkpoints here: whole or not at all, and as plain data."""
 
+import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ from lightning.pytorch.strategies import Strategy
 
 from aga_lightning.checkpoints.reading import CheckpointError, read_checkpoint
 from aga_lightning.files import written_aside
+
+_ASIDE = re.compile(r"\.[0-9a-f]{16}\.ckpt")
+_LEFT_SECONDS = 3600.0
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -39,6 +45,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         except OSError as error:
             kept = "; the one before it is still there" if Path(path).is_file() else ""
             raise CheckpointError(f"the checkpoint {path} cannot be written ({error.strerror}){kept}") from error
+        _clear_leftovers(Path(path).parent)
 
     def load_checkpoint(
         self,
@@ -57,6 +64,14 @@ class WholeCheckpoints(TorchCheckpointIO):
             CheckpointError: If it cannot be read.
         """
         return read_checkpoint(path, map_location)
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what killed writers have left, under names of `written_aside`; a writer at work is younger than that."""
+    for path in folder.glob(".*.ckpt"):
+        with suppress(OSError):
+            if _ASIDE.fullmatch(path.name) and time.time() - path.stat().st_mtime > _LEFT_SECONDS:
+                path.unlink()
 
 
 def use_whole_checkpoints(strategy: Strategy) -> None:

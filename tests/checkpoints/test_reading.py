@@ -30,6 +30,7 @@ def test_a_checkpoint_is_read(path):
 def test_a_cut_one_is_told_with_a_whole_one_beside_it(path, cut):
     torch.save(CONTENT, path.with_name("best.ckpt"))
     path.with_name("other.ckpt").write_bytes(b"no more whole")
+    torch.save(CONTENT, path.with_name(".0123456789abcdef.ckpt"))  # of a writer that was killed
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(CheckpointError, match=r"last\.ckpt is cut off or damaged .*beside it: \S*best\.ckpt$"):
         read_checkpoint(path)

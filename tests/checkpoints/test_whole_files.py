@@ -1,5 +1,7 @@
+import os
 import resource
 import tempfile
+import time
 
 import pytest
 import torch
@@ -55,6 +57,16 @@ def test_a_checkpoint_has_its_name_when_it_is_complete_and_needs_no_other_file_s
     assert list(path.parent.iterdir()) == [path]
     WholeCheckpoints().save_checkpoint(LARGER, path)
     assert path.stat().st_size > size
+
+
+def test_what_killed_writers_have_left_goes_after_an_hour(path):
+    names = {".0123456789abcdef.ckpt": 4000, ".fedcba9876543210.ckpt": 10, ".mine.ckpt": 4000}
+    for name, age in names.items():
+        path.with_name(name).write_bytes(b"half")
+        os.utime(path.with_name(name), (time.time() - age,) * 2)
+    WholeCheckpoints().save_checkpoint(EARLIER, path)
+    left = {one.name for one in path.parent.iterdir()}
+    assert left == {"last.ckpt", ".fedcba9876543210.ckpt", ".mine.ckpt"}
 
 
 def test_a_trainer_writes_so_unless_it_was_given_another_way():
