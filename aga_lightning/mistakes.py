@@ -68,6 +68,8 @@ _REMEDIES = (
      "a checkpoint or a file of weights is damaged, or holds more than tensors and plain values: give another one"),
     (r"Expected more than 1 value per channel when training",
      "a batch of one image cannot be normalised: set another --data.batch_size, or a larger --data.image_size"),
+    (r"closed by peer|reset by peer|remote process exited|remote worker crash|watchdog",
+     "another rank has ended, or cannot be reached: the line or the log of that rank tells why"),
     (r"EADDRINUSE|address already in use", "set the environment variable MASTER_PORT to a port that is free"),
 )  # fmt: skip
 """What libraries say where machine or settings are to blame, and what to do about it."""

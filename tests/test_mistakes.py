@@ -54,6 +54,7 @@ def without_tracebacks(monkeypatch):
          "the checkpoint does not fit this network"),
         (pickle.UnpicklingError("Weights only load failed."), "is damaged, or holds more than tensors"),
         (RuntimeError("PytorchStreamReader failed reading zip archive"), "is damaged"),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer"), "another rank has ended"),
         (ModuleNotFoundError("No module named 'wandb'", name="wandb"), "install it (pip install wandb)"),
         (ModuleNotFoundError("Requirement 'mlflow>=1.0.0' not met."), "install it (pip install mlflow)"),
         (MisconfigurationException("devices=0\nis not valid"), "error: devices=0 is not valid"),
