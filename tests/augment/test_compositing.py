@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -336,6 +337,68 @@ def test_draws_are_spread_evenly():
     assert np.mean([placement.flip for placement in drawn]) == pytest.approx(0.3, abs=0.03)
     assert np.mean([placement.scale < 1 for placement in drawn]) == pytest.approx(0.5, abs=0.04)
     assert np.mean([placement.rotation for placement in drawn]) == pytest.approx(0, abs=0.8)
+
+
+def test_draws_go_to_both_sides_and_to_their_ends():
+    rng = np.random.default_rng(0)
+    drawn = [Merging(max_rotation=12.0, scale=(0.5, 2.0), shift=0.2).draw(rng) for _ in range(2000)]
+    values = {
+        "rotation": [placement.rotation / 12 for placement in drawn],
+        "scale": [math.log2(placement.scale) for placement in drawn],
+        "right": [placement.shift[0] / 0.2 for placement in drawn],
+        "down": [placement.shift[1] / 0.2 for placement in drawn],
+    }
+    for name, found in values.items():
+        assert min(found) < -0.98 and max(found) > 0.98, name
+        assert np.quantile(found, [0.25, 0.5, 0.75]) == pytest.approx([-0.5, 0, 0.5], abs=0.07), name
+    assert np.abs(np.corrcoef(list(values.values())) - np.eye(4)).max() < 0.08, "drawn one by one"
+
+
+def test_the_usual_settings():
+    assert vars(Merging()) == {
+        **{"flip_probability": 0.5, "max_rotation": 15.0, "scale": (0.8, 1.2), "shift": 0.1, "edge": "hard"},
+        **{"feather": 1.0, "harmonise": 0.0, "in_place": False, "match_grey": False},
+    }
+    assert Placement() == Placement(flip=False, rotation=0.0, scale=1.0, shift=(0.0, 0.0))
+    rng = np.random.default_rng(0)
+    for probability in (0.0, 1.0):
+        assert {Merging(flip_probability=probability).draw(rng).flip for _ in range(20)} == {probability == 1}
+
+
+def lab(colours):
+    return cv2.cvtColor(np.ascontiguousarray(colours.reshape(1, -1, 3)), cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(float)
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+@pytest.mark.parametrize(("subject", "behind"), [((60, 60, 60), (250, 250, 250)), ((120, 120, 120), (20, 20, 250))])
+def test_harmonising_moves_colours_no_further_than_light_does(strength, subject, behind):
+    mask = disc(60, 20)
+    image, background = np.full((60, 60, 3), subject, np.uint8), np.full((60, 60, 3), behind, np.uint8)
+    merged, _ = merge(image, mask, background, Placement(), harmonise=strength)
+    wanted = np.clip(lab(background)[0] - lab(image)[0], -np.array([30, 10, 10]), [30, 10, 10]) * strength
+    moved = (lab(merged[mask]) - lab(image[mask])).mean(axis=0)
+    assert moved == pytest.approx(wanted, abs=2.5)
+
+
+@pytest.mark.parametrize(("contrast", "gain"), [(0, 0.7), (60, 1.4)])
+def test_harmonising_bounds_the_contrast(contrast, gain):
+    rng, mask = np.random.default_rng(0), disc(120, 50)
+    noise = rng.normal(size=(2, 120, 120, 1)).repeat(3, 3)
+    image, background = (
+        (128 + noise[0] * 20).clip(0, 255).astype(np.uint8),
+        ((128 + noise[1] * contrast).clip(0, 255).astype(np.uint8)),
+    )
+    merged, _ = merge(image, mask, background, Placement(), harmonise=1.0)
+    assert lab(merged[mask])[:, 0].std() / lab(image[mask])[:, 0].std() == pytest.approx(gain, abs=0.06)
+    half, _ = merge(image, mask, background, Placement(), harmonise=0.5)
+    assert lab(half[mask])[:, 0].std() / lab(image[mask])[:, 0].std() == pytest.approx(gain**0.5, abs=0.06)
+
+
+def test_a_background_is_cut_evenly_where_it_juts_out():
+    ramp = np.arange(100, dtype=np.uint8)[None, :, None].repeat(50, 0).repeat(3, 2)
+    assert cover(ramp, (50, 50))[0, [0, -1], 0].tolist() == [25, 74]
+    assert cover(ramp.transpose(1, 0, 2), (50, 50))[[0, -1], 0, 0].tolist() == [25, 74]
+    assert cover(ramp, (20, 20))[0, :, 0].mean() == pytest.approx(49.5, abs=1)
 
 
 def test_the_part_passes_its_edge_and_colours_on():

@@ -454,7 +454,9 @@ def test_online_treats_rejects_as_it_is_told(open_data, rejected, shown):
 
 
 @pytest.mark.parametrize("mode", ["pregenerate", "lazy", "online"])
-@pytest.mark.parametrize(("quota", "counts"), [(3, [7, 7]), ({"plum": 1}, [12, 5]), ({"lime": 0, "plum": 8}, [4, 12])])
+@pytest.mark.parametrize(
+    ("quota", "counts"), [(0, [4, 4]), (3, [7, 7]), ({"plum": 1}, [12, 5]), ({"lime": 0, "plum": 8}, [4, 12])]
+)
 def test_a_class_shows_as_many_augmentations_as_its_quota(open_data, mode, quota, counts):
     data = open_data(Witness(), degree=2, mode=mode, augmented_per_class=quota)
     if data.pregenerates:

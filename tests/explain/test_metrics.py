@@ -271,3 +271,19 @@ def test_images_without_ids_count_but_cannot_be_compared():
 
 if __name__ == "__main__":
     speak_as_rank(int(sys.argv[1]), sys.argv[2])
+
+
+def test_every_setting_of_the_curves_reaches_them(monkeypatch):
+    asked = []
+
+    def curves(*tensors, **settings):
+        asked.append(settings)
+        return image_curves(*tensors, **settings)
+
+    monkeypatch.setattr("aga_lightning.explain.metrics.image_curves", curves)
+    memory = InformationMemory()
+    settings = {"thresholds": (0.2, 0.6), "min_prediction": 0.3, "monotone": False, "points": 9, "batch_size": 2}
+    settings |= {"triangulation": "reduced", "memory": memory, "kinds": ("aic",)}
+    metric = PerformanceInformationCurve(Contrast(), **settings)
+    metric.update(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.rand(1, 8, 8), torch.tensor([0]))
+    assert {name: asked[0][name] for name in settings} == settings

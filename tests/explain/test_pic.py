@@ -1,5 +1,6 @@
 """Performance information curves against the authors' package, image by image, and what becomes of bad input."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image
 from saliency.metrics import pic as reference
 from threadpoolctl import threadpool_limits
 
+from aga_lightning.explain import pic
+from aga_lightning.explain.information import InformationMemory
 from aga_lightning.explain.pic import PIC_THRESHOLDS, Skip, aggregate, image_curves, performance_information_curve
 
 PHOTOS = Path(__file__).parents[2].parent / "shared" / "data" / "imagenet9-photos" / "val"
@@ -212,6 +215,53 @@ def test_one_pass_gives_both_curves_as_two_would():
         assert curve.area == aggregate(alone, kind, "mean").area
 
 
+def test_the_thresholds_are_those_of_the_authors_notebook():
+    assert PIC_THRESHOLDS == (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.13, 0.21, 0.34, 0.5, 0.75)
+    for function in (image_curves, performance_information_curve):
+        defaults = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+        assert defaults["thresholds"] == PIC_THRESHOLDS
+        assert (defaults["min_prediction"], defaults["monotone"], defaults["points"]) == (0.8, True, 1000)
+        assert (defaults["triangulation"], defaults["batch_size"]) == ("exact", 64)
+
+
+@pytest.mark.parametrize("function", [image_curves, performance_information_curve])
+def test_every_setting_reaches_the_pass(monkeypatch, function):
+    passes = []
+
+    class Recorded(pic.Revealing):
+        def __post_init__(self):
+            super().__post_init__()
+            passes.append(self)
+
+    monkeypatch.setattr(pic, "Revealing", Recorded)
+    case, executor, memory = Case(), pic.CallingThread(), InformationMemory()
+    masks = torch.arange(4 * 16 * 16).reshape(4, 16, 16) % 50 == 0
+    settings = {
+        **{"thresholds": (0.2, 0.3, 0.9), "min_prediction": 0.25, "monotone": False, "points": 7, "batch_size": 3},
+        **{"triangulation": "reduced", "executor": executor, "memory": memory},
+    }
+    tensors = {"ids": torch.tensor([8, 2, 5, 30]), "random_masks": masks}
+    function(case.images, case.attributions, case.predict, case.targets, **settings, **tensors)
+    (found,) = passes
+    assert {name: getattr(found, name) for name in settings} == settings
+    assert found.executor is executor and found.memory is memory and len(memory) == 4
+    assert found.ids.equal(tensors["ids"]) and np.array_equal(found.random_masks, masks.numpy())
+    assert np.array_equal(found.pixels, case.images.permute(0, 2, 3, 1).numpy())
+    assert np.array_equal(found.maps, case.attributions.numpy()) and found.targets.equal(case.targets)
+    assert found.kinds == ("sic", "aic") and found.predict == case.predict
+
+
+def test_the_two_curves_are_summed_up_as_asked():
+    case = Case()
+    arguments = (case.images, case.attributions, case.predict, case.targets)
+    settings = {"min_prediction": 0.1, "thresholds": (0.1, 0.5)}
+    for asked, method in (({}, "median"), ({"aggregation": "mean"}, "mean")):
+        found = performance_information_curve(*arguments, **settings, **asked)
+        for kind, curve in (("sic", found.sic), ("aic", found.aic)):
+            assert curve.y.equal(aggregate(found.images, kind, method).y)
+    assert not aggregate(found.images, "sic", "mean").y.equal(aggregate(found.images, "sic", "median").y)
+
+
 def test_the_model_sees_pixels_in_batches_and_each_image_once():
     case = Case()
     case.curves(batch_size=3)
@@ -291,10 +341,26 @@ def test_attributions_of_any_number_format_and_with_gradients():
         assert case.curves().curves["sic"].equal(expected)
 
 
+def test_the_borders_of_what_is_allowed():
+    case = Case()
+    assert case.curves(thresholds=(0.0, 1.0), points=1, batch_size=1).curves["sic"].shape == (4, 2)
+    assert case.curves(thresholds=(0.5,), ids=torch.zeros(4, dtype=torch.int32)).ids.dtype == torch.int64
+    case.images = case.images[:, :1]
+    assert case.curves(kinds=("aic",)).skips["aic"].tolist() == [Skip.USED] * 4
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"images": torch.zeros(4, 3, 16, 16)}, "uint8.*float32"),
+        ({"images": torch.zeros(3, 16, 16, dtype=torch.uint8)}, r"\(3, 16, 16\)"),
+        ({"images": torch.zeros(4, 3, 16, 0, dtype=torch.uint8)}, r"\(4, 3, 16, 0\)"),
+        ({"targets": torch.full((4,), -1)}, "targets.*at least 0"),
+        ({"targets": torch.zeros(4, dtype=torch.bool)}, "targets.*bool"),
+        ({"targets": torch.zeros(4, dtype=torch.complex64)}, "targets.*complex64"),
+        ({"ids": torch.arange(5)}, "ids must be 4"),
+        ({"thresholds": (-0.1, 0.5)}, r"0\.\.1"),
+        ({"kinds": ()}, "kinds"),
         ({"images": torch.zeros(4, 2, 16, 16, dtype=torch.uint8)}, r"\(4, 2, 16, 16\)"),
         ({"attributions": torch.zeros(4, 8, 16)}, r"\(4, 16, 16\).*\(4, 8, 16\)"),
         ({"attributions": torch.zeros(4, 16, 16, dtype=torch.int64)}, "floating point.*int64"),
