@@ -199,14 +199,16 @@ class Shelf:
         known = self._journal.get(key)
         yield from filter(self._is_whole, map(_entry, known))
         if known:  # but none that will do: another process may have made it again
-            latest = self._journal.get(key, afresh=True)
-            yield from filter(self._is_whole, (_entry(line) for line in latest if line not in known))
+            yield from filter(self._is_whole, map(_entry, self._journal.get(key, afresh=True)))
 
     def _is_whole(self, entry: Entry) -> bool:
+        if entry.file is None:
+            return True
         try:
-            return entry.file is None or self.path(entry.file).stat().st_size == entry.size
+            status = self.path(entry.file).stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == entry.size
 
     def _content(self, entry: Entry) -> bytes | None:
         """The content of an item's file; None where it is not what was written."""
@@ -214,7 +216,7 @@ class Shelf:
             return None
         try:
             data = self.path(entry.file).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
         if entry.sha256:
             return data if hashlib.sha256(data).hexdigest() == entry.sha256 else None

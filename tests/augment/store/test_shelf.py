@@ -99,6 +99,13 @@ def test_an_item_whose_file_is_lost_does_not_exist(shelf, how):
     assert shelf.entries() == {}
 
 
+def test_a_folder_of_the_size_of_a_file_is_no_file(shelf, tmp_path):
+    (tmp_path / "empty").mkdir()
+    shelf.put("k", {}, b"x" * (tmp_path / "empty").stat().st_size, "one.jpg")
+    damage(shelf.path("one.jpg"), "a folder")
+    assert shelf.get("k") is shelf.load("k") is shelf.sound("k") is None and shelf.entries() == {}
+
+
 def test_a_flipped_bit_is_found_when_the_file_is_first_read(shelf, tmp_path, caplog):
     entry = shelf.put("k", {}, b"pixels", "one.jpg")
     path = shelf.path("one.jpg")
@@ -182,10 +189,33 @@ def test_a_line_that_the_shelf_does_not_write_counts_as_missing(tmp_path, change
     shelf = open_shelf(tmp_path, kind=lambda facts, file: facts == {"score": 1})
     write_line(shelf, **LINE | change)
     assert shelf.sound("k") is shelf.load("k") is None
-    if "sha256" not in change:
+    if change != {"sha256": "0" * 64}:  # which is a digest, but of another file
         assert shelf.get("k") is None and shelf.entries() == {}
     entry = shelf.put("k", {"score": 1}, b"pixels", "one.jpg")
     assert open_shelf(tmp_path).sound("k") == entry
+
+
+def test_a_line_with_a_checksum_says_what_was_written(tmp_path):
+    entry = open_shelf(tmp_path, kind=lambda facts, file: False).put("k", {"odd": 1}, b"pixels", "one.jpg")
+    assert open_shelf(tmp_path, kind=lambda facts, file: False).entries() == {"k": entry}
+
+
+def test_an_item_that_is_finished_while_all_are_looked_at_is_whole_or_not_there(shelf, tmp_path, monkeypatch):
+    real_lines = shelf._journal.lines
+
+    def lines():
+        open_shelf(tmp_path).put("k", {}, b"pixels", "one.jpg")
+        return real_lines()
+
+    monkeypatch.setattr(shelf._journal, "lines", lines)
+    assert set(shelf.entries()) == {"k"}
+
+
+def test_links_in_the_folder_are_not_followed(shelf):
+    entry = shelf.put("k", {}, b"pixels", "one.jpg")
+    (shelf.folder / "round").symlink_to(shelf.folder)
+    (shelf.folder / "gone.jpg").symlink_to("nowhere")
+    assert shelf.entries() == {"k": entry}
 
 
 @pytest.mark.parametrize("missing", ["file", "size"])

@@ -182,9 +182,11 @@ def test_another_time_or_another_size_is_another_file(tmp_path):
     photo.write_bytes(b"three")
     os.utime(photo, ns=(stamp + 1, stamp + 1))
     assert store.digest(photo) == hashlib.sha256(b"three").hexdigest()
-    (tmp_path / "copy.jpg").write_bytes(b"trees")
-    os.utime(tmp_path / "copy.jpg", ns=(stamp + 1, stamp + 1))
-    assert store.digest(tmp_path / "copy.jpg") == hashlib.sha256(b"trees").hexdigest()
+    for place in ("copy.jpg", "other/photo.jpg"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(b"trees")
+        os.utime(tmp_path / place, ns=(stamp + 1, stamp + 1))
+        assert store.digest(tmp_path / place) == hashlib.sha256(b"trees").hexdigest()
 
 
 def test_an_unchanged_file_is_not_read_again_from_wherever_it_is_named(tmp_path, monkeypatch):
@@ -207,6 +209,26 @@ def test_a_digest_that_was_changed_in_the_index_is_not_believed(tmp_path):
     (index,) = (tmp_path / "cache" / "index" / "sources").glob("rank-*.jsonl")
     index.write_text(index.read_text().replace(one, two))
     assert Store(tmp_path / "cache").digest(photo) == one
+
+
+def test_a_line_without_a_digest_is_no_source(tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"one")
+    index = tmp_path / "cache" / "index" / "sources" / "rank-0.jsonl"
+    index.parent.mkdir(parents=True)
+    key = f"{photo}|3|{photo.stat().st_mtime_ns}"
+    index.write_text(json.dumps({"key": key, "file": None, "size": 0}) + "\n")
+    assert Store(tmp_path / "cache").digest(photo) == hashlib.sha256(b"one").hexdigest()
+
+
+def test_all_shelves_are_those_of_stages_and_of_sets(tmp_path):
+    store = Store(tmp_path)
+    store.save("boxes", "ab12", {"boxes": []})
+    store.augmented("aga-1").put("k", {})
+    store.background_sets("2").put("k", {})
+    (tmp_path / "index" / "augmented" / "notes.txt").write_text("")
+    places = {shelf.folder.relative_to(tmp_path).as_posix() for shelf in Store(tmp_path).shelves()}
+    assert places == {"boxes", "augmented/aga-1", "background_sets/2"}
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
