@@ -80,7 +80,7 @@ def study(trees, shrunken_models, command, tmp_path, monkeypatch):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(content)
 
-    def run_here(job, plan, slots):
+    def run_here(job, plan, slots, processes):
         command(*job.arguments)
         write_state(job.folder / DONE, {"seconds": 1.0, "versions": {}})
         return 0
