@@ -114,7 +114,8 @@ def _table(results: Mapping[str, Mapping[str, float]]) -> Table:
     table = Table(title="Results", caption="[95 % interval over the images]" if counted else None)
     table.add_column("set", no_wrap=True)
     for column in columns:
-        table.add_column(_COLUMNS[column], justify="right", no_wrap=column == "acc")
+        header = _COLUMNS[column].replace(" ", "\n") if counted else _COLUMNS[column]  # to fit into 80 columns
+        table.add_column(header, justify="right", no_wrap=column == "acc")
         if column == "acc" and counted:
             table.add_column("images", justify="right")
     for name, scores in results.items():
@@ -130,7 +131,7 @@ def _table(results: Mapping[str, Mapping[str, float]]) -> Table:
 def _cell(column: str, scores: Mapping[str, float]) -> str:
     if column == "loss":
         return f"{scores[column]:.3f}"
-    interval = f" [{100 * scores['acc_low']:.1f} to {100 * scores['acc_high']:.1f}]" if "acc_low" in scores else ""
+    interval = f" [{100 * scores['acc_low']:.1f}-{100 * scores['acc_high']:.1f}]" if "acc_low" in scores else ""
     return f"{100 * scores[column]:.1f} %{interval if column == 'acc' else ''}"
 
 

@@ -61,7 +61,7 @@ def test_each_set_has_its_line(capsys):
 def test_each_accuracy_has_its_interval_and_its_number_of_images(tmp_path, capsys):
     report_results(finished(scores("test", 0.75) | scores("ood/dusk", 0.0), tmp_path, images={"test": 1200}))
     line = next(line for line in capsys.readouterr().out.splitlines() if "75.0 %" in line)
-    assert "75.0 % [72.5 to 77.4]" in line and "1,200" in line
+    assert "75.0 % [72.5-77.4]" in line and "1,200" in line
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["test"]["images"] == 1200 and results["test"]["acc_low"] == pytest.approx(0.7247, abs=1e-4)
     assert "images" not in results["ood/dusk"], "a model that does not count its images has none"
