@@ -14,7 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
 from aga_lightning.configurations import find_config
-from aga_lightning.paths import PATH_TYPES, UserPath
+from aga_lightning.paths import PATH_TYPES, UserPath, meant_from_here
 from aga_lightning.yaml_names import loads_any_name
 
 for _kind in PATH_TYPES:
@@ -39,7 +39,8 @@ class FindConfig(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, m
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401 jsonargparse's types
         """Parse the configuration that was found."""
-        super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
+        with meant_from_here():
+            super().__call__(parser, cfg, find_config(values) if isinstance(values, str) else values, option_string)
 
 
 _OF_LIGHTNING = ("dirpath", "save_dir", "root_dir", "ckpt_path")

@@ -7,10 +7,29 @@ the parser of the command line do so before the configuration is saved, so that 
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 _VARIABLE = re.compile(r"\$(?:\w+|\{[^}]*\})")
 _CAPITALS = re.compile(r"[A-Z0-9_]+")
+
+
+_working_directory: ContextVar[str] = ContextVar("working_directory", default="")
+
+
+@contextmanager
+def meant_from_here() -> Iterator[None]:
+    """A block in which paths are meant from the present working directory, wherever the process goes meanwhile.
+
+    The parser goes into the folder of a configuration while it reads it.
+    """
+    token = _working_directory.set(os.getcwd())
+    try:
+        yield
+    finally:
+        _working_directory.reset(token)
 
 
 class PathError(ValueError):
@@ -61,7 +80,7 @@ class NameOrPath(UserPath):
         """Whether it is a path."""
         if text.startswith(("/", ".", "~", "$")):
             return True
-        return super().leads_somewhere(text) and not _CAPITALS.fullmatch(text) and os.path.exists(text)
+        return super().leads_somewhere(text) and not _CAPITALS.fullmatch(text) and os.path.exists(_here(text))
 
 
 class WordOrFile(UserPath):
@@ -78,10 +97,14 @@ PATH_TYPES = (UserPath, NameOrPath, WordOrFile)
 
 
 def _absolute(text: str) -> str:
-    place = Path(os.path.expanduser(text)).absolute()
+    place = Path(_here(os.path.expanduser(text))).absolute()
     if text.startswith("$") or any("$" in path.name and not os.path.lexists(path) for path in (place, *place.parents)):
-        place = Path(os.path.expanduser(os.path.expandvars(text))).absolute()
+        place = Path(_here(os.path.expanduser(os.path.expandvars(text)))).absolute()
         for path in (place, *place.parents):
             if (unset := _VARIABLE.search(path.name)) and not os.path.lexists(path):
                 raise PathError(f"{text}: no environment variable {unset[0]} is set; set it, or write the path out")
     return str(place)  # a dollar in the name of a file or folder that exists is a dollar
+
+
+def _here(path: str) -> str:
+    return os.path.join(_working_directory.get(), path)

@@ -149,3 +149,17 @@ def test_constructors_make_each_of_them_absolute(places):
             except DatasetError as error:  # reads the file at once
                 made = str(error)
             assert "~" not in made and str(places / "home") in made, owner.__name__
+
+
+@pytest.mark.parametrize("config", ["photos.yaml", "{tmp}/data/mine.yaml"])
+def test_paths_of_a_configuration_in_another_folder_are_meant_from_the_working_directory(
+    tmp_path, command, capsys, config
+):
+    (tmp_path / "data" / "mine.yaml").write_text(
+        "data: {dataset: {class_path: ImageFolder, init_args: {root: photos}}, cache_dir: kept}"
+    )
+    with pytest.raises(SystemExit):
+        command("fit", "--config", config.format(tmp=tmp_path), "--print_config")
+    shown = capsys.readouterr().out
+    assert f"root: {tmp_path / 'here' / 'photos'}\n" in shown
+    assert f"cache_dir: {tmp_path / 'here'}/" in shown
