@@ -37,9 +37,9 @@ FLOORS = {
           data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
           data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
           data.wordnet explain""",
-    0: """augment.augmenter augment.base augment.pretrained checkpoints configurations data.base data.colours
-          data.finding data.formats data.images data.workers files intervals paths preflight progress quiet run_folder
-          stopping terminal verbs yaml_names""",
+    0: """augment.augmenter augment.base augment.pretrained augment.ranks checkpoints configurations data.base
+          data.colours data.finding data.formats data.images data.workers files intervals paths preflight progress quiet
+          run_folder stopping terminal verbs yaml_names""",
 }
 FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
 
@@ -54,7 +54,7 @@ NEIGHBOURS = {
         *("checkpoints.datamodules", "files", "paths", "preflight", "progress"),
         *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
         # The data module makes its augmentations, and draws those that were rejected.
-        *("augment.generation", "augment.made", "callbacks.reject_sheet"),
+        *("augment.generation", "augment.made", "augment.ranks", "callbacks.reject_sheet"),
         *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
     },
     "explain": set(),

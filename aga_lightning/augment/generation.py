@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader, Dataset
 
@@ -22,6 +21,7 @@ from aga_lightning.augment.base import Gate, Part, Request, parts_in
 from aga_lightning.augment.collection import Collection, Outcome
 from aga_lightning.augment.made import Made
 from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.augment.ranks import Ranks
 from aga_lightning.augment.workload import images_task, stage_task
 from aga_lightning.data.workers import worker_settings
 from aga_lightning.preflight import SettingError
@@ -55,41 +55,6 @@ class Shard:
     def of(self, collection: Collection) -> list[Request]:
         """The requests of this job; all variants of an image belong to one job."""
         return collection.requests_of(collection.records[self.index :: self.count])
-
-
-@dataclass(frozen=True, slots=True)
-class Ranks:
-    """The processes that divide the work and wait for each other; by default this one alone.
-
-    Args:
-        rank: The number of this process, from 0.
-        count: How many there are.
-        first: Gives all of them what the first one has.
-        total: The sum of a number over all of them.
-    """
-
-    rank: int = 0
-    count: int = 1
-    first: Callable[[list[Any]], list[Any]] = lambda work: work
-    total: Callable[[int], int] = lambda number: number
-
-    @classmethod
-    def of(cls, trainer: Trainer) -> "Ranks":
-        """The ranks of a trainer whose processes have found each other, as they have in `setup`."""
-        strategy = trainer.strategy
-
-        def total(number: int) -> int:
-            return int(strategy.reduce(torch.tensor(number, device=strategy.root_device), reduce_op="sum"))
-
-        return cls(trainer.global_rank, trainer.world_size, strategy.broadcast, total)
-
-    def share(self, find: Callable[[], Sequence[Any]]) -> list[Any]:
-        """What there is to do; one rank looks, so that all divide one list whatever other jobs finish meanwhile."""
-        return self.first(list(find()) if self.rank == 0 else [])
-
-    def mine(self, work: Sequence[Any]) -> Sequence[Any]:
-        """The part of the work that this process does."""
-        return work[self.rank :: self.count]
 
 
 class Watch:

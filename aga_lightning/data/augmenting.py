@@ -10,8 +10,9 @@ from lightning.pytorch.utilities import rank_zero_info
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.generation import Ranks, Shard, fill
+from aga_lightning.augment.generation import Shard, fill
 from aga_lightning.augment.made import Spent
+from aga_lightning.augment.ranks import Ranks
 from aga_lightning.augment.store import Store
 from aga_lightning.data.base import DatasetError
 from aga_lightning.data.duplicates import hashes_of
@@ -56,10 +57,10 @@ def make_all(collection: Collection, trainer: Trainer | None, workers: int, shar
         return progress(trainer, f"Augmenting ({name.lower()})", total)
 
     start = time.monotonic()
-    ranks = Ranks() if trainer is None else Ranks.of(trainer)
     device = None if trainer is None else trainer.strategy.root_device
-    made = fill(collection, shard.of(collection), device=device, ranks=ranks, workers=workers, bar=bar)
-    ranks.total(0)  # until all ranks have finished their last image
+    with Ranks.of(trainer) as ranks:
+        made = fill(collection, shard.of(collection), device=device, ranks=ranks, workers=workers, bar=bar)
+        ranks.total(0)  # once all have made their last image
     spent = Spent(tuple(made), time.monotonic() - start)
     if ranks.rank == 0:
         collection.finish(lambda: _sheet_of_rejects(collection))
