@@ -37,13 +37,12 @@ from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.base import Image, Mask
 from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.compositing import Edge, Merging
-from aga_lightning.augment.generation import PendingRequests
+from aga_lightning.augment.generation import fill
 from aga_lightning.augment.store import Shelf
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.data.finding import find_images
 from aga_lightning.data.folder import ImageFolder
 from aga_lightning.data.images import read_image
-from aga_lightning.data.workers import worker_settings
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 AREAS = (0.07, 0.16, 0.27, 0.40)
@@ -114,9 +113,7 @@ def data_module(photos: Path, cache: Path, workers: int, degree: int) -> AGAData
 
 def generate(data: AGADataModule, workers: int) -> None:
     """What the verb augment does on one device."""
-    pending = PendingRequests(data.collection, data.collection.pending())
-    for _ in DataLoader(pending, batch_size=None, **worker_settings(workers)):
-        pass
+    fill(data.collection, workers=workers)
 
 
 def mirror(data: AGADataModule, folder: Path) -> Path:

@@ -40,6 +40,10 @@ Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[
 class AGADataModule(UnkeptDataModule):
     """Originals plus `degree` augmentations of each, and evaluation sets that no augmenter ever sees.
 
+    Any Trainer fits any LightningModule with it: `setup` makes the augmentations. A batch is images (N, 3, H, W) and
+    labels (N,); where the data set has groups, a batch to evaluate also has their numbers (N,). The validation set is
+    loader 0, and the out-of-distribution sets follow.
+
     Args:
         dataset: Where the images come from.
         augmenter: How they are augmented; null trains on originals only.
