@@ -1,5 +1,6 @@
 """Progress of work that is no loop of the trainer, beside the trainer's own."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -40,5 +41,7 @@ def progress(trainer: Trainer | None, description: str, total: int) -> Iterator[
             display.remove_task(task)
             display.refresh()
     else:
-        with tqdm(total=total, desc=description, leave=False) as line:
+        # In a file, such as the log of a job, each state of the bar stays: one a minute is enough.
+        pause = 0.1 if sys.stderr.isatty() else 60.0
+        with tqdm(total=total, desc=description, leave=False, mininterval=pause, maxinterval=pause) as line:
             yield line.update

@@ -1,5 +1,7 @@
 """Progress beside the trainer's own: in the same display, and only where there is one."""
 
+import time
+
 import pytest
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, RichProgressBar, TQDMProgressBar
@@ -73,3 +75,11 @@ def test_where_the_trainer_shows_nothing_or_on_other_ranks_nothing_is_shown(rank
         counting = run(enable_progress_bar=False)
         assert counting.during == []
     assert "Counting" not in "".join(capsys.readouterr())
+
+
+def test_a_log_gets_a_line_a_minute_and_not_each_state(capsys):
+    with progress(None, "Counting", 500) as advance:
+        for _ in range(500):
+            advance(1)
+            time.sleep(0.001)
+    assert capsys.readouterr().err.count("Counting") <= 2
