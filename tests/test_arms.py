@@ -86,7 +86,7 @@ def test_it_augments_and_trains(arm, weights, photos, command, tmp_path, monkeyp
     made = {path: path.stat().st_mtime_ns for path in Path("cache").rglob("*.jpg")}
     command("fit", *words)
     assert {path: path.stat().st_mtime_ns for path in Path("cache").rglob("*.jpg")} == made, "nothing is made twice"
-    assert "acc" in json.loads(Path("run/results.json").read_text())["test"]
+    assert "acc" in json.loads(Path("run/results.json").read_text())["val"]
     assert arm in Path("run/config.yaml").read_text()
 
 
@@ -101,4 +101,4 @@ def test_a_classical_rival_trains(setting, photos, command, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     words = ["--config", "photos.yaml", "--data.dataset.root", str(photos), "--data.augmenter", "null"]
     command("fit", *words, *QUICK, *setting)
-    assert "acc" in json.loads(Path("run/results.json").read_text())["test"]
+    assert "acc" in json.loads(Path("run/results.json").read_text())["val"]
