@@ -88,7 +88,8 @@ class ModelStage(ABC):
     """A stage of a method that is run for many requests at once, in the two steps that loaders and a device share.
 
     Args:
-        name: The folder of the cache that it fills: a word, such as "boxes". Stages of several methods may share one.
+        name: What it makes, in a word such as "boxes"; the cache keeps that in a folder of this name. Stages of several
+            methods may share one.
         parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
 
