@@ -133,10 +133,10 @@ def _readable(
         note = f"Note: {len(paths):,} of {images:,} images have {remark} (such as {shown(paths[0])})."
         console.print(note, soft_wrap=True, markup=False, highlight=False)
     bad = [look for look in looks.values() if isinstance(look, str)]
-    _list(bad, data.store.cache_dir / LISTING, console)
+    where = _list(bad, data.store.cache_dir / LISTING, console)
     if not bad:
         return {name: list(found) for name, found in records.items()}
-    summary = f"{len(bad)} of {len(files)} image files cannot be read; listed in {data.store.cache_dir / LISTING}"
+    summary = f"{len(bad)} of {len(files)} image files cannot be read; {where}"
     if data.bad_images != "skip":
         problems.append(f"{summary}: mend them, or set --data.bad_images skip")
         return {name: list(found) for name, found in records.items()}
@@ -146,16 +146,24 @@ def _readable(
     return left
 
 
-def _list(bad: Sequence[str], listing: Path, console: Console) -> None:
-    """Show the first unreadable files, and write down all; a list of an earlier look goes."""
+def _list(bad: Sequence[str], listing: Path, console: Console) -> str:
+    """Write down all unreadable files, and show the first, or all where no file can be written; where all are listed.
+
+    A list of an earlier look goes.
+    """
     with suppress(OSError):  # that nothing can be kept there is told otherwise
         listing.unlink()
-    if bad:
-        write_text(listing, "".join(f"{line}\n" for line in bad))
-    for line in bad[:_SHOWN]:
+    shown_lines, where = bad[:_SHOWN], f"listed in {listing}"
+    try:
+        if bad:
+            write_text(listing, "".join(f"{line}\n" for line in bad))
+    except OSError as error:
+        shown_lines, where = bad, f"all are listed above, since {listing} cannot be written ({error.strerror})"
+    for line in shown_lines:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
-    if len(bad) > _SHOWN:
-        console.print(f"  ... and {len(bad) - _SHOWN} more")
+    if len(bad) > len(shown_lines):
+        console.print(f"  ... and {len(bad) - len(shown_lines)} more")
+    return where
 
 
 Look = tuple[str, ...] | str

@@ -1,6 +1,7 @@
 """List the evaluation images that nearly equal a training image: a part of the verb `check`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.progress import track
 
 from aga_lightning.data.base import ImageRecord
 from aga_lightning.data.duplicates import Hashed, near_duplicates
-from aga_lightning.files import write_csv
+from aga_lightning.files import shown, write_csv
 
 DUPLICATES = "near_duplicates.csv"
 """The file in the cache directory that lists them."""
@@ -37,10 +38,16 @@ def report_duplicates(records: Mapping[str, Sequence[ImageRecord]], listing: Pat
             markup=False,
             highlight=False,
         )
-    listing.unlink(missing_ok=True)
+    with suppress(OSError):  # that nothing can be written there is told below
+        listing.unlink()
     if not any(found.values()):
         return
     header = ["set", "evaluation image", "training image", "distance", "mirrored"]
     rows = [(name, one.evaluation, one.training, one.distance, one.mirrored) for name in found for one in found[name]]
-    write_csv(listing, header, rows)
-    console.print(f"They are listed in {listing}.", soft_wrap=True, markup=False, highlight=False)
+    where = f"They are listed in {listing}."
+    try:
+        write_csv(listing, header, rows)
+    except OSError as error:
+        lines = [f"  {name}: {shown(evaluation)} is like {shown(training)}" for name, evaluation, training, *_ in rows]
+        where = "\n".join([*lines, f"{listing} cannot be written ({error.strerror})."])
+    console.print(where, soft_wrap=True, markup=False, highlight=False)

@@ -111,8 +111,12 @@ def estimate(data: AGADataModule, place: Place, batches: int = 2, console: Conso
     for words in assumptions:
         console.print(f"- {words}", markup=False, highlight=False)
     augmentations = {"asked": asked, "finished": asked - left, "to_make": left}
-    path = _write(lines, place, assumptions, {"training_images": len(collection.records)} | augmentations)
-    console.print(f"Written to {path}", soft_wrap=True, markup=False, highlight=False)
+    try:
+        path = _write(lines, place, assumptions, {"training_images": len(collection.records)} | augmentations)
+        kept = f"Written to {path}"
+    except OSError as error:  # what was asked for is printed already
+        kept = f"{place.folder / FILE} cannot be written ({error.strerror})"
+    console.print(kept, soft_wrap=True, markup=False, highlight=False)
 
 
 def total_seconds(lines: Sequence[Line], devices: int) -> float | None:

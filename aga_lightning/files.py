@@ -13,7 +13,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _LONE = re.compile("[\ud800-\udfff]")  # surrogates: in text that Python has read, only those without a partner
@@ -48,7 +48,8 @@ def written_aside(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         aside.replace(path)
     except BaseException as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # a file system that is read-only refuses also where there is no such file
+            aside.unlink()
         if isinstance(error, OSError) and error.filename in (None, str(aside)):
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise

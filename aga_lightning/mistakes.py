@@ -143,6 +143,11 @@ def line_of(error: Exception, started: bool = True) -> str | None:
     refused = not started and isinstance(error, settings)
     if isinstance(error, MisconfigurationException) or refused or _lightning_refuses(error):
         return f"error: {condense(str(error)) if 'Does not validate' in said else said}"
+    if _restores(error):
+        return (
+            f"error: the checkpoint of --ckpt_path holds what fit does not write ({type(error).__name__}: {said}): "
+            "give another one, or start a new training from its weights: --model.weights without --ckpt_path"
+        )
     return None
 
 
@@ -175,6 +180,13 @@ def _lightning_refuses(error: Exception) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     raised_there = bool(frames) and Path(frames[-1].filename).is_relative_to(_LIGHTNING)
     return raised_there and isinstance(error, ValueError) and (frames[-1].line or "").startswith("raise ")
+
+
+def _restores(error: Exception) -> bool:
+    """Whether it was raised while Lightning put the state of a checkpoint back, which may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    files = {Path(frame.filename) for frame in frames if re.search("restore|resume", frame.name)}
+    return any(file.is_relative_to(_LIGHTNING) and file.stem == "checkpoint_connector" for file in files)
 
 
 def _one_line(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import sys
+import threading
 import warnings
 
 _WARNINGS = (
@@ -34,3 +36,12 @@ def hush() -> None:
         warnings.filterwarnings("ignore", message=message)
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)  # a second time changes nothing
+    threading.excepthook = _of_a_thread
+
+
+def _of_a_thread(failure: threading.ExceptHookArgs) -> None:
+    """What ends a thread; one that cannot write, such as TensorBoard's on a full disk, gets a line."""
+    if isinstance(failure.exc_value, OSError):
+        print(f"Warning: a thread beside the run has ended: {failure.exc_value}", file=sys.stderr)
+    else:
+        threading.__excepthook__(failure)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.progress import track
 
-from aga_lightning.augment.store import Shelf, Store
+from aga_lightning.augment.store import Shelf, Store, UnwritableError
 
 
 def damaged_files(store: Store, console: Console) -> list[str]:
@@ -17,10 +17,10 @@ def damaged_files(store: Store, console: Console) -> list[str]:
         console: Where to print.
 
     Returns:
-        A problem for each folder that had damaged files.
+        A problem for each folder that had damaged files, also where they may not be set aside.
 
     Raises:
-        StoreError: If there is a damaged file and the store may not be written.
+        StoreError: If the disk refuses for another reason than permissions.
     """
     files = unknown = 0
     problems = []
@@ -33,12 +33,15 @@ def damaged_files(store: Store, console: Console) -> list[str]:
         hidden = not (entries and console.is_terminal)
         watched = track(looked, title, len(entries), console=console, transient=True, disable=hidden)
         bad = [key for key in watched if key is not None]
-        for key in bad:
-            shelf.set_aside(key)
+        done = f"they were set aside, in {shelf.index / 'damaged'}, and augment or fit makes them anew"
+        try:
+            for key in bad:
+                shelf.set_aside(key)
+        except UnwritableError as error:
+            done = f"they cannot be set aside: {error}"
         if bad:
             problems.append(
-                f"{len(bad)} of {len(entries)} files in {shelf.folder} are not what was written there: they were set "
-                f"aside, in {shelf.index / 'damaged'}, and augment or fit makes them anew"
+                f"{len(bad)} of {len(entries)} files in {shelf.folder} are not what was written there: {done}"
             )
     told = f", {unknown} of them of an earlier release, without digests: they were only opened" if unknown else ""
     console.print(f"{files} finished files in {store.cache_dir}{told}.", soft_wrap=True, markup=False, highlight=False)

@@ -79,6 +79,19 @@ def test_images_that_cannot_be_read_are_listed_with_the_reason(open_data, disc_f
     assert not listing.exists()
 
 
+def test_where_no_list_can_be_written_all_unreadable_images_are_shown(open_data, disc_folder, tmp_path):
+    for split, number in (("train", 4), ("val", 3), ("dusk", 2)):
+        for path in [
+            disc_folder / split / name / f"{name}_{one}.png" for name in ("plum", "lime") for one in range(number)
+        ]:
+            path.with_name(f"more_{path.name}").write_bytes(b"no image")
+            path.write_bytes(b"no image")
+    (tmp_path / "cache").write_text("in the way")
+    shown, problems = looked_over(open_data(), width=300)
+    assert shown.count("is not an image of a format") == 36
+    assert problems[0].startswith("36 of 36 image files cannot be read; all are listed above, since ")
+
+
 def test_a_long_list_is_shown_in_part_and_written_in_full(open_data, disc_folder, tmp_path):
     spoil(disc_folder, *range(30))
     shown, _ = looked_over(open_data())

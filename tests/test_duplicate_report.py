@@ -58,6 +58,14 @@ def test_copies_are_counted_set_by_set_and_listed(report, folder, tmp_path):
     assert rows[0]["distance"] == "0"
 
 
+def test_where_no_list_can_be_written_the_pairs_are_printed(report, folder, tmp_path):
+    shutil.copy(folder / "train" / "plum" / "1.png", folder / "val" / "lime" / "copy.png")
+    (tmp_path / "cache").write_text("in the way")
+    shown = " ".join(report().split())
+    assert f"val: {folder}/val/lime/copy.png is like {folder}/train/plum/1.png" in shown
+    assert "near.csv cannot be written" in shown
+
+
 def test_a_list_of_an_earlier_look_does_not_stay(report, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "near.csv").write_text("old")

@@ -1,7 +1,9 @@
 """Nothing half-written is ever found under a file's own name, and every name that a file system takes is written."""
 
+import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,17 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path):
     with pytest.raises(IsADirectoryError, match=r"'.*/run'"):
         write_text(tmp_path / "run", "a folder has this name")
     assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_read_only_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # so does Linux, also of a file that is not there
+    with pytest.raises(OSError, match="Read-only") as raised:
+        write_text(tmp_path / "a.txt", "a")
+    assert raised.value.filename == str(tmp_path / "a.txt")
 
 
 def test_two_writers_of_a_file_do_not_meet(tmp_path):

@@ -9,6 +9,8 @@ import traceback
 import pytest
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 
 from aga_lightning.augment.store import UnwritableError
 from aga_lightning.data.base import DatasetError
@@ -121,6 +123,19 @@ def fit(command, disc_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     root = ("--data.dataset.root", str(disc_folder))
     return lambda *words: command("fit", "--config", "photos.yaml", *root, *TINY, *words)
+
+
+@pytest.mark.parametrize(
+    "state", [{"callbacks": [1]}, {"loops": "none"}, {"pytorch-lightning_version": "not.a.version"}], ids=str
+)
+def test_a_checkpoint_of_odd_states_is_no_fault_of_the_program(tmp_path, state):
+    model = BoringModel()
+    content = {"state_dict": model.state_dict(), "pytorch-lightning_version": "2.5.0", "callbacks": {}, "loops": {}}
+    torch.save(content | {"epoch": 1, "global_step": 1} | state, tmp_path / "odd.ckpt")
+    quiet = dict.fromkeys(("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "logger"), False)
+    with pytest.raises(Exception) as raised:
+        Trainer(accelerator="cpu", limit_test_batches=1, **quiet).test(model, ckpt_path=str(tmp_path / "odd.ckpt"))
+    assert line_of(raised.value).startswith("error: the checkpoint of --ckpt_path holds what fit does not write")
 
 
 @pytest.mark.parametrize("split", ["train", "val"])

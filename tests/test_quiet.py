@@ -1,4 +1,5 @@
 import logging
+import threading
 import warnings
 
 import pytest
@@ -16,6 +17,20 @@ def test_what_nobody_can_use_is_left_unsaid(caplog):
         warnings.warn("`isinstance(treespec, LeafSpec)` is deprecated", stacklevel=1)
     assert caplog.messages == ["GPU available: True (cuda), used: False"] and not warned
     assert len(log.filters) == 1
+
+
+@pytest.mark.parametrize(("error", "lines"), [(OSError(28, "No space left on device"), 1), (KeyError("tag"), None)])
+def test_a_thread_that_cannot_write_is_told_in_a_line(capsys, monkeypatch, error, lines):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back at the end
+    hush()
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    assert str(error) in said and (len(said.splitlines()) == 1 if lines else "Traceback" in said)
 
 
 @pytest.mark.parametrize("message", ["Experiment logs directory x exists and is not empty", "a checkpoint is broken"])

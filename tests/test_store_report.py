@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from aga_lightning.augment.codec import encode_mask
-from aga_lightning.augment.store import Store
+from aga_lightning.augment.store import Shelf, Store, UnwritableError
 from aga_lightning.store_report import damaged_files
 
 
@@ -46,6 +46,19 @@ def test_damaged_files_of_all_shelves_are_found_and_missing_from_then_on(cache):
     assert "5 finished files" in shown and not any((cache / name).exists() for name in damaged)
     assert set(Store(cache).augmented("aga-1").entries()) == {"k0", "k2"}
     assert report(Store(cache)) == ([], f"2 finished files in {cache}.\n")
+
+
+def test_damaged_files_of_all_shelves_are_told_where_none_may_be_set_aside(cache, monkeypatch):
+    def refuse(shelf, key):
+        raise UnwritableError("the cache is read-only")
+
+    monkeypatch.setattr(Shelf, "set_aside", refuse)
+    for name in ("backgrounds/ab/ab12.bin", "augmented/aga-1/owl/1.jpg"):
+        (cache / name).write_bytes((cache / name).read_bytes().upper())
+    problems, shown = report(Store(cache))
+    assert [problem.partition("; ")[0].split()[:3] for problem in problems] == [["1", "of", "1"], ["1", "of", "3"]]
+    assert all(problem.endswith("they cannot be set aside: the cache is read-only") for problem in problems)
+    assert "5 finished files" in shown
 
 
 def test_files_of_an_earlier_release_are_told_apart(cache):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric.utilities.cloud_io import get_filesystem
 
-from aga_lightning.checkpoints.integrity import is_whole
+from aga_lightning.checkpoints.integrity import is_altered, is_whole
 
 _VERSION = "pytorch-lightning_version"
 
@@ -47,6 +47,8 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     except Exception as error:  # a damaged file raises whatever its bytes happen to spell
         raise CheckpointError(_damaged(path, error)) from error
     state = content.get("state_dict") if isinstance(content, dict) else None
+    if is_altered(path):
+        raise CheckpointError(_damaged(path, ValueError("its checksums do not fit")))
     tensors = isinstance(state, dict) and all(isinstance(value, torch.Tensor) for value in state.values())
     if not tensors or not isinstance(content.get(_VERSION), str):
         raise CheckpointError(f"{path} is no checkpoint that fit has written; plain weights are for --model.weights")

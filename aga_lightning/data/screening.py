@@ -27,9 +27,13 @@ def screen(records: Sequence[ImageRecord], listing: Path) -> list[ImageRecord]:
     if bad:
         if len(bad) == len(records):
             raise DatasetError(f"none of {len(records)} images can be read; the first: {bad[0]}")
-        known = set(read_text(listing).splitlines()) if listing.exists() else set()
-        write_text(listing, "".join(f"{line}\n" for line in sorted(known | set(bad))))
-        rank_zero_warn(f"{len(bad)} of {len(records)} images cannot be read and are left out; listed in {listing}")
+        try:
+            known = set(read_text(listing).splitlines()) if listing.exists() else set()
+            write_text(listing, "".join(f"{line}\n" for line in sorted(known | set(bad))))
+            where = f"listed in {listing}"
+        except OSError as error:  # a cache that may only be read is enough, if it is complete
+            where = f"{listing} cannot be written ({error.strerror}); the first: {bad[0]}"
+        rank_zero_warn(f"{len(bad)} of {len(records)} images cannot be read and are left out; {where}")
     return [record for record, objection in zip(records, objections, strict=True) if objection is None]
 
 

@@ -53,7 +53,8 @@ def written_aside(target: Path, plan: Mapping[str, object]) -> Iterator[Path]:
         finally:
             lock.release()
     except OSError as error:
-        raise ExportError(f"{error.filename or aside}: {error.strerror or error}") from error
+        what = f"{error.filename or aside}: {error.strerror or error}"
+        raise ExportError(f"{what}: mend this, or name another folder with --to") from error
 
 
 def write(path: Path, data: bytes) -> None:

@@ -36,6 +36,14 @@ def test_a_cut_one_is_told_with_a_whole_one_beside_it(path, cut):
         read_checkpoint(path)
 
 
+def test_a_whole_one_whose_weights_have_changed_is_told(path):
+    content = path.read_bytes()
+    place = content.index(bytes(400)) + 200  # among the numbers, at which torch does not look
+    path.write_bytes(content[:place] + b"\x40" + content[place + 1 :])
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is cut off or damaged \(its checksums do not fit\)"):
+        read_checkpoint(path)
+
+
 def test_what_is_not_there_is_told(path, tmp_path):
     with pytest.raises(CheckpointError, match=r"there is no checkpoint \S*gone\.ckpt; whole ones .*last\.ckpt"):
         read_checkpoint(tmp_path / "gone.ckpt")

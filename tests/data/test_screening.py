@@ -29,6 +29,15 @@ def test_unreadable_images_are_left_out_listed_and_counted(disc_records, listing
     assert cut.startswith(f"{disc_records[2].path} cannot be decoded")
 
 
+def test_unreadable_images_are_left_out_also_where_no_listing_can_be_written(disc_records, tmp_path):
+    truncate(disc_records[2])
+    (tmp_path / "cache").write_text("in the way")
+    with pytest.warns(
+        UserWarning, match=r"1 of 8 .* left out; .* cannot be written .*; the first: .*cannot be decoded"
+    ):
+        assert len(screen(disc_records, tmp_path / "cache" / "unreadable.txt")) == 7
+
+
 @pytest.mark.filterwarnings("ignore:.*cannot be read and are left out")
 def test_the_listing_grows_from_set_to_set_and_names_each_image_once(disc_records, listing):
     truncate(disc_records[0])
