@@ -25,7 +25,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
 from aga_lightning.callbacks.augmentation_record import AugmentationRecord
@@ -38,7 +38,7 @@ from aga_lightning.containing import contain
 from aga_lightning.data.datamodule import AGADataModule
 from aga_lightning.mistakes import TRACEBACK, told
 from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.parsing import FindConfig, OneLineErrorParser, check_optimizer, make_absolute
+from aga_lightning.parsing import FindConfig, OneLineErrorParser, check_optimizer, make_plain
 from aga_lightning.preflight import Run, require
 from aga_lightning.quiet import hush
 from aga_lightning.results import ResultsFirst, report_results
@@ -89,7 +89,7 @@ class AgaCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 Lightning's type
         """Read the command, with all paths made absolute, so that the configuration can be used elsewhere."""
         super().parse_arguments(parser, args)
-        make_absolute(self.config)
+        make_plain(self.config)
         settings = self.config[self.config["subcommand"]]
         check_optimizer(parser, settings["model.optimizer"])
         self.start = StartingPoint(settings)  # out of Lightning's hands, which would make what a checkpoint names
@@ -136,10 +136,12 @@ class AgaCLI(LightningCLI):
     def before_validate(self) -> None:
         """Refuse what cannot work."""
         require(Run("validate", self.trainer, self.model, self.datamodule))
+        self._warn_of_random_weights()
 
     def before_test(self) -> None:
         """Refuse what cannot work."""
         require(Run("test", self.trainer, self.model, self.datamodule))
+        self._warn_of_random_weights()
 
     def after_fit(self) -> None:
         """Judge the best checkpoint in and out of distribution."""
@@ -147,12 +149,16 @@ class AgaCLI(LightningCLI):
             return
         best = self.config_init[self.subcommand]["checkpoint"]  # there may be others, of the user's
         path = judged_checkpoint(self.trainer, best if best in self.trainer.callbacks else None)
+        if self.trainer.limit_test_batches == 0:
+            rank_zero_info("Nothing is judged, since trainer.limit_test_batches is 0")
+            return
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=path, verbose=False)
         report_results(self.trainer)
 
     def before_predict(self) -> None:
         """Refuse what cannot work, and have the predictions written."""
         require(Run("predict", self.trainer, self.model, self.datamodule))
+        self._warn_of_random_weights()
         if not any(isinstance(callback, PredictionWriter) for callback in self.trainer.callbacks):
             self.trainer.callbacks.append(PredictionWriter())
 
@@ -163,6 +169,12 @@ class AgaCLI(LightningCLI):
             sys.exit(1)
 
     after_test = after_validate
+
+    def _warn_of_random_weights(self) -> None:
+        """Say so where what is evaluated was not trained."""
+        if self.start.path is None and self.model.head_rows is None:
+            what = "network's weights are" if self.model.weights is None else "network's last layer is"
+            rank_zero_info(f"Warning: the {what} random, since no --ckpt_path is given")
 
     def _folder(self) -> Path | None:
         """The run's folder, as far as this process knows."""

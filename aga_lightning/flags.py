@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import (
     BackboneFinetuning,
     LearningRateFinder,
     LearningRateMonitor,
+    ModelPruning,
     StochasticWeightAveraging,
 )
 
@@ -16,6 +17,7 @@ from aga_lightning.preflight import Run, SettingError
 _UNUSABLE = {
     LearningRateFinder: "sets a model's attribute `lr`, but the rate stands in model.optimizer: try a few values of it",
     BackboneFinetuning: "needs a model of a backbone and a head, and there is one net here: leave it out",
+    ModelPruning: "gives the net other parameters, so that its checkpoints fit no other net: leave it out",
 }
 
 

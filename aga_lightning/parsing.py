@@ -5,6 +5,7 @@ import pkgutil
 import re
 import sys
 import textwrap
+from enum import Enum
 from typing import Any, NoReturn
 
 import jsonargparse
@@ -47,21 +48,26 @@ _OF_LIGHTNING = ("dirpath", "save_dir", "root_dir", "ckpt_path")
 _NO_FILES = re.compile("best|last|hpc|registry.*")
 
 
-def make_absolute(config: Any) -> None:  # noqa: ANN401 a configuration is a tree of anything
-    """Make the paths absolute among the settings of Lightning's own classes, whose types are no types of paths.
+def make_plain(config: Any) -> None:  # noqa: ANN401 a configuration is a tree of anything
+    """Make the settings of Lightning's own classes such that they can be saved, and used from other folders.
+
+    Their paths, whose types are no types of paths, become absolute; members of enumerations, such as the default of
+    Timer's `interval`, which YAML does not know, become words.
 
     Args:
         config: A parsed configuration, or a part of one; changed in place.
     """
     if isinstance(config, list):
         for part in config:
-            make_absolute(part)
+            make_plain(part)
     elif isinstance(config, dict | jsonargparse.Namespace):
         for key, value in vars(config).items() if isinstance(config, jsonargparse.Namespace) else config.items():
             if key in _OF_LIGHTNING and isinstance(value, str) and not _NO_FILES.fullmatch(value):
                 config[key] = UserPath.of(value)
+            elif isinstance(value, str) and isinstance(value, Enum):
+                config[key] = str(value.value)
             else:
-                make_absolute(value)
+                make_plain(value)
 
 
 class _Paragraphs(jsonargparse.DefaultHelpFormatter):

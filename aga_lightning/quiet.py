@@ -1,10 +1,13 @@
-"""What Lightning says that no user can do anything about, and how it is left unsaid."""
+"""What Lightning says that no user can do anything about, and how it is left unsaid; what is said without its place."""
 
 import logging
 import re
 import sys
 import threading
 import warnings
+from pathlib import Path
+
+import lightning
 
 _WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)`",  # Lightning calls what torch has renamed
@@ -30,8 +33,22 @@ class _Unsaid(logging.Filter):
 _FILTER = _Unsaid()
 
 
+_SPEAKERS = (Path(lightning.__file__).parent, Path(__file__).parent)
+_in_full = warnings.formatwarning
+
+
+def _in_a_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of Lightning or of this package without the line of code that gave it; any other in full."""
+    if any(Path(filename).is_relative_to(place) for place in _SPEAKERS):
+        return f"Warning: {message}\n"
+    return _in_full(message, category, filename, lineno, line)
+
+
 def hush() -> None:
     """Leave it unsaid, in this process, from now on."""
+    warnings.formatwarning = _in_a_line
     for message in _WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     for name in _LOGGERS:

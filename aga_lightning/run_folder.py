@@ -26,10 +26,11 @@ from aga_lightning.files import json_bytes
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.csv"
+HPARAMS = "hparams.yaml"
 EARLIER = "earlier"
 
 _OTHERS = (
-    *("config.yaml", METRICS, "hparams.yaml", "events.out.tfevents.*", "results.json", "accuracy_per_*.csv"),
+    *("config.yaml", METRICS, HPARAMS, "events.out.tfevents.*", "results.json", "accuracy_per_*.csv"),
     *("predictions*.csv", "training.json", "augmentation.json", "originals", "augmentations.png", "explain"),
 )
 

@@ -15,7 +15,16 @@ from lightning.pytorch.utilities import rank_zero_warn
 from aga_lightning.files import shown
 from aga_lightning.flags import build_early
 from aga_lightning.paths import UserPath
-from aga_lightning.run_folder import CHECKPOINTS, METRICS, RunFolderError, claim, give_back, next_folder, require_room
+from aga_lightning.run_folder import (
+    CHECKPOINTS,
+    HPARAMS,
+    METRICS,
+    RunFolderError,
+    claim,
+    give_back,
+    next_folder,
+    require_room,
+)
 
 
 class RunTrainer(Trainer):
@@ -79,8 +88,9 @@ class RunTrainer(Trainer):
         folder = self._named_folder or self._runs / "version"
         if self.is_global_zero:
             for logger in self.loggers:
-                if isinstance(logger, CSVLogger) and (Path(logger.log_dir) / METRICS).exists():
-                    raise RunFolderError(f"{logger.log_dir} holds {METRICS} already, and a run writes over nothing: "
+                names = (METRICS, HPARAMS) if isinstance(logger, CSVLogger) else ()
+                if held := next((name for name in names if Path(logger.log_dir or "", name).exists()), None):
+                    raise RunFolderError(f"{logger.log_dir} holds {held} already, and a run writes over nothing: "
                                          "give its CSVLogger another save_dir or version")  # fmt: skip
             start = None if ckpt_path is None else Path(ckpt_path).expanduser()
             goes_on = start is not None and start.is_file() and folder.resolve() in start.resolve().parents

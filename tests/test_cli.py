@@ -236,6 +236,13 @@ def test_an_optimizer_is_a_class_of_optimizers(folder, capsys, photos, optimizer
     assert not (folder / "RAN").exists()
 
 
+@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+def test_a_network_that_was_not_trained_is_told(folder, photos, caplog, verb):
+    with caplog.at_level("INFO"):
+        photos(verb, "--trainer.fast_dev_run", "1")
+    assert "Warning: the network's weights are random, since no --ckpt_path is given" in caplog.messages
+
+
 def test_ranks_part_in_good_order(tmp_path):
     store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)

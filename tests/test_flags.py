@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import (
     BackboneFinetuning,
     LearningRateFinder,
     LearningRateMonitor,
+    ModelPruning,
 )
 
 from aga_lightning.preflight import Run
@@ -47,6 +48,7 @@ def fit(command, shared_disc_folder, tmp_path, monkeypatch):
                 **{"trainer__precision": "bf16-mixed", "trainer__inference_mode": "false"},
                 **{"trainer__reload_dataloaders_every_n_epochs": "1", "trainer__num_sanity_val_steps": "0"},
                 **{"trainer__profiler": "simple", "trainer__limit_test_batches": "1"},
+                **{"trainer__callbacks+": "Timer", "trainer__callbacks__duration": "00:01:00:00"},
             },
             4,
         ),
@@ -70,6 +72,13 @@ def test_a_fit_may_keep_no_checkpoints_or_more(fit, tmp_path):
     assert not list(tmp_path.rglob("*.ckpt")) and len(list(tmp_path.rglob("results.json"))) == 1
     fit(**{"trainer__callbacks+": "ModelCheckpoint"}, trainer__callbacks__save_top_k="-1")
     assert len(list(tmp_path.rglob("*.ckpt"))) == 4 and len(list(tmp_path.rglob("results.json"))) == 2
+
+
+def test_a_fit_that_judges_nothing_says_so(fit, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        fit(trainer__limit_test_batches="0", trainer__max_steps="1")
+    assert "Nothing is judged, since trainer.limit_test_batches is 0" in caplog.messages
+    assert len(list(tmp_path.rglob("last.ckpt"))) == 1 and not list(tmp_path.rglob("results.json"))
 
 
 def test_a_trial_run_leaves_nothing(fit, tmp_path):
@@ -108,6 +117,7 @@ def told(steps_per_epoch=None, **settings):
     [
         ({"callbacks": LearningRateFinder()}, "LearningRateFinder sets a model's attribute `lr`"),
         ({"callbacks": BackboneFinetuning()}, "BackboneFinetuning needs a model of a backbone and a head"),
+        ({"callbacks": ModelPruning("l1_unstructured")}, "ModelPruning gives the net other parameters"),
         ({"callbacks": LearningRateMonitor()}, "LearningRateMonitor writes to a logger"),
         ({"accumulate_grad_batches": 0}, "accumulate_grad_batches is 1 or more, not 0"),
         ({"gradient_clip_val": -1.0}, "gradient_clip_val is above 0, or null for none, not -1"),

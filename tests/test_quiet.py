@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+from aga_lightning import quiet
 from aga_lightning.quiet import hush
 
 
@@ -31,6 +32,13 @@ def test_a_thread_that_cannot_write_is_told_in_a_line(capsys, monkeypatch, error
     thread.join()
     said = capsys.readouterr().err
     assert str(error) in said and (len(said.splitlines()) == 1 if lines else "Traceback" in said)
+
+
+def test_a_warning_tells_no_line_of_code_but_that_of_another_package(monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    hush()
+    assert warnings.formatwarning("few images", UserWarning, quiet.__file__, 7) == "Warning: few images\n"
+    assert "other.py:7" in warnings.formatwarning("old", DeprecationWarning, "/site-packages/other.py", 7)
 
 
 @pytest.mark.parametrize("message", ["Experiment logs directory x exists and is not empty", "a checkpoint is broken"])

@@ -136,11 +136,12 @@ def test_a_run_that_fails_before_it_writes_leaves_no_folder():
     assert list(Path("runs").iterdir()) == []
 
 
-def test_a_table_of_the_users_logger_is_not_cut():
-    Path("metrics.csv").write_text("the user's")
-    with pytest.raises(RunFolderError, match=r"holds metrics\.csv already.*CSVLogger"):
+@pytest.mark.parametrize("name", ["metrics.csv", "hparams.yaml"])
+def test_a_file_where_the_users_logger_writes_is_kept(name):
+    Path(name).write_text("the user's")
+    with pytest.raises(RunFolderError, match=rf"holds {name} already.*CSVLogger"):
         trainer(logger=CSVLogger(".", "", "")).fit(Line(), ones())
-    assert Path("metrics.csv").read_text() == "the user's" and files() == {"metrics.csv"}
+    assert Path(name).read_text() == "the user's" and files() == {name}
     trainer(logger=CSVLogger("logs")).fit(Line(), ones())
     assert Path("logs/lightning_logs/version_0/metrics.csv").is_file()
 

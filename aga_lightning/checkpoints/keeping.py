@@ -160,6 +160,9 @@ def judged_checkpoint(trainer: Trainer, best: ModelCheckpoint | None) -> str | N
         trainer.save_checkpoint(path, weights_only=False)
         rank_zero_info(f"Judged: the averaged weights, {path}")
         return path
+    if trainer.global_step == 0:
+        rank_zero_info("Judged: the weights that the training started from, since it took no step")
+        return None
     if best is None or not best.best_model_path:
         why = "no checkpoints were kept" if best is None else "no epoch had a score to choose it by"
         rank_zero_info(f"Judged: the weights after the last epoch, since {why}")

@@ -120,7 +120,7 @@ class ImageFolder(ImageDataset):
         return [one for found in self._unused.values() for one in found]
 
     def remarks(self) -> list[str]:
-        """Folders beside the splits, sub-folders that may be the classes, and images without masks."""
+        """Folders beside the splits, doubtful classes and sub-folders, and images without masks."""
         root = Path(self.root)
         remarks = []
         used = [Path(path).resolve() for path in (*(self.ood or {}).values(), self.masks) if path is not None]
@@ -144,6 +144,8 @@ class ImageFolder(ImageDataset):
                 f"the classes {' and '.join(parts)} are called like the parts of a data set: `root` may be one level "
                 "too high, and `masks` is a setting of its own."
             )
+        if alike := _alike_but_for_case(self.classes):
+            remarks.append(f"classes differ by capital letters alone: {'; '.join(alike)}. Are they the same?")
         if self.masks is not None and (bare := sum(record.mask_path is None for record in records)):
             remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.masks)}.")
         return remarks
@@ -247,6 +249,13 @@ class ImageFolder(ImageDataset):
         count = min(max(round(self.val_fraction * len(images)), 1), len(images) - 1)
         held_out = hold_out([path.relative_to(folder).as_posix() for path in images], count, self.split_seed)
         return [path for path, held in zip(images, held_out, strict=True) if held != (split == "train")]
+
+
+def _alike_but_for_case(names: Sequence[str]) -> list[str]:
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.casefold(), []).append(shown(name))
+    return [" and ".join(group) for group in alike.values() if len(group) > 1]
 
 
 def _shared_folders(records: Sequence[ImageRecord], folder: Path) -> list[str]:

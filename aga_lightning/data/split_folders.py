@@ -20,7 +20,7 @@ _SPELLINGS: dict[str, Split] = {
 }
 """How the splits may be called, in lower case."""
 
-_WORDS = frozenset(_SPELLINGS) | set("eval evaluation holdout trainset valset testset devset".split())
+_WORDS = frozenset(_SPELLINGS) | set("eval evaluation holdout trainset valset testset devset trn tst".split())
 """What a folder's name may say of a split; some of them could mean either of two."""
 
 
@@ -50,13 +50,18 @@ def find_splits(root: Path) -> dict[Split, Path]:
             f"{shown(root)} holds the split {shown(found['test'].name)} beside other folders, but no train: put the "
             "class folders into train and val"
         )
-    like = [path for path in folders if not _WORDS.isdisjoint(re.findall("[a-z]+", path.name.lower()))]
+    like = [path for path in folders if not _WORDS.isdisjoint(_words(path.name))]
     if not found and like and (len(like) > 1 or like == folders) and all(map(find_folders, like)):
         raise DatasetError(
             f"{shown(root)} holds {_listed(path.name for path in like)}, which look like splits: call them train, val "
             "and test, or set `root` to one of them"
         )
     return found
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in lower case; a capital letter starts one too, as in TrainImages."""
+    return [word.lower() for word in re.findall("[A-Z]*[a-z]+|[A-Z]+", name)]
 
 
 def looks_like_split(name: str) -> bool:

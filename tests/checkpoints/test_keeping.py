@@ -170,6 +170,12 @@ def test_a_slash_in_a_metric_makes_no_folder(tmp_path, template, name):
     assert best.format_checkpoint_name(metrics) == str(tmp_path / name)
 
 
+def test_a_training_that_took_no_step_is_told(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        trainer, best = fit(tmp_path, 0)
+        assert judged_checkpoint(trainer, best) is None and "it took no step" in caplog.messages[-1]
+
+
 def test_the_runs_own_checkpoint_is_judged_whichever_others_there_are(tmp_path, caplog):
     other = ModelCheckpoint(dirpath=tmp_path / "other", every_n_epochs=1, save_top_k=-1)
     plain = ModelCheckpoint(dirpath=tmp_path / "plain", monitor="val/acc", mode="max")

@@ -232,6 +232,12 @@ def test_domains_above_the_classes_are_remarked_on(tmp_path):
     assert "sub-folders of the same names (owl, wren)" in remark and f"{tmp_path} is one level too high" in remark
 
 
+def test_classes_that_differ_by_capital_letters_are_remarked_on(tmp_path):
+    fill(tmp_path, {"Owl": 2, "owl": 2, "wren": 2})
+    (remark,) = ImageFolder(str(tmp_path)).remarks()
+    assert remark == "classes differ by capital letters alone: Owl and owl. Are they the same?"
+
+
 def test_images_beside_their_masks_are_remarked_on(tmp_path):
     fill(tmp_path, {"images": 2, "masks": 2})
     (remark,) = ImageFolder(str(tmp_path)).remarks()

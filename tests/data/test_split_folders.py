@@ -42,6 +42,8 @@ def test_a_class_may_be_called_like_a_split(tmp_path, name):
         (("train/owl/1.jpg", "Train/owl/1.jpg"), "holds both Train and train"),
         (("seg_train/owl/1.jpg", "seg_test/owl/1.jpg"), "holds seg_test and seg_train, which look like splits: call"),
         (("train2017/a/1.jpg", "val2017/a/1.jpg", "notes/a.txt"), "holds train2017 and val2017, which look like"),
+        (("TrainImages/owl/1.jpg", "TestImages/owl/1.jpg"), "holds TestImages and TrainImages, which look like splits"),
+        (("trn/owl/1.jpg", "tst/owl/1.jpg"), "holds trn and tst, which look like splits"),
         (("eval/owl/1.jpg",), "holds eval, which look like splits"),
         (("owl/1.jpg", "wren/1.jpg", "test/owl/1.jpg"), "holds the split test beside other folders, but no train"),
     ],
