@@ -147,9 +147,13 @@ def _looked_at(entry: "os.DirEntry[str]") -> Unused | None:
     path = Path(entry.path)
     ending = path.suffix.lower()
     image = ending in image_endings()
-    if entry.is_dir():
+    try:
+        is_folder, is_file = entry.is_dir(), entry.is_file()
+    except OSError as error:  # links that lead to each other, or through a folder that is closed
+        raise DatasetError(f"{shown(path)} is a link that leads nowhere ({error.strerror}): remove it") from error
+    if is_folder:
         return Unused(path, "folder named like an image" if image else "")
-    if entry.is_file():
+    if is_file:
         return Unused(path, "") if image else Unused(path, ending or "file without an ending", missing_reader(ending))
     if entry.is_symlink():
         return Unused(path, "" if image else "link to nothing")

@@ -42,7 +42,11 @@ def test_links_may_stay_inside_and_may_not_leave(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "target", "complaint"),
-    [("link.jpg", "nowhere.jpg", "link to nothing"), ("link", "..", "a folder that holds it")],
+    [
+        ("link.jpg", "nowhere.jpg", "link to nothing"),
+        ("link", "..", "a folder that holds it"),
+        ("link.jpg", "link.jpg", "leads nowhere"),
+    ],
 )
 @pytest.mark.parametrize("follow_links", [False, True])
 def test_links_to_nothing_and_round_in_a_circle_are_named(tmp_path, name, target, complaint, follow_links):
