@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 import threading
 from collections import namedtuple
 
@@ -17,12 +18,13 @@ from aga_lightning.run_folder import (
 )
 
 
-def test_the_next_folder_is_free_and_marked(tmp_path):
+def test_the_next_folder_is_free_and_marked(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["aga_lightning", "fit", "--config", "my birds.yaml"])
     for name in ("version_1", "version_old", "version_007"):
         (tmp_path / name).mkdir()
     folder = next_folder(tmp_path)
     assert folder == tmp_path / "version_8"
-    assert "pytest" in json.loads((folder / "run.json").read_text())["command"]
+    assert json.loads((folder / "run.json").read_text())["command"] == "aga_lightning fit --config 'my birds.yaml'"
 
 
 def test_runs_that_start_at_once_get_folders_of_their_own(tmp_path):

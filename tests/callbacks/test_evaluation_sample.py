@@ -135,7 +135,7 @@ def test_samples_are_those_of_the_stage(disc_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "test_dataloaders", property(lambda self: data.test_dataloader()))
     assert [(sample.name, len(sample)) for sample in evaluation_samples(trainer, 5, 0)] == [("val", 5), ("ood/dusk", 4)]
     trainer.testing = True
-    assert [sample.name for sample in evaluation_samples(trainer, 5, 0)] == ["test", "ood/dusk"]
+    assert [sample.name for sample in evaluation_samples(trainer, 5, 0)] == [*data.test_names] == ["val", "ood/dusk"]
     assert class_names(trainer, 2) == ("lime", "plum")
     assert pixels_of(trainer) == Pixels(*data.normalisation)
 

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -71,6 +72,6 @@ def test_fresh_pairs_are_not_asked_of_a_method_without_backgrounds(told):
 
 def test_a_folder_to_predict_is_there(told):
     assert told("predict", predict_folder="nowhere") == [
-        "data.predict_folder is nowhere, which is no folder: check the path"
+        f"data.predict_folder is {Path('nowhere').absolute()}, which is no folder: check the path"
     ]
     assert told("fit", predict_folder="nowhere") == []
