@@ -204,23 +204,21 @@ class Shelf:
     def _is_whole(self, entry: Entry) -> bool:
         if entry.file is None:
             return True
-        try:
+        with _missing_at_most():
             status = self.path(entry.file).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return stat.S_ISREG(status.st_mode) and status.st_size == entry.size
+            return stat.S_ISREG(status.st_mode) and status.st_size == entry.size
+        return False
 
     def _content(self, entry: Entry) -> bytes | None:
         """The content of an item's file; None where it is not what was written."""
         if entry.file is None:
             return None
-        try:
+        with _missing_at_most():
             data = self.path(entry.file).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if entry.sha256:
-            return data if hashlib.sha256(data).hexdigest() == entry.sha256 else None
-        return data if self.opens is None or self.opens(data) else None
+            if entry.sha256:
+                return data if hashlib.sha256(data).hexdigest() == entry.sha256 else None
+            return data if self.opens is None or self.opens(data) else None
+        return None
 
     def _write(self, path: Path, data: bytes) -> None:
         temporary = self._workbench() / f"{threading.get_ident()}{path.suffix}"
@@ -305,6 +303,16 @@ def _is_inside(file: str) -> bool:
     return not (file.startswith("/") or ".." in parts or "\\" in file or ":" in parts[0])
 
 
+@contextmanager
+def _missing_at_most() -> Iterator[None]:
+    """Leave the block where a file is not there, or is a link that leads to itself; all other errors are told."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+
+
 def _file_sizes(folder: Path) -> dict[object, int]:
     """Sizes of all files below a folder, by path relative to it with forward slashes."""
     sizes: dict[object, int] = {}
@@ -316,6 +324,6 @@ def _file_sizes(folder: Path) -> dict[object, int]:
                 if item.is_dir(follow_symlinks=False):
                     todo.append((f"{prefix}{item.name}/", Path(item.path)))
                     continue
-                with suppress(FileNotFoundError):  # another process has just replaced it, or it is a link to nothing
+                with _missing_at_most():  # another process has just replaced it, or it is a link to nothing
                     sizes[prefix + item.name] = item.stat().st_size
     return sizes

@@ -89,14 +89,23 @@ def damage(path, how):
         path.unlink()
         path.parent.rmdir()
         path.parent.write_bytes(b"")
+    elif how == "a link to itself":
+        path.unlink()
+        path.symlink_to(path.name)
 
 
-@pytest.mark.parametrize("how", ["removed", "cut short", "a folder", "its folder a file"])
+@pytest.mark.parametrize("how", ["removed", "cut short", "a folder", "its folder a file", "a link to itself"])
 def test_an_item_whose_file_is_lost_does_not_exist(shelf, how):
     entry = shelf.put("k", {}, b"pixels", "bird/one.jpg")
     damage(shelf.path(entry.file), how)
     assert shelf.get("k") is shelf.load("k") is shelf.sound("k") is None
     assert shelf.entries() == {}
+
+
+def test_what_stands_in_the_place_of_a_link_to_itself_is_made_anew(shelf):
+    damage(shelf.path(shelf.put("k", {}, b"pixels", "bird/one.jpg").file), "a link to itself")
+    entry = shelf.put("k", {}, b"pixels", "bird/one.jpg")
+    assert shelf.load("k") == (entry, b"pixels")
 
 
 def test_a_folder_of_the_size_of_a_file_is_no_file(shelf, tmp_path):
