@@ -76,7 +76,7 @@ def test_a_fit_may_keep_no_checkpoints_or_more(fit, tmp_path):
 
 def test_a_fit_that_judges_nothing_says_so(fit, tmp_path, caplog):
     with caplog.at_level("INFO"):
-        fit(trainer__limit_test_batches="0", trainer__max_steps="1")
+        fit(trainer__limit_test_batches="0", trainer__max_epochs="1")
     assert "Nothing is judged, since trainer.limit_test_batches is 0" in caplog.messages
     assert len(list(tmp_path.rglob("last.ckpt"))) == 1 and not list(tmp_path.rglob("results.json"))
 
