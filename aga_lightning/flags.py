@@ -8,10 +8,12 @@ from lightning.pytorch.callbacks import (
     BackboneFinetuning,
     LearningRateFinder,
     LearningRateMonitor,
+    ModelCheckpoint,
     ModelPruning,
     StochasticWeightAveraging,
 )
 
+from aga_lightning.checkpoints.keeping import LastCheckpoint
 from aga_lightning.preflight import Run, SettingError
 
 _UNUSABLE = {
@@ -46,6 +48,9 @@ def objections(run: Run, logs: bool = True) -> Iterator[str]:
         for kind, reason in _UNUSABLE.items():
             if isinstance(callback, kind):
                 yield f"{type(callback).__name__} {reason}"
+        if isinstance(callback, ModelCheckpoint) and not isinstance(callback, LastCheckpoint):
+            if (callback.filename, callback.dirpath) == ("last", None):
+                yield "the name last.ckpt is that of the checkpoint that a run goes on from: choose another filename"
         if isinstance(callback, LearningRateMonitor) and not logs:
             yield "LearningRateMonitor writes to a logger, and trainer.logger is false: leave one of them out"
     if trainer.accumulate_grad_batches < 1:

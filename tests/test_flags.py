@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import (
     ModelPruning,
 )
 
+from aga_lightning.checkpoints.keeping import BestCheckpoint, LastCheckpoint
 from aga_lightning.preflight import Run
 from aga_lightning.trainer import AgaTrainer
 
@@ -118,6 +119,7 @@ def told(steps_per_epoch=None, **settings):
         ({"callbacks": LearningRateFinder()}, "LearningRateFinder sets a model's attribute `lr`"),
         ({"callbacks": BackboneFinetuning()}, "BackboneFinetuning needs a model of a backbone and a head"),
         ({"callbacks": ModelPruning("l1_unstructured")}, "ModelPruning gives the net other parameters"),
+        ({"callbacks": BestCheckpoint(filename="last")}, "the name last.ckpt is that of the checkpoint"),
         ({"callbacks": LearningRateMonitor()}, "LearningRateMonitor writes to a logger"),
         ({"accumulate_grad_batches": 0}, "accumulate_grad_batches is 1 or more, not 0"),
         ({"gradient_clip_val": -1.0}, "gradient_clip_val is above 0, or null for none, not -1"),
@@ -130,7 +132,7 @@ def test_what_cannot_work_is_told_before_a_run(settings, line):
 
 
 def test_what_can_work_meets_no_objection():
-    assert told(callbacks=LearningRateMonitor(), logger=True) == []
+    assert told(callbacks=[LearningRateMonitor(), LastCheckpoint()], logger=True) == []
     assert told(val_check_interval=9, steps_per_epoch=5, accumulate_grad_batches=2, gradient_clip_val=0.5) == []
     assert told(val_check_interval=9, check_val_every_n_epoch=None, steps_per_epoch=8) == []
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 BAD_PROFILE = "a colour profile that is broken or made for another kind of image: it is not used"
 FEWER_BITS = "16 bits or more, but no value above 4095 or 255: they are read as data of 12 or 8 bits"
+DARK = "16 bits, but no value above 16383: they come out dark, which is wrong if they are data of 14 bits"
 STRETCHED = "values below 0 or beyond 16 bits: each is stretched from its lowest value to its highest"
 """What may be remarkable about the pixels of some images, to be read after "12 images have"."""
 
@@ -49,6 +50,8 @@ def decode(image: Image.Image, path: Path | None = None) -> tuple[Image.Image, N
         pixels, white = _eight_bits(image, path)
         if white in (0, 4095) or (white == 255 and image.mode != "F"):
             remarks.append(FEWER_BITS if white else STRETCHED)
+        elif white == 65535 and image.format in ("PNG", "TIFF") and 0 < np.asarray(pixels.convert("RGB")).max() <= 64:
+            remarks.append(DARK)
         new = white == 4095 or (white == 255 and image.mode not in ("I", "F"))
     conversion = _conversion_of(pixels, image)
     if conversion.broken:

@@ -124,6 +124,13 @@ def test_the_range_that_is_used_of_16_bits_becomes_that_of_8(tmp_path, ending, w
     assert notes == ((), False) if white == 65535 else ((colours.FEWER_BITS,), True)
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
+@pytest.mark.parametrize(("value", "remarks"), [(16383, (colours.DARK,)), (20000, ()), (0, ())])
+def test_data_that_may_be_of_14_bits_are_remarked_on(tmp_path, shape, value, remarks):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full(shape, value, np.uint16))
+    assert read(tmp_path / "a.png")[1] == (remarks, False)
+
+
 def test_files_that_tell_their_range_are_scaled_by_it(tmp_path):
     dark = np.full((4, 4), 15, ">u2")
     (tmp_path / "a.pgm").write_bytes(b"P5 4 4 4095\n" + dark.tobytes())
