@@ -203,13 +203,21 @@ def run_augment(kills: int, top: Path) -> Counted:
     return counted
 
 
-def outcome_of(run: Path) -> dict[str, str]:
-    """Digests of the weights that a run kept, and its results."""
+def outcome_of(run: Path, last: Path | None = None) -> dict[str, str]:
+    """Digests of the weights that a run kept, and its results.
+
+    Args:
+        run: Its folder.
+        last: The checkpoint that it went on from; it stays the last one where all epochs were over.
+    """
     import torch
 
     kept = {"results.json": (run / "results.json").read_text()}
     for name in ("best", "last"):
-        weights = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        path = run / "checkpoints" / f"{name}.ckpt"
+        if name == "last" and last is not None and not path.exists():
+            path = last
+        weights = torch.load(path, weights_only=True)["state_dict"]
         for key, value in weights.items():
             kept[f"{name}.ckpt: {key}"] = hashlib.sha256(value.numpy().tobytes()).hexdigest()
     return kept
@@ -247,7 +255,7 @@ def run_fit(kills: int, top: Path) -> Counted:
                 os.waitpid(child, 0)
                 counted.kills += 1
             elif status == 0:
-                compare("fit", reference, outcome_of(run), counted)
+                compare("fit", reference, outcome_of(run, last), counted)
                 break
             else:
                 counted.odd.append(f"fit ended with {status}: {last_line(folder)}")
