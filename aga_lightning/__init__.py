@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 # The module, below this package, that defines each public name; `__init__.pyi` tells type checkers the same.
 _HOMES = {
-    "augment.aga": ("AGA",),
+    "augment.methods.aga": ("AGA",),
     "augment.augmenter": ("Augmenter",),
     "augment.base": ("BackgroundGenerator", "Captioner", "Detector", "Gate", "Segmenter"),
     "augment.compositing": ("Merging",),
@@ -19,13 +19,14 @@ _HOMES = {
     "callbacks.augmentation_gallery": ("AugmentationGallery",),
     "callbacks.background_reliance": ("BackgroundReliance",),
     "callbacks.faithfulness": ("Faithfulness",),
-    "data.base": ("ImageDataset", "ImageRecord"),
-    "data.cub": ("CUB",),
-    "data.datamodule": ("AGADataModule",),
-    "data.fieldguide": ("FieldGuide",),
-    "data.folder": ("ImageFolder",),
-    "data.imagenet": ("ImageNet10", "ImageNetSubset"),
-    "data.iwildcam": ("IWildCam",),
+    "datasets.base": ("ImageDataset",),
+    "images.records": ("ImageRecord",),
+    "datasets.cub": ("CUB",),
+    "training.datamodule": ("AGADataModule",),
+    "datasets.fieldguide": ("FieldGuide",),
+    "datasets.folder": ("ImageFolder",),
+    "datasets.imagenet": ("ImageNet10", "ImageNetSubset"),
+    "datasets.iwildcam": ("IWildCam",),
     "explain.attribution": ("attribute",),
     "explain.insertion": ("deletion_curve", "insertion_curve"),
     "explain.localisation": ("energy_inside_mask", "pointing_game"),
@@ -39,7 +40,7 @@ _HOMES = {
     "explain.overlay": ("overlay",),
     "explain.pic": ("performance_information_curve",),
     "explain.prediction": ("Pixels", "probabilities"),
-    "models.classifier": ("ImageClassifier",),
+    "training.models.classifier": ("ImageClassifier",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -3,8 +3,8 @@
 import os
 import sys
 
+from aga_lightning.cli.usage import STUDIES, answer
 from aga_lightning.stopping import GRACE, stoppable
-from aga_lightning.verbs import STUDIES, answer
 
 _ADVICE = {
     "augment": "What is finished is kept, and the same command goes on.",
@@ -23,7 +23,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     verb = sys.argv[1]
     with stoppable(_ADVICE.get(verb, ""), grace=2 * GRACE if verb in STUDIES else GRACE):  # a study waits for its jobs
-        from aga_lightning.cli import run
+        from aga_lightning.cli.main import run
 
         run()
 

@@ -27,17 +27,17 @@ import transformers
 import yaml
 from PIL import Image as PillowImage
 
-import aga_lightning.parts  # noqa: F401 configurations name parts by their bare class names
-from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
-from aga_lightning.augment.bank import BackgroundBank
+import aga_lightning.cli.parts  # noqa: F401 configurations name parts by their bare class names
 from aga_lightning.augment.base import Caption, Gate, Prompt, Scene, accelerated
-from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.generation import fill
-from aga_lightning.augment.store import Store
-from aga_lightning.augment.workload import workload
+from aga_lightning.augment.engine.bank import BackgroundBank
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.generation import fill
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.engine.workload import workload
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.configurations import find_config
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.images.records import ImageRecord
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyGate, CostlyPainter, CostlySegmenter, calls

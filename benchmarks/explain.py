@@ -34,15 +34,15 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-from aga_lightning.data.finding import find_images
-from aga_lightning.data.images import read_image
-from aga_lightning.data.transforms import IMAGENET_MEAN, IMAGENET_STD, build_transforms
 from aga_lightning.explain.grad_cam import grad_cam
 from aga_lightning.explain.information import InformationMemory, lossless_bytes, webp_version
 from aga_lightning.explain.insertion import deletion_curve, insertion_curve
 from aga_lightning.explain.pic import KINDS, PIC_THRESHOLDS, ImageCurves, image_curves
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
 from aga_lightning.explain.reconstruction import Triangulation, random_mask, reconstruct
+from aga_lightning.images.finding import find_images
+from aga_lightning.images.reading import read_image
+from aga_lightning.training.transforms import IMAGENET_MEAN, IMAGENET_STD, build_transforms
 
 SIDE = 224
 BLOCK = 4  # photos a turn

@@ -43,9 +43,9 @@ from aga_lightning.callbacks.attribution_panels import AttributionPanels
 from aga_lightning.callbacks.background_reliance import BackgroundReliance
 from aga_lightning.callbacks.baseline import load_baseline
 from aga_lightning.callbacks.faithfulness import Faithfulness
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.fieldguide import FieldGuide
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.datasets.fieldguide import FieldGuide
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
 
 NAMES = ("none", "AttributionPanels", "Faithfulness", "BackgroundReliance", "all three")
 FEW = 16  # images of each set a test

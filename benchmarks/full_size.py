@@ -37,10 +37,10 @@ from transformers import (
     SwinConfig,
 )
 
-from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
 from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.captioners.language_model import LanguageModel
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.augment.segmenters.sam import SAM
 

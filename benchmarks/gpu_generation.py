@@ -30,18 +30,18 @@ import transformers
 from PIL import Image as PillowImage
 from torch import nn
 
-from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import ModelStage, Unit
-from aga_lightning.augment.backgrounds.flat import FlatColour
 from aga_lightning.augment.base import Part
-from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.generation import BatchesAhead
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.generation import BatchesAhead
+from aga_lightning.augment.engine.probe import model_bytes
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.augment.pretrained import Pretrained
-from aga_lightning.augment.probe import model_bytes
-from aga_lightning.augment.store import Store
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.workers import default_workers
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.workers import default_workers
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from full_size import Recipe, recipes

@@ -13,15 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aga_lightning.augment.base import Detector, Draft, Gate, Mask, Sample, Segmenter
-from aga_lightning.augment.boxes import bounding_box, mask_overlap
+from aga_lightning.augment.base import Detector, Draft, Gate, Segmenter
 from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes, SaliencyBox
 from aga_lightning.augment.gates.embedded import MaskSanity, SaliencyAgreement
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.fieldguide import FieldGuide
-from aga_lightning.data.formats import open_image
-from aga_lightning.data.images import read_image
+from aga_lightning.datasets.fieldguide import FieldGuide
+from aga_lightning.images.boxes import bounding_box, mask_overlap
+from aga_lightning.images.formats import open_image
+from aga_lightning.images.pixels import Mask
+from aga_lightning.images.reading import read_image
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import Sample
 
 GOOD = 0.6
 """Intersection over union from which a mask counts as good."""

@@ -64,7 +64,7 @@ def start(words: list[str], folder: Path) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         sys.argv = ["aga_lightning", *words]
-        from aga_lightning import cli
+        from aga_lightning.cli.main import main as cli
 
         cli.run()
         code = 0
@@ -276,7 +276,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     random.seed(arguments.seed)
-    import aga_lightning.cli  # noqa: F401 forks start with everything imported
+    import aga_lightning.cli.main  # noqa: F401 forks start with everything imported
 
     print("| verb | SIGKILLs | runs | outcomes compared | that differ |\n|---|---|---|---|---|")
     failed = False

@@ -33,16 +33,16 @@ from PIL import ImageOps
 from torch.utils.data import DataLoader
 from torchvision import datasets
 
-from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Image, Mask
-from aga_lightning.augment.codec import encode_jpeg
 from aga_lightning.augment.compositing import Edge, Merging
-from aga_lightning.augment.generation import fill
-from aga_lightning.augment.store import Shelf
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.finding import find_images
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.images import read_image
+from aga_lightning.augment.engine.generation import fill
+from aga_lightning.augment.engine.store import Shelf
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.images.codec import encode_jpeg
+from aga_lightning.images.finding import find_images
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.reading import read_image
+from aga_lightning.training.datamodule import AGADataModule
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 AREAS = (0.07, 0.16, 0.27, 0.40)

@@ -48,13 +48,13 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from loading import blob, drawn, mirror
 from PIL import Image as PillowImage
 
-from aga_lightning.augment.aga import AGA
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.workers import default_workers
-from aga_lightning.models.classifier import ImageClassifier
-from aga_lightning.models.schedules import Schedule
-from aga_lightning.trainer import AgaTrainer
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.cli.trainer import AgaTrainer
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
+from aga_lightning.training.models.schedules import Schedule
+from aga_lightning.workers import default_workers
 
 WARM_UP = 4  # steps before the time begins: by then the loader is as far ahead as it gets
 DIFFERENT = 256  # photos that are drawn; more files repeat them

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from aga_lightning.callbacks.baseline import load_baseline
 from aga_lightning.callbacks.comparison import Comparison
-from aga_lightning.callbacks.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.callbacks.evaluation_sample import (
     EvaluationSample,
     Examples,
@@ -25,13 +24,14 @@ from aga_lightning.callbacks.evaluation_sample import (
 from aga_lightning.callbacks.measuring import Target
 from aga_lightning.callbacks.objections import unknown_layer, unusable_baseline
 from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
-from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method, attribute
 from aga_lightning.explain.prediction import probabilities
 from aga_lightning.files import written_aside
+from aga_lightning.images.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run
+from aga_lightning.training.run_stage import run_folder, stage_due
 
 _MOST_IMAGES = 64
 _THIS, _BASELINE = "this model", "baseline"

@@ -12,12 +12,13 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aga_lightning.augment.base import Draft, Image, Mask, Request
-from aga_lightning.augment.collection import Collection
-from aga_lightning.callbacks.drawing import blank_figure, wrapped
-from aga_lightning.callbacks.reject_sheet import draw_rejects
-from aga_lightning.callbacks.run_stage import run_folder
-from aga_lightning.data.images import ImageReadError, read_image
+from aga_lightning.augment.base import Draft, Request
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.reject_sheet import draw_rejects
+from aga_lightning.images.drawing import blank_figure, wrapped
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.reading import ImageReadError, read_image
+from aga_lightning.training.run_stage import run_folder
 
 _SIDE, _GAP, _SLIT, _HEAD, _LINE = 1.15, 0.13, 0.02, 0.22, 0.13
 """Inches: a picture, the space between two, that between a background and its result, headings, a line of words."""

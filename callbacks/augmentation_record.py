@@ -12,13 +12,13 @@ from lightning.pytorch.callbacks import Callback
 
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.card import kind_of_reason
-from aga_lightning.augment.codec import encode_jpeg
-from aga_lightning.augment.collection import Collection, Outcome
-from aga_lightning.augment.made import Made, Spent
-from aga_lightning.callbacks.run_stage import run_folder
-from aga_lightning.data.images import ImageReadError, read_image
+from aga_lightning.augment.engine.collection import Collection, Outcome
+from aga_lightning.augment.engine.made import Made, Spent
 from aga_lightning.files import write_bytes, write_json
+from aga_lightning.images.codec import encode_jpeg
+from aga_lightning.images.reading import ImageReadError, read_image
 from aga_lightning.run_folder import written_before, written_if_possible
+from aga_lightning.training.run_stage import run_folder
 
 FILE = "augmentation.json"
 _IMAGES, _VARIANTS = 6, 8  # of the examples, at most

@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aga_lightning.callbacks.drawing import RIGHT_COLOUR, RIGHT_MARK, WRONG_COLOUR, WRONG_MARK, blank_figure, wrapped
 from aga_lightning.callbacks.evaluation_sample import (
     EvaluationSample,
     Examples,
@@ -23,11 +22,12 @@ from aga_lightning.callbacks.evaluation_sample import (
     evaluation_samples,
     pixels_of,
 )
-from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
 from aga_lightning.files import write_csv
+from aga_lightning.images.drawing import RIGHT_COLOUR, RIGHT_MARK, WRONG_COLOUR, WRONG_MARK, blank_figure, wrapped
+from aga_lightning.training.run_stage import run_folder, stage_due
 
 VERSIONS = ("whole", "subject only", "background only")
 

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.checkpoints.facts import compare, facts_of
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.training.models.classifier import ImageClassifier
 
 
 def load_baseline(

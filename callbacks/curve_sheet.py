@@ -7,9 +7,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aga_lightning.callbacks.drawing import blank_figure
 from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, Summary
 from aga_lightning.callbacks.measuring import Measure
+from aga_lightning.images.drawing import blank_figure
 
 _INFORMATION: dict[Measure, tuple[str, str]] = {
     "aic": ("Accuracy information curve (AIC): more area is better", "target predicted (1) or not (0)"),

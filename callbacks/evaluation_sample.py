@@ -12,11 +12,11 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 
-from aga_lightning.augment.samples import load_sample
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import read_image
-from aga_lightning.data.transforms import evaluation_mask
 from aga_lightning.explain.prediction import Pixels
+from aga_lightning.images.reading import read_image
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import load_sample
+from aga_lightning.training.transforms import evaluation_mask
 
 Masks = Literal["dataset", "augmenter"]
 """Whose masks are compared with: those that the data set ships, or where it ships none those of the augmenter."""

@@ -43,7 +43,6 @@ from aga_lightning.callbacks.measuring import (
     without_curves,
 )
 from aga_lightning.callbacks.objections import unknown_layer, unusable_baseline
-from aga_lightning.callbacks.run_stage import run_folder, stage_due
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.explain.attribution import METHODS, Method
 from aga_lightning.explain.information import InformationMemory
@@ -54,6 +53,7 @@ from aga_lightning.explain.reconstruction import Triangulation
 from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run
 from aga_lightning.progress import progress
+from aga_lightning.training.run_stage import run_folder, stage_due
 
 
 class Faithfulness(Callback):

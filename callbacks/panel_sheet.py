@@ -13,8 +13,9 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from aga_lightning.augment.base import Image
-from aga_lightning.callbacks.drawing import (
+from aga_lightning.explain.overlay import overlay
+from aga_lightning.files import shown
+from aga_lightning.images.drawing import (
     RIGHT_COLOUR,
     RIGHT_MARK,
     WRONG_COLOUR,
@@ -23,8 +24,7 @@ from aga_lightning.callbacks.drawing import (
     outline,
     wrapped,
 )
-from aga_lightning.explain.overlay import overlay
-from aga_lightning.files import shown
+from aga_lightning.images.pixels import Image
 
 # Lengths are in pixels of the sheet, so that each pixel of a small photo becomes a square of whole pixels.
 _DPI = 110

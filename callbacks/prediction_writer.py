@@ -7,8 +7,8 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
-from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.files import csv_bytes, shown
+from aga_lightning.training.run_stage import run_folder
 
 _HEADER = ["file", "class", "probability"]
 

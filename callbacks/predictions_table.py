@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
 from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
-from aga_lightning.callbacks.run_stage import keeps_files, run_folder
 from aga_lightning.files import write_csv
 from aga_lightning.run_folder import written_if_possible
+from aga_lightning.training.run_stage import keeps_files, run_folder
 
 FILE = "predictions.csv"
 _HEADER = ["set", "image", "label", "predicted", "confidence"]

@@ -8,9 +8,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
-from aga_lightning.callbacks.run_stage import run_folder
 from aga_lightning.files import write_json
 from aga_lightning.run_folder import written_if_possible
+from aga_lightning.training.run_stage import run_folder
 
 FILE = "training.json"
 

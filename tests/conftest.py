@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.images.records import ImageRecord
 
 COLOURS = {"plum": (150, 40, 120), "lime": (120, 200, 40)}
 
@@ -68,7 +68,7 @@ def disc_records(disc_folder):
 @pytest.fixture
 def command(monkeypatch):
     """Runs `python -m aga_lightning <words>` in this process."""
-    from aga_lightning import cli
+    from aga_lightning.cli.main import main as cli
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["aga_lightning", *words])

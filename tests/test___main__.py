@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from aga_lightning import __main__, cli
+from aga_lightning import __main__
+from aga_lightning.cli.main import main as cli
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])

@@ -15,7 +15,7 @@ import yaml
 from conftest import write_disc_folder
 from tiny.arms import SETTINGS, configured, save_weights
 
-import aga_lightning.parts  # noqa: F401 so that all arms are known
+import aga_lightning.cli.parts  # noqa: F401 so that all arms are known
 from aga_lightning.augment.augmenter import Augmenter
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "imagenet9-photos"

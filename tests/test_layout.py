@@ -20,46 +20,21 @@ PACKAGES = {
     "aga_lightning.explain": ROOT / "explain",
 }
 
-# A name places the module, and everything inside it where it is a folder.
-FLOORS = {
-    6: "__main__ cli containing mistakes parts",
-    5: "study",
-    4: "callbacks checking duplicate_report estimating monitors results starting_point store_report trainer",
-    3: """augment.probe callbacks.drawing callbacks.network_summary callbacks.reject_sheet callbacks.run_stage
-          data.augmenting data.datamodule data.loading data.usable exporting models parsing run_trainer""",
-    2: """augment.aga augment.collection augment.generation augment.isolating augment.isolation augment.judged
-          augment.gating augment.made augment.recipe augment.rivals augment.scenery augment.stages augment.store
-          augment.subject_stages augment.workload data.background_sets data.objections data.record_sets flags""",
-    1: """augment.availability augment.backgrounds augment.bank augment.boxes augment.captioners augment.card
-          augment.clip augment.codec augment.compositing augment.detectors augment.diffuser augment.editors
-          augment.fingerprint augment.gates augment.grey augment.image_captioners augment.licences
-          augment.perceptual_hash augment.photo augment.prompts augment.saliency augment.samples augment.segmenters
-          data.cub data.download data.duplicates data.fieldguide data.folder data.imagenet data.iwildcam data.policies
-          data.quota data.sampling data.screening data.split_folders data.splits data.superclasses data.transforms
-          data.wordnet explain""",
-    0: """augment.augmenter augment.base augment.pretrained augment.ranks checkpoints configurations data.base
-          data.colours data.finding data.formats data.images data.workers files intervals paths preflight progress quiet
-          run_folder stopping terminal verbs yaml_names""",
-}
-FLOOR_OF = {f"aga_lightning.{name}": floor for floor, names in FLOORS.items() for name in names.split()}
-
-# All that these rooms may know of the others; the callbacks and the command line may know whatever lies below them.
-NEIGHBOURS = {
-    "augment": {
-        *("checkpoints.facts", "checkpoints.reading", "data.base", "data.colours", "data.formats", "data.images"),
-        *("data.workers", "files", "paths", "preflight"),
-    },
-    "checkpoints": {"files"},
-    "data": {
-        *("checkpoints.datamodules", "files", "paths", "preflight", "progress"),
-        *("augment.augmenter", "augment.base", "augment.collection", "augment.perceptual_hash", "augment.store"),
-        # The data module makes its augmentations, and draws those that were rejected.
-        *("augment.generation", "augment.made", "augment.ranks", "callbacks.reject_sheet"),
-        *("augment.compositing", "augment.samples"),  # background sets: masks are read, backgrounds scaled in one way
-    },
-    "explain": set(),
-    "models": {"checkpoints", "files", "paths", "preflight"},
-}
+# The rooms, and the files beside them, from the top of the house down. A room imports from the floors below its own,
+# so no two rooms import each other. The longest name that holds a module places it.
+FLOORS = (
+    "__main__",
+    "cli",
+    "study",
+    "callbacks",
+    "exporting training",
+    "augment.methods",
+    "augment.engine",
+    "augment datasets explain",
+    "checkpoints configurations images run_folder terminal",
+    "files intervals paths preflight progress stopping workers",
+)
+FLOOR_OF = {f"aga_lightning.{name}": -floor for floor, names in enumerate(FLOORS) for name in names.split()}
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.
 HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot segment_anything transformers".split()
@@ -131,25 +106,13 @@ def run_at_import(node):
             yield from run_at_import(child)
 
 
-def floor_of(module):
-    """The floor of the longest name of the table that holds the module; None where it has no place."""
-    places = [place for place in FLOOR_OF if within(module, place)]
-    return FLOOR_OF[max(places, key=len)] if places else None
-
-
 def room_of(module):
-    """The folder below aga_lightning that a module lives in; "" for the files beside those folders."""
-    room = module.split(".")[1:2]
-    return room[0] if room and is_package(f"aga_lightning.{room[0]}") else ""
+    """The longest name of the table that holds the module; None where it has no place."""
+    return max((place for place in FLOOR_OF if within(module, place)), key=len, default=None)
 
 
-def knows(room, module):
-    return any(within(module, f"aga_lightning.{neighbour}") for neighbour in NEIGHBOURS[room])
-
-
-# Folders whose files are placed one by one: their own `__init__` runs before each of those files.
-ENTRANCES = {module for module in MODULES if is_package(module) and floor_of(module) is None}
-IMPORTS = {module: imports_of(module) - ENTRANCES for module in MODULES}
+# The package's own file, which holds the version, imports nothing before it is asked for a name.
+IMPORTS = {module: imports_of(module) - {"aga_lightning"} for module in MODULES}
 
 
 def complain(complaints):
@@ -158,8 +121,6 @@ def complain(complaints):
 
 
 def test_the_search_sees_imports_of_every_form():
-    rooms = {"", "augment", "callbacks", "checkpoints", "data", "explain", "exporting", "models", "study"}
-    assert rooms == {room_of(module) for module in MODULES}
     statements = ast.parse(
         "import aga_lightning.a\nfrom aga_lightning import b\nfrom . import c\nfrom ..data.d import e\n"
         "def later(): import f"
@@ -169,28 +130,18 @@ def test_the_search_sees_imports_of_every_form():
     assert "f" not in set(asked(run_at_import(statements), "aga_lightning.augment.base"))
 
 
-def test_every_module_has_a_floor():
-    unplaced = [module for module in MODULES if floor_of(module) is None and module not in ENTRANCES]
-    complain(f"{module}: give it a floor in tests/test_layout.py" for module in unplaced)
+def test_every_module_has_a_room():
+    complain(
+        f"{module}: name its room in FLOORS"
+        for module in IMPORTS
+        if room_of(module) is None and module != "aga_lightning"
+    )
 
 
-def test_folders_whose_files_are_placed_one_by_one_import_nothing_themselves():
-    complain(f"{module} imports {name}" for module in ENTRANCES for name in imports_of(module))
-
-
-def test_imports_point_down():
-    pairs = [(module, name) for module in MODULES for name in IMPORTS[module]]
-    placed = [(module, name) for module, name in pairs if None not in (floor_of(module), floor_of(name))]
-    complain(f"{module} looks up to {name}" for module, name in placed if floor_of(name) > floor_of(module))
-
-
-def test_rooms_meet_only_where_they_need_each_other():
-    met = [(module, name) for module in MODULES for name in IMPORTS[module] if room_of(module) != room_of(name)]
-    for module, name in met:
-        if room_of(module) not in NEIGHBOURS:
-            assert floor_of(name) != floor_of(module), f"{module} and {name} share a floor, not a room"
-    guarded = [(module, name) for module, name in met if room_of(module) in NEIGHBOURS]
-    complain(f"{module} must not know {name}" for module, name in guarded if not knows(room_of(module), name))
+def test_rooms_import_only_from_the_floors_below_their_own():
+    steps = [(module, name) for module in MODULES for name in IMPORTS[module] if room_of(module) != room_of(name)]
+    complain(f"{module} imports {name}, which is not below it"
+             for module, name in steps if FLOOR_OF[room_of(name)] >= FLOOR_OF[room_of(module)])  # fmt: skip
 
 
 def test_imports_run_in_no_circle():
@@ -221,9 +172,9 @@ def opened_elsewhere(module):
 
 
 def test_image_files_are_opened_in_one_place():
-    assert len([*opened_elsewhere("aga_lightning.data.formats")]) == 1, "the search finds the one place"
-    others = [module for module in MODULES if module != "aga_lightning.data.formats"]
-    complain(f"{module}, {found}: read it with data.images, or open it with data.formats.open_image"
+    assert len([*opened_elsewhere("aga_lightning.images.formats")]) == 1, "the search finds the one place"
+    others = [module for module in MODULES if module != "aga_lightning.images.formats"]
+    complain(f"{module}, {found}: read it with images.reading, or open it with images.formats.open_image"
              for module in others for found in opened_elsewhere(module))  # fmt: skip
 
 

@@ -12,23 +12,23 @@ from tiny.cub import write_cub
 from tiny.imagenet import write_imagenet, write_sketch, write_v2
 from tiny.iwildcam import write_alia, write_wilds
 
-from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.backgrounds.donors import DonorPhotos
-from aga_lightning.augment.backgrounds.empty_frames import EmptyFrames
-from aga_lightning.augment.bank import BackgroundBank
 from aga_lightning.augment.base import Gate
 from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes
+from aga_lightning.augment.engine.bank import BackgroundBank
 from aga_lightning.augment.gates.near_duplicate import CopiedBackground, NearDuplicate
-from aga_lightning.augment.rivals.controls import BackgroundSwap
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.methods.controls import BackgroundSwap
+from aga_lightning.augment.painters.donors import DonorPhotos
+from aga_lightning.augment.painters.empty_frames import EmptyFrames
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
-from aga_lightning.data import augmenting
-from aga_lightning.data.cub import CUB
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.fieldguide import FieldGuide
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.imagenet import ImageNet10
-from aga_lightning.data.iwildcam import IWildCam
-from aga_lightning.trainer import AgaTrainer
+from aga_lightning.cli.trainer import AgaTrainer
+from aga_lightning.datasets.cub import CUB
+from aga_lightning.datasets.fieldguide import FieldGuide
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.datasets.imagenet import ImageNet10
+from aga_lightning.datasets.iwildcam import IWildCam
+from aga_lightning.training import augmenting
+from aga_lightning.training.datamodule import AGADataModule
 
 _opened = None
 

@@ -29,7 +29,7 @@ import contextlib, io, json, runpy, sys
 import lightning.pytorch.cli, torchmetrics
 
 theirs = set(sys.modules)
-import aga_lightning.callbacks.augmentation_gallery, aga_lightning.cli, aga_lightning.explain
+import aga_lightning.callbacks.augmentation_gallery, aga_lightning.cli.main, aga_lightning.explain
 
 imported = sorted(set(sys.modules) - theirs)
 words = io.StringIO()

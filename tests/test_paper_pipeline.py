@@ -15,10 +15,10 @@ from tiny.llama import build_llama
 from tiny.sam import save_sam, save_sam2
 from tiny.sdxl import save_tiny_sdxl
 
-from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
-from aga_lightning.augment.codec import decode_rgb
 from aga_lightning.augment.detectors.zero_shot import ZeroShotDetector
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.segmenters.sam import SAM
+from aga_lightning.images.codec import decode_rgb
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import aga_lightning
-from aga_lightning.data.base import DatasetError
-from aga_lightning.data.fieldguide import FieldGuide
-from aga_lightning.parsing import OneLineErrorParser
+from aga_lightning.cli.parser import OneLineErrorParser
+from aga_lightning.cli.trainer import AgaTrainer
+from aga_lightning.datasets.fieldguide import FieldGuide
+from aga_lightning.images.records import DatasetError
 from aga_lightning.paths import PATH_TYPES, NameOrPath, PathError, UserPath, WordOrFile
-from aga_lightning.trainer import AgaTrainer
 
 
 @pytest.fixture(autouse=True)

@@ -9,27 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.backgrounds.flat import FlatColour
-from aga_lightning.augment.base import (
-    Augmented,
-    Detection,
-    Detector,
-    Prompt,
-    Request,
-    Segmenter,
-    Subject,
-)
+from aga_lightning.augment.base import Augmented, Detection, Detector, Prompt, Request, Segmenter, Subject
 from aga_lightning.augment.captioners.language_model import LanguageModel
-from aga_lightning.augment.codec import decode_rgb
-from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.augment.segmenters.instances import BoxMasks, subjects_in_boxes
 from aga_lightning.augment.segmenters.sam import SAM
-from aga_lightning.augment.store import Store
-from aga_lightning.data.base import DatasetError, ImageRecord
-from aga_lightning.data.folder import ImageFolder
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.images.codec import decode_rgb
+from aga_lightning.images.records import DatasetError, ImageRecord
 
 STILL = Merging(flip_probability=0.0, in_place=True)
 

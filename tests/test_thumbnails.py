@@ -11,16 +11,16 @@ import pytest
 from PIL import Image
 
 from aga_lightning import AGA, FieldGuide
-from aga_lightning.augment.collection import Collection
 from aga_lightning.augment.detectors.embedded import DatasetBoxes
-from aga_lightning.augment.rivals.controls import (
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.methods.controls import (
     BackgroundSwap,
     BlurredBackground,
     MeanColourBackground,
     OwnBackground,
 )
 from aga_lightning.augment.segmenters.embedded import DatasetMasks
-from aga_lightning.augment.store import Store
 
 KEPT = Path(__file__).with_name("thumbnails.png")
 METHODS = (AGA, MeanColourBackground, BlurredBackground, OwnBackground, BackgroundSwap)

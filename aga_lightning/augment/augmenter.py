@@ -9,27 +9,17 @@ from typing import ClassVar
 
 import torch
 
-from aga_lightning.augment.base import (
-    Augmented,
-    Draft,
-    Gate,
-    Part,
-    Rejected,
-    Request,
-    Sample,
-    Subject,
-    accelerated,
-    parts_in,
-)
+from aga_lightning.augment.base import Augmented, Draft, Gate, Part, Rejected, Request, Subject, accelerated, parts_in
 from aga_lightning.augment.pretrained import Pretrained
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import Sample
 
 Finished = tuple[Mapping[str, object], bytes | None]
 """What a stage keeps of one item: facts (plain JSON values), and the content of a file where there is one."""
 
 
 class StageCache(ABC):
-    """What the stages of a recipe have finished, by key; see `aga_lightning.augment.store` for the one on disk."""
+    """What the stages of a recipe have finished, by key; the one on disk is `aga_lightning.augment.engine.store`."""
 
     @abstractmethod
     def load(self, stage: str, key: str) -> Finished | None:

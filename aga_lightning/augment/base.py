@@ -5,47 +5,14 @@ with one method; its constructor arguments become its settings on the command li
 `aga_lightning.augment.fingerprint`, part of the key under which its output is stored.
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
-
-from aga_lightning.data.base import Box, ImageRecord
-
-Image = npt.NDArray[np.uint8]
-"""(height, width, 3) RGB in 0..255."""
-
-Mask = npt.NDArray[np.bool_]
-"""(height, width); True where the subject is."""
-
-
-def seed_from(*parts: int | str) -> int:
-    """A 64-bit seed that depends on every part and on nothing else (no order of calls, process or platform)."""
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8], "big")
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Sample:
-    """A source image as the parts see it: decoded, upright, at the working size.
-
-    Args:
-        image: The pixels.
-        record: Where they come from.
-        digest: Hexadecimal SHA-256 of the source file's bytes.
-        box: The record's own box, scaled to `image`.
-        mask: The record's own mask, scaled to `image`.
-    """
-
-    image: Image
-    record: ImageRecord
-    digest: str
-    box: Box | None = None
-    mask: Mask | None = None
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.records import Box, ImageRecord
+from aga_lightning.images.samples import Sample
 
 
 @dataclass(frozen=True, slots=True)

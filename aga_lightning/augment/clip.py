@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from PIL import Image as PillowImage
 
-from aga_lightning.augment.base import Image
 from aga_lightning.augment.pretrained import Pretrained, explained
+from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 Features = npt.NDArray[np.float32]

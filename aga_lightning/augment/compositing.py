@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.augment.base import Image, Mask, Part
+from aga_lightning.augment.base import Part
 from aga_lightning.augment.grey import as_grey, is_grey
+from aga_lightning.images.pixels import Image, Mask
 
 Edge = Literal["hard", "feathered"]
 Vector = npt.NDArray[np.float64]

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 
-from aga_lightning.augment.backgrounds import pipelines
-from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
-from aga_lightning.augment.backgrounds.pipelines import Task
-from aga_lightning.augment.base import Image
+from aga_lightning.augment.painters import pipelines
+from aga_lightning.augment.painters.contrast import BLANK, contrast
+from aga_lightning.augment.painters.pipelines import Task
 from aga_lightning.augment.pretrained import Item, Pretrained, weights_identity
+from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 Offload = Literal["none", "model", "sequential"]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.augment.base import Image, Mask
+from aga_lightning.images.pixels import Image, Mask
 
 _Values = npt.NDArray[np.float32]
 

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from aga_lightning.augment.base import Draft, Image, Mask
-from aga_lightning.augment.codec import encode_mask
-from aga_lightning.data.base import Box, ImageRecord
-from aga_lightning.data.colours import decode
-from aga_lightning.data.images import image_size, upright
+from aga_lightning.augment.base import Draft
+from aga_lightning.images.codec import encode_mask
+from aga_lightning.images.colours import decode
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.reading import image_size, upright
+from aga_lightning.images.records import Box, ImageRecord
 
 Photo = str | Path | PillowImage.Image | Image
 """A file's path, a PIL image, or an array (height, width, 3) of RGB values, uint8."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.augment.base import Image
+from aga_lightning.images.pixels import Image
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]

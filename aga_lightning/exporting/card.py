@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from aga_lightning.augment.card import dataset_card
-from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.exporting.imagefolder import SPLIT
 from aga_lightning.exporting.items import Finished
 

@@ -9,7 +9,7 @@ import yaml
 from rich.console import Console
 from rich.progress import track
 
-from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.exporting.aside import PLAN, ExportError, write, written_aside
 from aga_lightning.exporting.card import export_card

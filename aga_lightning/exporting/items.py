@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aga_lightning.augment.collection import Collection
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.formats import open_image
-from aga_lightning.data.images import read_image
+from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.exporting.aside import ExportError
 from aga_lightning.exporting.names import safe_name, unique
+from aga_lightning.images.formats import open_image
+from aga_lightning.images.reading import read_image
+from aga_lightning.images.records import ImageRecord
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 

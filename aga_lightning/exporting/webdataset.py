@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from aga_lightning.augment.base import seed_from
 from aga_lightning.exporting.aside import ExportError, no_half_file
 from aga_lightning.exporting.items import Item
 from aga_lightning.files import portable_json
+from aga_lightning.images.seeds import seed_from
 
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _Files = list[tuple[str, bytes]]

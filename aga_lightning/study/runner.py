@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from enum import Enum
 
-from aga_lightning.augment.generation import Shard
+from aga_lightning.augment.engine.generation import Shard
 from aga_lightning.study.job import BUSY
 from aga_lightning.study.plan import Cell, Comparison, Plan, command_line
 from aga_lightning.study.state import DONE, FAILED, JOB, LOG, write_state

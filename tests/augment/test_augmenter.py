@@ -3,7 +3,7 @@ from tiny.costly import CostlyDetector, CostlyPainter
 
 from aga_lightning.augment.augmenter import ModelStage, Unit
 from aga_lightning.augment.base import Request
-from aga_lightning.augment.store import Store
+from aga_lightning.augment.engine.store import Store
 
 
 class Numbers(ModelStage):

@@ -6,7 +6,6 @@ import huggingface_hub.constants
 import pytest
 import torch
 
-from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.availability import (
     Wanted,
     allows_commercial_use,
@@ -15,12 +14,13 @@ from aga_lightning.augment.availability import (
     missing_weights,
     wanted_weights,
 )
-from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
 from aga_lightning.augment.detectors.closed_set import TorchvisionDetector
 from aga_lightning.augment.detectors.groundingdino_checkpoint import GroundingDINOCheckpoint
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.gates.subject_leak import SubjectLeak
 from aga_lightning.augment.licences import Licence, licence_of
+from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
 
 COMMIT = "0" * 40
 

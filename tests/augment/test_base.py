@@ -2,16 +2,11 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.augment.base import BackgroundGenerator, Detection, Gate, Request, Sample, SubjectSource, seed_from
-from aga_lightning.data.base import ImageRecord
-
-parts = st.lists(
-    st.one_of(st.integers(), st.text(st.characters(exclude_categories=["Cc", "Cs"]))), min_size=1, max_size=4
-)
+from aga_lightning.augment.base import BackgroundGenerator, Detection, Gate, Request, SubjectSource
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import Sample
 
 
 class Painter(BackgroundGenerator):
@@ -29,23 +24,6 @@ class Method(Augmenter):
 
     def augment(self, requests, cache):
         return iter(())
-
-
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(parts, parts)
-def test_a_seed_belongs_to_its_parts_in_their_order(one, other):
-    assert 0 <= seed_from(*one) < 2**64
-    assert (seed_from(*one) == seed_from(*other)) == ([*map(str, one)] == [*map(str, other)])
-
-
-def test_parts_do_not_run_together():
-    assert seed_from("ab", "c") != seed_from("a", "bc")
-    assert seed_from(1, 11) != seed_from(11, 1)
-
-
-def test_a_seed_is_the_same_on_every_machine():
-    """The keys of stores on disk hang on it."""
-    assert seed_from("wren", 3) == 1080586423036604602
 
 
 def test_work_for_an_accelerator_is_found_among_the_parts():

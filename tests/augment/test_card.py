@@ -5,10 +5,10 @@ import hashlib
 import pytest
 import yaml
 
-from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import BackgroundGenerator, Detector
 from aga_lightning.augment.card import dataset_card, kind_of_reason
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.pretrained import Pretrained, weights_identity
 from aga_lightning.augment.prompts import PromptEngine
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from tiny.sdxl import save_tiny_sdxl
 
-from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
-from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
-from aga_lightning.augment.base import Caption, Prompt, Scene, seed_from
+from aga_lightning.augment.base import Caption, Prompt, Scene
 from aga_lightning.augment.diffuser import levels
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.painters.contrast import BLANK, contrast
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
+from aga_lightning.images.seeds import seed_from
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,12 @@ import pytest
 from PIL import Image
 from tiny.profiles import display_p3
 
-from aga_lightning.augment.aga import AGA
-from aga_lightning.augment.base import Draft, Sample
+from aga_lightning.augment.base import Draft
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.photo import AugmentedPhoto, augmented_photo, photo_record
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.images import image_size, read_image
+from aga_lightning.images.reading import image_size, read_image
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import Sample
 
 
 @pytest.fixture

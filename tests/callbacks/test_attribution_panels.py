@@ -21,14 +21,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from aga_lightning.callbacks import attribution_panels
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
-from aga_lightning.callbacks.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.loading import EvaluationImages
-from aga_lightning.data.transforms import build_transforms
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.images.drawing import RIGHT_MARK, WRONG_MARK
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.loading import EvaluationImages
+from aga_lightning.training.models.classifier import ImageClassifier
+from aga_lightning.training.transforms import build_transforms
 
 
 class Small(LightningModule):

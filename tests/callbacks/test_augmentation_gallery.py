@@ -10,16 +10,16 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader
 
-from aga_lightning.augment.aga import AGA
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Gate
-from aga_lightning.augment.collection import Collection
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.augment.store import Store
 from aga_lightning.callbacks.augmentation_gallery import AugmentationGallery, draw_gallery
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.images import read_image
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.images.reading import read_image
+from aga_lightning.training.datamodule import AGADataModule
 
 
 class Still(LightningModule):

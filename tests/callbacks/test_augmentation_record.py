@@ -8,11 +8,11 @@ from PIL import Image
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Rejected
 from aga_lightning.callbacks.augmentation_record import AugmentationRecord
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.cli.trainer import AgaTrainer
+from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.run_folder import set_aside
-from aga_lightning.trainer import AgaTrainer
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
 
 
 class Picky(Augmenter):

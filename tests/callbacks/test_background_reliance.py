@@ -17,13 +17,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.callbacks.background_reliance import BackgroundReliance, draw_versions, versions
 from aga_lightning.callbacks.evaluation_sample import Examples
-from aga_lightning.data.base import ImageDataset, ImageRecord
-from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.datasets.base import ImageDataset
 from aga_lightning.explain.prediction import Pixels, probabilities
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.training.datamodule import AGADataModule
 
 NAMES = ("red_$1", "green", "blue")
 SIDE = 24

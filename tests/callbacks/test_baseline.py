@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 
 from aga_lightning.callbacks.baseline import load_baseline
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.training.models.classifier import ImageClassifier
 
 CPU = torch.device("cpu")
 

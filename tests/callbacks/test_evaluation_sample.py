@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule, Trainer
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
-from aga_lightning.augment.aga import AGA
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.callbacks.evaluation_sample import (
     EvaluationSample,
@@ -18,13 +18,13 @@ from aga_lightning.callbacks.evaluation_sample import (
     pixels_of,
     spread_over_classes,
 )
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.data.images import ImageReadError
-from aga_lightning.data.loading import EvaluationImages
-from aga_lightning.data.transforms import build_transforms
+from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.explain.prediction import Pixels
+from aga_lightning.images.reading import ImageReadError
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.loading import EvaluationImages
+from aga_lightning.training.transforms import build_transforms
 
 _, EVALUATE = build_transforms("alia_cub", image_size=24, normalise=False)
 

@@ -25,10 +25,10 @@ from aga_lightning.callbacks.faithfulness import Faithfulness
 from aga_lightning.callbacks.faithfulness_summary import scalars, summarise
 from aga_lightning.callbacks.measuring import MEASURES, measure
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
+from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.explain.prediction import Pixels
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
 
 # An untrained net is never sure of anything.
 SETTINGS = {"images": 5, "min_prediction": 0.0, "thresholds": [0.1, 0.4], "steps": 6, "batch_size": 2, "workers": 1}

@@ -5,8 +5,8 @@ import torch
 
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
 from aga_lightning.callbacks.faithfulness import Faithfulness
-from aga_lightning.models.classifier import ImageClassifier
 from aga_lightning.preflight import Run
+from aga_lightning.training.models.classifier import ImageClassifier
 
 
 def told(callback, verb="fit", image_size=64, **settings):

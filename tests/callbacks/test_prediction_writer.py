@@ -6,9 +6,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
 from aga_lightning.callbacks.prediction_writer import PredictionWriter
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
 
 
 def predict(tmp_path, disc_folder, writer=None, logger=None, **settings):

@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from aga_lightning.callbacks.predictions_table import PredictionsTable
-from aga_lightning.data.base import ImageRecord
-from aga_lightning.data.datamodule import AGADataModule
-from aga_lightning.data.folder import ImageFolder
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
 
 # Logits are the images themselves: what is said of each is known. The names come in no order.
 LOGITS = [[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.0], [0.0, 4.0]]

@@ -1,7 +1,7 @@
 import pytest
 
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.data.datamodule import AGADataModule
+from aga_lightning.training.datamodule import AGADataModule
 
 
 def test_a_data_module_is_not_made_from_what_a_checkpoint_names():

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 from tiny.captioned import collected
 
-from aga_lightning.augment.store import StoreError
+from aga_lightning.augment.engine.store import StoreError
 from aga_lightning.exporting import ExportError, Options, export
 from aga_lightning.exporting import imagefolder as imagefolder_module
 

@@ -11,9 +11,9 @@ from PIL import Image
 from tiny.captioned import collected
 from tiny.profiles import display_p3
 
-from aga_lightning.data.images import ImageReadError, read_image
 from aga_lightning.exporting.aside import ExportError
 from aga_lightning.exporting.items import Item, finished_items, names_of, plain_content, rows_of, with_originals
+from aga_lightning.images.reading import ImageReadError, read_image
 
 
 def test_only_what_is_finished_and_accepted_is_there(disc_records, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from aga_lightning.augment.generation import Shard
+from aga_lightning.augment.engine.generation import Shard
 from aga_lightning.stopping import Stopped
 from aga_lightning.study import runner
 from aga_lightning.study.plan import plan

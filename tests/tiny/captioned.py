@@ -4,8 +4,8 @@ import numpy as np
 
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Rejected
-from aga_lightning.augment.collection import Collection
-from aga_lightning.augment.store import Store
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.store import Store
 
 
 class Captioned(Augmenter):

@@ -19,15 +19,15 @@ from aga_lightning.augment.base import (
     Draft,
     Edit,
     Gate,
-    Image,
     ImageEditor,
     Prompt,
-    Sample,
     Scene,
     Segmenter,
     Subject,
 )
 from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.images.pixels import Image
+from aga_lightning.images.samples import Sample
 
 
 class Costly(Pretrained):

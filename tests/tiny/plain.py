@@ -5,25 +5,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aga_lightning.augment.augmenter import ModelStage, StageCache
-from aga_lightning.augment.base import (
-    Detection,
-    Detector,
-    Draft,
-    Gate,
-    Request,
-    Sample,
-    Segmenter,
-    Subject,
-    accelerated,
-)
+from aga_lightning.augment.base import Detection, Detector, Draft, Gate, Request, Segmenter, Subject, accelerated
 from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.engine.gating import Gating
+from aga_lightning.augment.engine.isolating import IsolatingRecipe
+from aga_lightning.augment.engine.isolation import Isolation
+from aga_lightning.augment.engine.judged import JudgedAugmenter, TrainingSubjects
+from aga_lightning.augment.engine.subject_stages import image_stages, subject_stages
 from aga_lightning.augment.fingerprint import fingerprint
-from aga_lightning.augment.gating import Gating
-from aga_lightning.augment.isolating import IsolatingRecipe
-from aga_lightning.augment.isolation import Isolation
-from aga_lightning.augment.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.subject_stages import image_stages, subject_stages
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import Sample
 
 
 class Corners(Segmenter):

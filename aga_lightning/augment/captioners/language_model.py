@@ -9,13 +9,14 @@ from typing import get_args
 import numpy as np
 import torch
 
-from aga_lightning.augment.base import Caption, Captioner, Prompt, seed_from
+from aga_lightning.augment.base import Caption, Captioner, Prompt
 from aga_lightning.augment.captioners.answers import candidates
 from aga_lightning.augment.captioners.causal_lm import CausalLM, Format, load_causal_lm
 from aga_lightning.augment.captioners.row_sampling import RowSampler
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError
 from aga_lightning.augment.prompts import engineered_text, mentions
+from aga_lightning.images.seeds import seed_from
 from aga_lightning.paths import NameOrPath
 
 STEP = 64

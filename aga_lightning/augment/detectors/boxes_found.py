@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aga_lightning.augment.base import Detection
-from aga_lightning.augment.boxes import clamp
+from aga_lightning.images.boxes import clamp
 
 Boxes = Literal["best", "all"]
 """Whether a detector gives its best box alone, or all of them (20 at most)."""

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torchvision.models import WeightsEnum, detection, get_model, get_model_weights, list_models
 
-from aga_lightning.augment.base import Image
 from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
 from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import plain_words
 from aga_lightning.augment.pretrained import DType, PretrainedError
+from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")

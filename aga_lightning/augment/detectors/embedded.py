@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from aga_lightning.augment.base import Detection, Detector, Sample
-from aga_lightning.augment.boxes import bounding_box, clamp
+from aga_lightning.augment.base import Detection, Detector
 from aga_lightning.augment.saliency import saliency
+from aga_lightning.images.boxes import bounding_box, clamp
+from aga_lightning.images.samples import Sample
 
 
 @dataclass(kw_only=True, eq=False)

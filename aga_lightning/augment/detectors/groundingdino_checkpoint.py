@@ -12,13 +12,13 @@ import PIL.Image
 import torch
 from torchvision.ops import box_convert
 
-from aga_lightning.augment.base import Image
 from aga_lightning.augment.detectors.bert_adapter import adapted, quietly
 from aga_lightning.augment.detectors.literal_config import read_literals
 from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
 from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import names_something
 from aga_lightning.augment.pretrained import DType, PretrainedError, explained, weights_identity
+from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 LONGEST = 1333 / 800  # the authors' limit to the longer side, in shorter sides

@@ -9,10 +9,12 @@ from typing import get_args
 
 import torch
 
-from aga_lightning.augment.base import Detection, Detector, Image, Sample
+from aga_lightning.augment.base import Detection, Detector
 from aga_lightning.augment.detectors.boxes_found import Boxes, best_first
 from aga_lightning.augment.detectors.wording import check_prompt, filled
 from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.images.pixels import Image
+from aga_lightning.images.samples import Sample
 
 Candidates = tuple[torch.Tensor, torch.Tensor]
 """(n, 4) boxes (left, top, right, bottom in pixels of the image) and their (n,) scores, as a model gives them."""

@@ -8,10 +8,10 @@ from typing import Any
 import PIL.Image
 import torch
 
-from aga_lightning.augment.base import Image
 from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
 from aga_lightning.augment.detectors.wording import names_something
 from aga_lightning.augment.pretrained import PretrainedError, explained
+from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from aga_lightning.augment.backgrounds import pipelines
-from aga_lightning.augment.base import Edit, Image, ImageEditor, Mask, seed_from
+from aga_lightning.augment.base import Edit, ImageEditor
 from aga_lightning.augment.diffuser import Diffuser, levels
+from aga_lightning.augment.painters import pipelines
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.seeds import seed_from
 
 
 @dataclass(kw_only=True, eq=False)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
-from aga_lightning.augment.base import Draft, Gate, Mask
-from aga_lightning.augment.boxes import components, mask_overlap
+from aga_lightning.augment.base import Draft, Gate
+from aga_lightning.augment.painters.contrast import BLANK, contrast
 from aga_lightning.augment.prompts import mentions
 from aga_lightning.augment.saliency import saliency
+from aga_lightning.images.boxes import components, mask_overlap
+from aga_lightning.images.pixels import Mask
 
 
 @dataclass(kw_only=True, eq=False)

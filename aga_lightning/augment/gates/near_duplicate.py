@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from aga_lightning.augment.base import Draft, Gate, Image
-from aga_lightning.augment.perceptual_hash import Hashes, as_hashes, distances, mirrored, perceptual_hash
+from aga_lightning.augment.base import Draft, Gate
+from aga_lightning.images.perceptual_hash import Hashes, as_hashes, distances, mirrored, perceptual_hash
+from aga_lightning.images.pixels import Image
 
 
 @dataclass(kw_only=True, eq=False)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aga_lightning.augment.base import Detection, Detector, Draft, Gate, Sample
-from aga_lightning.augment.boxes import clamp
+from aga_lightning.augment.base import Detection, Detector, Draft, Gate
+from aga_lightning.images.boxes import clamp
+from aga_lightning.images.samples import Sample
 
 
 @dataclass(kw_only=True, eq=False)

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from PIL import Image as PillowImage
 
-from aga_lightning.augment.base import Image, ImageCaptioner
+from aga_lightning.augment.base import ImageCaptioner
 from aga_lightning.augment.pretrained import Pretrained, explained
+from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 

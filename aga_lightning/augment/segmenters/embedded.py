@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.augment.base import Detection, Image, Mask, Sample, Segmenter, Subject
-from aga_lightning.augment.boxes import bounding_box, box_overlap, clamp, components
-from aga_lightning.data.base import Box
+from aga_lightning.augment.base import Detection, Segmenter, Subject
+from aga_lightning.images.boxes import bounding_box, box_overlap, clamp, components
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.records import Box
+from aga_lightning.images.samples import Sample
 
 
 @dataclass(kw_only=True, eq=False)

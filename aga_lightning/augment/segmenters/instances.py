@@ -9,9 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from aga_lightning.augment.base import Detection, Image, Sample, Subject
-from aga_lightning.augment.boxes import clamp, mask_overlap
-from aga_lightning.data.base import Box
+from aga_lightning.augment.base import Detection, Subject
+from aga_lightning.images.boxes import clamp, mask_overlap
+from aga_lightning.images.pixels import Image
+from aga_lightning.images.records import Box
+from aga_lightning.images.samples import Sample
 
 Instances = Literal["best", "union", "each"]
 

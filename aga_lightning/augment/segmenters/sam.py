@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aga_lightning.augment.base import Detection, Sample, Segmenter, Subject
+from aga_lightning.augment.base import Detection, Segmenter, Subject
 from aga_lightning.augment.pretrained import Pretrained, explained
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
@@ -18,6 +18,7 @@ from aga_lightning.augment.segmenters.instances import (
     most_confident,
     subjects_in_boxes,
 )
+from aga_lightning.images.samples import Sample
 from aga_lightning.paths import NameOrPath
 
 

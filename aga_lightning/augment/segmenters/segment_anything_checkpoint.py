@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aga_lightning.augment.base import Detection, Sample, Segmenter, Subject
+from aga_lightning.augment.base import Detection, Segmenter, Subject
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
@@ -19,6 +19,7 @@ from aga_lightning.augment.segmenters.instances import (
     most_confident,
     subjects_in_boxes,
 )
+from aga_lightning.images.samples import Sample
 from aga_lightning.paths import NameOrPath
 
 SIZES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}

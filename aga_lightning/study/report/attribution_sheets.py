@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from aga_lightning.data.images import read_image
+from aga_lightning.images.reading import read_image
 from aga_lightning.study.outcomes import Explained, Judged, Outcomes
 from aga_lightning.study.report.blocks import Block, Paragraph, Picture
 from aga_lightning.study.report.explanations import NOTHING_PLANNED, Compared, compared, seed_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aga_lightning.data.images import ImageReadError, read_image
+from aga_lightning.images.reading import ImageReadError, read_image
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.report.arms import NONE_FINISHED, Arm, arms_of, middle
 from aga_lightning.study.report.blocks import Block, Cell, Gallery, Paragraph, Picture, Table

@@ -9,12 +9,13 @@ import torch
 from tiny.gptq import build_gptq
 from tiny.llama import build_llama
 
-from aga_lightning.augment.base import Caption, Prompt, seed_from
+from aga_lightning.augment.base import Caption, Prompt
 from aga_lightning.augment.captioners.language_model import LanguageModel, Llama2GPTQ, chosen
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.prompts import PromptEngine, avoid_words, mentions
+from aga_lightning.images.seeds import seed_from
 
 BIRDS = avoid_words(["water ouzel"], ["bird"])
 LAKE, CANYON, FLOCK = "A misty lake at dawn.", "Red canyon walls glow at noon.", "A flock of birds above the lake."

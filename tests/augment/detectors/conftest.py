@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aga_lightning.augment.base import ImageRecord, Sample
+from aga_lightning.augment.base import ImageRecord
+from aga_lightning.images.samples import Sample
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aga_lightning.augment.base import ImageRecord, Sample
-from aga_lightning.augment.boxes import box_overlap
+from aga_lightning.augment.base import ImageRecord
 from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes, SaliencyBox
+from aga_lightning.images.boxes import box_overlap
+from aga_lightning.images.samples import Sample
 
 
 def sample(image, box=None):

@@ -13,12 +13,13 @@ from tiny.flux import save_tiny_flux
 from tiny.sd1 import save_tiny_inpainting, save_tiny_instruct, save_tiny_sd1
 from tiny.sdxl import save_tiny_sdxl, save_tiny_sdxl_inpainting
 
-from aga_lightning.augment.backgrounds.contrast import BLANK, contrast
-from aga_lightning.augment.backgrounds.diffusion import DiffusionPainter
-from aga_lightning.augment.base import Caption, Edit, Prompt, Scene, seed_from
+from aga_lightning.augment.base import Caption, Edit, Prompt, Scene
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.painters.contrast import BLANK, contrast
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.images.seeds import seed_from
 
 BUILDERS = {
     "sd1": save_tiny_sd1,

@@ -7,9 +7,10 @@ from PIL import Image
 from tiny.clip_model import save_clip
 from transformers import CLIPModel, CLIPProcessor
 
-from aga_lightning.augment.base import Caption, Draft, Prompt, Sample, SubjectSource
+from aga_lightning.augment.base import Caption, Draft, Prompt, SubjectSource
 from aga_lightning.augment.gates.class_free import ClassFreeBackground
-from aga_lightning.data.base import ImageRecord
+from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.samples import Sample
 
 ANGLES = {"a photo of water ouzel": 0, "a photo of zebra": 90, "A real photo of forest": 40, "sand": 45}
 PHOTO = np.zeros((4, 4, 3), np.uint8)

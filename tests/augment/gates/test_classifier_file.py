@@ -6,7 +6,7 @@ from torch import nn
 
 from aga_lightning.augment.gates.classifier_file import check_backbone, read_classifier
 from aga_lightning.augment.pretrained import PretrainedError
-from aga_lightning.models.backbones import build_backbone
+from aga_lightning.training.models.backbones import build_backbone
 
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 

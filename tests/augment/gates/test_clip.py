@@ -9,10 +9,11 @@ from PIL import Image
 from tiny.clip_model import SAVERS, save_clip
 from transformers import AutoModel, AutoProcessor, BertConfig, BertModel
 
-from aga_lightning.augment.base import Caption, Draft, ImageRecord, Prompt, Sample
+from aga_lightning.augment.base import Caption, Draft, ImageRecord, Prompt
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.images.samples import Sample
 
 RECORD = ImageRecord(Path("x.png"), 0, "water_ouzel", "bird")
 ANGLES = {"a photo of a bird": 0, "a bird at dusk": 20, "an object": 60, "a photo": -90}

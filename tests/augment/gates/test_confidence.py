@@ -11,14 +11,15 @@ from lightning.pytorch import Trainer
 from PIL import Image
 from torch import nn
 
-from aga_lightning.augment.base import Draft, ImageRecord, Sample, SubjectSource
+from aga_lightning.augment.base import Draft, ImageRecord, SubjectSource
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.confidence import ConfidenceRule, confident_thresholds
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.checkpoints.facts import KEY, Facts
-from aga_lightning.data.transforms import build_transforms
-from aga_lightning.models.backbones import build_backbone
-from aga_lightning.models.classifier import ImageClassifier
+from aga_lightning.images.samples import Sample
+from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.training.models.classifier import ImageClassifier
+from aga_lightning.training.transforms import build_transforms
 
 NAMES = ("plum", "lime", "fig")
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aga_lightning.augment.base import Caption, Detection, Draft, ImageRecord, Prompt, Sample, Subject
+from aga_lightning.augment.base import Caption, Detection, Draft, ImageRecord, Prompt, Subject
 from aga_lightning.augment.gates.embedded import AvoidedWords, BlankBackground, MaskSanity, SaliencyAgreement
+from aga_lightning.images.samples import Sample
 
 IMAGE = np.full((100, 100, 3), 100, np.uint8)
 

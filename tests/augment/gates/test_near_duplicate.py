@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from aga_lightning.augment.base import Draft, ImageRecord, Sample
+from aga_lightning.augment.base import Draft, ImageRecord
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.near_duplicate import CopiedBackground, NearDuplicate
-from aga_lightning.augment.perceptual_hash import mirrored, perceptual_hash
+from aga_lightning.images.perceptual_hash import mirrored, perceptual_hash
+from aga_lightning.images.samples import Sample
 
 RECORD = ImageRecord(Path("x.png"), 0, "a", "a")
 

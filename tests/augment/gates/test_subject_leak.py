@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aga_lightning.augment.base import Detection, Detector, Draft, ImageRecord, Sample, accelerated
+from aga_lightning.augment.base import Detection, Detector, Draft, ImageRecord, accelerated
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.subject_leak import SubjectLeak
+from aga_lightning.images.samples import Sample
 
 RECORD = ImageRecord(Path("x.png"), 3, "water ouzel", "bird", (1, 2, 3, 4), Path("x_mask.png"))
 

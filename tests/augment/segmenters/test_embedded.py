@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aga_lightning.augment.base import Detection, ImageRecord, Sample
-from aga_lightning.augment.boxes import bounding_box, mask_overlap
+from aga_lightning.augment.base import Detection, ImageRecord
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut, clean, separability
+from aga_lightning.images.boxes import bounding_box, mask_overlap
+from aga_lightning.images.samples import Sample
 
 VOC = Path(__file__).parents[3] / ".." / "shared" / "data" / "voc12"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from aga_lightning.augment.base import Detection, ImageRecord, Sample
+from aga_lightning.augment.base import Detection, ImageRecord
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
     assemble,
@@ -12,6 +12,7 @@ from aga_lightning.augment.segmenters.instances import (
     most_confident,
     subjects_in_boxes,
 )
+from aga_lightning.images.samples import Sample
 
 
 def sample(height=20, width=30):

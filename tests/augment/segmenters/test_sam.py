@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny.sam import SAVERS
 
-from aga_lightning.augment.base import Detection, ImageRecord, Sample
+from aga_lightning.augment.base import Detection, ImageRecord
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.segmenters.sam import SAM
+from aga_lightning.images.samples import Sample
 
 
 def drawn(seed, height, width, colour=(200, 70, 50)):

@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import save_file
 from tiny.segment_anything import WIDTH, build, plugged_in, save
 
-from aga_lightning.augment.base import Detection, ImageRecord, Sample
+from aga_lightning.augment.base import Detection, ImageRecord
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.segmenters.segment_anything_checkpoint import SIZES, SegmentAnything
+from aga_lightning.images.samples import Sample
 
 
 def drawn(seed, height, width, colour=(200, 70, 50)):

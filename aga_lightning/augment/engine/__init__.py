@@ -1,0 +1,1 @@
+"""How a method is run: in what order, on which device, and what is kept."""

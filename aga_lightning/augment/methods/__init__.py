@@ -1,0 +1,1 @@
+"""Whole methods: AGA, its rivals and the controls."""

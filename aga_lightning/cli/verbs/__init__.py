@@ -1,0 +1,1 @@
+"""The verbs of our own that are more than one call."""

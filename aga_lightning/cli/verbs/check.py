@@ -1,0 +1,317 @@
+"""Look a run's data set and weights over before it starts: the verb `check`."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, get_args
+
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.availability import allows_commercial_use, licence_for, locate, wanted_weights
+from aga_lightning.cli.duplicate_report import DUPLICATES, report_duplicates
+from aga_lightning.cli.store_report import damaged_files
+from aga_lightning.datasets.base import ImageDataset, Split
+from aga_lightning.files import shown, write_text
+from aga_lightning.images.finding import told
+from aga_lightning.images.reading import ImageReadError, image_size, verify_image
+from aga_lightning.images.records import DatasetError, ImageRecord
+from aga_lightning.preflight import SettingError
+from aga_lightning.terminal import Terminal
+from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.record_sets import without_validation
+
+LicencePolicy = Literal["any", "commercial"]
+Records = Mapping[str, Sequence[ImageRecord]]
+"""Records by set: train, val, test and ood/<name>."""
+
+LISTING = "bad_images.txt"
+"""The file in the cache directory that lists all images that cannot be read."""
+
+_SHOWN = 20  # unreadable images
+_CLASSES = 40  # rows of the table of classes
+_CHUNK = 256  # images that a thread looks at in a go
+
+
+class CheckError(RuntimeError):
+    """What stands in the way of a run, a line each."""
+
+
+def check(
+    data: AGADataModule,
+    policy: LicencePolicy = "any",
+    console: Console | None = None,
+    duplicates: bool = False,
+    store: bool = False,
+    decode: bool = False,
+    problems: Sequence[str] = (),
+) -> None:
+    """Print what is there and what is missing.
+
+    Args:
+        data: The data set, and the augmenter that will work on it.
+        policy: What the licences of all weights must allow.
+        console: Where to print; the terminal by default.
+        duplicates: Also read all images, and list those of the evaluation sets that nearly equal a training image.
+        store: Also read all that the cache directory holds, and set aside what is damaged.
+        decode: Decode every image file; a fit that skips unreadable images does, so then they always are.
+        problems: What is known already to stand in the way.
+
+    Raises:
+        CheckError: If something stands in the way; a line for each problem.
+    """
+    if policy not in get_args(LicencePolicy):
+        raise SettingError(f"--license is {policy!r}; give any or commercial")
+    console = console or Terminal()
+    missing: list[str] = []
+    records = _records(data, missing)
+    problems = [*problems, *missing]
+    if missing and (guide := data.dataset.guide()):
+        console.print(guide, soft_wrap=True, markup=False, highlight=False)
+    records = _readable(data, records, decode or data.bad_images == "skip", console, problems)
+    if records.get("train"):
+        problems += _report_classes(data, records, console)
+        problems += _shared_files(records)
+        remarks = data.dataset.remarks()
+        for remark in [*remarks, *(f"not used: {line}" for line in told(data.dataset.unused()))]:
+            console.print(f"Note: {remark}", soft_wrap=True, markup=False, highlight=False)
+        if duplicates:
+            report_duplicates(records, data.store.cache_dir / DUPLICATES, console)
+    if store:
+        problems += damaged_files(data.store, console)
+    if data.augmenter is None:
+        console.print("Nothing is augmented: data.augmenter is null, the degree is 0 or the mode is off.")
+    else:
+        problems += _report_weights(data.augmenter, policy, console)
+    if problems:
+        problems = list(dict.fromkeys(problems))
+        count = f"{len(problems)} problems\n" if len(problems) > 1 else ""
+        raise CheckError(count + "\n".join(problems))
+    counts = ", ".join(f"{len(found)} {name}" for name, found in records.items())
+    console.print(f"All is well: {data.num_classes} classes; images: {counts}.", soft_wrap=True, highlight=False)
+
+
+def _records(data: AGADataModule, problems: list[str]) -> dict[str, list[ImageRecord]]:
+    """All records that the data set gives, and the problem where it gives none."""
+    dataset: ImageDataset = data.dataset
+    records: dict[str, list[ImageRecord]] = {}
+    try:
+        if not dataset.download:  # a look must not fetch gigabytes
+            data.prepare_data()
+    except DatasetError as error:
+        problems.append(str(error))
+        return records
+    complaints = []
+    for split in get_args(Split):
+        try:
+            records[split] = dataset.records(split)
+        except DatasetError as error:
+            complaints.append(str(error))
+    try:
+        records |= {f"ood/{name}": found for name, found in dataset.ood_records().items()}
+    except DatasetError as error:
+        complaints.append(str(error))
+    problems += dict.fromkeys(complaints)
+    return records
+
+
+def _readable(
+    data: AGADataModule, records: Records, decode: bool, console: Console, problems: list[str]
+) -> dict[str, list[ImageRecord]]:
+    """Look all images and masks over; the records that a fit uses, and the problem where files cannot be read."""
+    files: dict[Path, Path | None] = {record.path: None for found in records.values() for record in found}
+    images = len(files)
+    for record in (record for found in records.values() for record in found):
+        if record.mask_path is not None:
+            files.setdefault(record.mask_path, record.path)
+    looks = dict(zip(files, _looks(list(files.items()), decode, console), strict=True))
+    for remark, paths in _by_remark(list(looks.items())[:images]).items():
+        note = f"Note: {len(paths):,} of {images:,} images have {remark} (such as {shown(paths[0])})."
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
+    bad = [look for look in looks.values() if isinstance(look, str)]
+    where = _list(bad, data.store.cache_dir / LISTING, console)
+    if not bad:
+        return {name: list(found) for name, found in records.items()}
+    summary = f"{len(bad)} of {len(files)} image files cannot be read; {where}"
+    if data.bad_images != "skip":
+        problems.append(f"{summary}: mend them, or set --data.bad_images skip")
+        return {name: list(found) for name, found in records.items()}
+    console.print(f"{summary}. Such images are left out.", soft_wrap=True, markup=False, highlight=False)
+    left = {name: [one for one in found if not isinstance(looks[one.path], str)] for name, found in records.items()}
+    problems += [f"none of the {len(records[name])} images of {name} can be read" for name in left if not left[name]]
+    return left
+
+
+def _list(bad: Sequence[str], listing: Path, console: Console) -> str:
+    """Write down all unreadable files, and show the first, or all where no file can be written; where all are listed.
+
+    A list of an earlier look goes.
+    """
+    with suppress(OSError):  # that nothing can be kept there is told otherwise
+        listing.unlink()
+    shown_lines, where = bad[:_SHOWN], f"listed in {listing}"
+    try:
+        if bad:
+            write_text(listing, "".join(f"{line}\n" for line in bad))
+    except OSError as error:
+        shown_lines, where = bad, f"all are listed above, since {listing} cannot be written ({error.strerror})"
+    for line in shown_lines:
+        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+    if len(bad) > len(shown_lines):
+        console.print(f"  ... and {len(bad) - len(shown_lines)} more")
+    return where
+
+
+Look = tuple[str, ...] | str
+"""What is remarkable about an image, or why it cannot be read."""
+
+
+def _looks(files: Sequence[tuple[Path, Path | None]], decode: bool, console: Console) -> Iterator[Look]:
+    """Look at files; a mask comes with its image."""
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
+    with ThreadPoolExecutor() as pool:
+        looked = pool.map(lambda chunk: [_look(path, image, decode) for path, image in chunk], chunks)
+        title = f"{'Pixels' if decode else 'Headers'} of {len(files)} image files"
+        for answers in track(looked, title, len(chunks), console=console, transient=True, disable=not chunks):
+            yield from answers
+
+
+def _look(path: Path, image: Path | None, decode: bool) -> Look:
+    try:
+        remarks = verify_image(path, decode)
+        size = image_size(path)
+    except ImageReadError as error:
+        return str(error)
+    if image is None:
+        return remarks
+    try:
+        of_image = image_size(image)
+    except ImageReadError:
+        return ()  # it is named itself
+    if size == of_image:
+        return ()
+    return (
+        f"{shown(path)} is a mask of {size[0]} x {size[1]} pixels, but its image has {of_image[0]} x {of_image[1]}: "
+        "give them the same size"
+    )
+
+
+def _by_remark(looks: Sequence[tuple[Path, Look]]) -> dict[str, list[Path]]:
+    """The images of each remark."""
+    found: dict[str, list[Path]] = {}
+    for path, look in looks:
+        for remark in look if isinstance(look, tuple) else ():
+            found.setdefault(remark, []).append(path)
+    return found
+
+
+def _shared_files(records: Records) -> list[str]:
+    """A problem for each evaluation set that has a file of the training set, be it by a link."""
+    training = {record.path.resolve() for record in records["train"]}
+    shared = {
+        name: [record.path for record in found if record.path.resolve() in training] for name, found in records.items()
+    }
+    return [
+        f"{len(paths)} files are in the training set and in {name}, such as {shown(paths[0])}: take them out of one"
+        for name, paths in shared.items()
+        if paths and name != "train"
+    ]
+
+
+def _report_classes(data: AGADataModule, records: Records, console: Console) -> list[str]:
+    """Print the classes with their superclasses and counts."""
+    dataset = data.dataset
+    counts = {name: Counter(record.label for record in found) for name, found in records.items()}
+    splits = [name for name in counts if not name.startswith("ood/")]
+    table = Table(title=f"{dataset.num_classes} classes")
+    table.add_column("class", overflow="fold")
+    table.add_column("superclass", overflow="fold")
+    for name in splits:
+        table.add_column(name, justify="right")
+    named = list(enumerate(dataset.classes))
+    for label, class_name in named[:_CLASSES]:
+        table.add_row(
+            shown(class_name),
+            shown(dataset.superclass(class_name) or "(none)"),
+            *(str(counts[name][label]) for name in splits),
+        )
+    if len(named) > _CLASSES:
+        table.add_row(f"... and {len(named) - _CLASSES} more")
+    table.add_section()
+    table.add_row("all", "", *(str(len(records[name])) for name in splits))
+    console.print(table)
+    for name in list(counts)[len(splits) :]:
+        console.print(
+            f"{name}: {len(records[name])} images of {len(counts[name])} classes", markup=False, highlight=False
+        )
+    _remark(data, records, console)
+    empty = [name for label, name in named if not counts["train"][label]]
+    return [f"{len(empty)} classes have no training image: {', '.join(empty[:5])}"] if empty else []
+
+
+def _remark(data: AGADataModule, records: Records, console: Console) -> None:
+    """Say what is no error, but may not be what was meant."""
+    alike = [name for name in data.dataset.classes if data.dataset.superclass(name) == name]
+    bare = [name for name in data.dataset.classes if not data.dataset.superclass(name)]
+    if bare and data.augmenter is not None:
+        console.print(
+            f"Note: {', '.join(bare[:5])}: no subject, so the augmenter is not given these images.",
+            markup=False,
+            highlight=False,
+        )
+    if alike and data.augmenter is not None:
+        console.print(
+            f"Note: {len(alike)} of {data.num_classes} classes are their own superclass, such as {alike[0]!r}: a "
+            "detector is asked for that word. One that a detector knows (\"bird\" for 'water ouzel') finds more: see "
+            "--data.dataset.superclasses.",
+            markup=False,
+            highlight=False,
+        )
+    if unjudged := without_validation(records["train"], records.get("val", records["train"])):
+        console.print(f"Note: {unjudged}.", soft_wrap=True, markup=False, highlight=False)
+    if records.get("test") and records["test"] == records.get("val"):
+        console.print("Note: there is no test set; the validation set stands in for it.", highlight=False)
+
+
+def _report_weights(augmenter: Augmenter, policy: LicencePolicy, console: Console) -> list[str]:
+    """Print where the weights of each part are, and their licences."""
+    wanted = wanted_weights(augmenter)
+    if not wanted:
+        console.print(f"{type(augmenter).__name__} needs no weights.")
+        return []
+    table = Table(title=f"Weights of {type(augmenter).__name__}", box=box.SIMPLE_HEAD)
+    table.add_column("weights", overflow="fold")
+    table.add_column("found", no_wrap=True)
+    table.add_column("licence")
+    table.add_column("commercial")
+    table.add_column("GB", justify="right", no_wrap=True)
+    problems = []
+    notes = []
+    for one in wanted:
+        place, licence = locate(one), licence_for(one)
+        may = allows_commercial_use(licence)
+        parts = ", ".join(one.parts)
+        table.add_row(
+            f"{parts}\n  {one.name}",
+            place.kind,
+            "unknown" if licence is None else licence.name,
+            {True: "yes", False: "no", None: "unknown"}[may],
+            "" if licence is None or licence.download_gb is None else f"{licence.download_gb:.1f}",
+        )
+        if licence is not None and licence.note:
+            notes.append(f"{one.name}: {licence.note}")
+        if place.kind == "missing":
+            problems.append(f"{parts}: {one.name} is missing: {place.remedy}")
+        if policy == "commercial" and one.kind != "config" and may is not True:
+            named = "which is unknown" if licence is None else licence.name
+            verdict = "forbids commercial use" if may is False else "is not known to allow commercial use"
+            problems.append(f"{parts}: the licence of {one.name} ({named}) {verdict}")
+    console.print(table)
+    for note in notes:
+        console.print(f"Note: {note}.", soft_wrap=True, markup=False, highlight=False)
+    return problems

@@ -1,1 +1,0 @@
-"""Where images come from: data sets, transforms and the data module."""

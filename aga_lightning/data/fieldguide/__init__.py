@@ -1,5 +1,0 @@
-"""FieldGuide: bird species drawn offline, told apart by their field marks alone."""
-
-from aga_lightning.data.fieldguide.dataset import FieldGuide
-
-__all__ = ["FieldGuide"]

@@ -1,5 +1,0 @@
-"""iWildCam: photos of camera traps, as WILDS and ALIA split them."""
-
-from aga_lightning.data.iwildcam.dataset import IWildCam
-
-__all__ = ["IWildCam"]

@@ -1,0 +1,1 @@
+"""Data sets: class names, and records of images for training and for evaluation."""

@@ -1,0 +1,268 @@
+"""Any folder of images whose sub-folders are the classes."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from aga_lightning.datasets.base import ImageDataset, Split
+from aga_lightning.datasets.split_folders import find_splits, likely_root, looks_like_split, refuse_nested
+from aga_lightning.datasets.splits import hold_out
+from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
+from aga_lightning.files import shown
+from aga_lightning.images.finding import check_link, find_folders, find_images, told
+from aga_lightning.images.records import DatasetError, ImageRecord, Unused
+from aga_lightning.paths import UserPath
+
+_PARTS = frozenset("annotations images img imgs labels masks segmentations".split())
+"""Folders of a data set that hold no class, as they are often called."""
+
+
+class ImageFolder(ImageDataset):
+    """A folder of images whose sub-folders are the classes.
+
+    Args:
+        root: Either holds `train/` and `val/` (and perhaps `test/`; training, valid, validation, dev and testing mean
+            the same, in capitals or not), each with one folder a class; or holds the class folders themselves, whose
+            images are then split. Images may lie in further folders below those of their classes.
+        val_fraction: Share of each class that is held out for validation where `root` has no `train/`, between 0 and 1.
+        split_seed: Which images are held out.
+        superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, or the
+            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each class's ancestor
+            at that depth of WordNet's tree of nouns. A class left out is its own superclass; one whose superclass is
+            empty has no subject, and is not augmented.
+        ood: Out-of-distribution sets: a name (lower case, digits and underscores) and a folder of class folders.
+            Classes may be missing there, but none may be new.
+        classes: The classes to use, in label order; by default all of them, sorted by name.
+        masks: A folder of the subjects' masks, PNG files in the same tree as the images below `root`
+            (`<masks>/train/owl/1.png` for `<root>/train/owl/1.jpg`) and of their sizes; pixels above 0 are subject.
+            Images without such a file have no mask.
+        follow_links: Let symbolic links lead out of `root` and of the folders of `ood`, as in a farm of links.
+    """
+
+    def __init__(
+        self,
+        root: UserPath | str,
+        val_fraction: float = 0.2,
+        split_seed: int = 0,
+        superclasses: Superclasses = None,
+        ood: dict[str, UserPath | str] | None = None,
+        classes: list[str] | None = None,
+        masks: UserPath | str | None = None,
+        follow_links: bool = False,
+    ) -> None:
+        if not 0 < val_fraction < 1:
+            raise DatasetError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
+        for name in ood or {}:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise DatasetError(
+                    f"the out-of-distribution set {name!r} becomes part of metric names: "
+                    "use lower-case letters, digits and underscores, a letter first"
+                )
+        if classes is not None and len(set(classes)) != len(classes):
+            raise DatasetError(f"classes lists a class twice: {classes}")
+        self.root = UserPath.of(root)
+        self.val_fraction = val_fraction
+        self.split_seed = split_seed
+        self.superclasses = superclasses
+        self.ood = None if ood is None else {name: UserPath.of(folder) for name, folder in ood.items()}
+        self.masks = None if masks is None else UserPath.of(masks)
+        self.follow_links = follow_links
+        self._chosen = classes
+        self._unused: dict[Path, list[Unused]] = {}
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in label order: one directory listing, the first time."""
+        if self._chosen is None:
+            return self._folders
+        for name in self._chosen:
+            check_known(name, self._folders, "in the setting `classes`")
+        return tuple(self._chosen)
+
+    def superclass(self, class_name: str) -> str:
+        """What a detector is asked for instead of the class."""
+        return self._superclasses[class_name]
+
+    def records(self, split: Split) -> list[ImageRecord]:
+        """The images of one split, class by class and sorted by name; without `test/`, "test" is "val".
+
+        Raises:
+            DatasetError: If a folder is missing or empty, a class is unknown, a link leads out of the root, or images
+                lie in folders that look like splits or other classes.
+        """
+        folder = self._folder_of(split)
+        records = []
+        for name in self._classes_in(folder, Path(self.root)):
+            images = self._images_of(folder / name, Path(self.root))
+            if split == "train" and not images:
+                there = "".join(f", but {line}" for line in told(self._unused[folder / name])[:1])
+                raise DatasetError(f"{shown(folder / name)} holds no images{there}: add some, or remove the folder")
+            if not self._splits:
+                images = self._share_of(images, folder, split)
+            records += [self._record(path, name) for path in images]
+        if not records:
+            raise DatasetError(
+                f"{shown(folder)} gives no images for {split}: put those of each class into a folder of its name, or "
+                "point `root` elsewhere"
+            )
+        return records
+
+    def ood_records(self) -> dict[str, list[ImageRecord]]:
+        """The out-of-distribution sets by name.
+
+        Raises:
+            DatasetError: As `records` does.
+        """
+        return {name: self._ood_set(Path(folder)) for name, folder in (self.ood or {}).items()}
+
+    def unused(self) -> list[Unused]:
+        """What was found among the images, as far as they were listed by now, and is not used."""
+        return [one for found in self._unused.values() for one in found]
+
+    def remarks(self) -> list[str]:
+        """Folders beside the splits, doubtful classes and sub-folders, and images without masks."""
+        root = Path(self.root)
+        remarks = []
+        used = [Path(path).resolve() for path in (*(self.ood or {}).values(), self.masks) if path is not None]
+        if self._splits:
+            self._unused[root] = []
+            beside = [
+                path for path in find_folders(root, unused=self._unused[root]) if path not in self._splits.values()
+            ]
+            beside = [path for path in beside if not any(one.is_relative_to(path.resolve()) for one in used)]
+            if beside:
+                names = ", ".join(shown(path.name) for path in beside)
+                remarks.append(f"folders beside those of the splits are not used: {names}.")
+        records = self.records("train")
+        if shared := _shared_folders(records, self._folder_of("train")):
+            remarks.append(
+                f"the images of all classes lie in sub-folders of the same names ({', '.join(map(shown, shared))}): if "
+                f"those are the classes, {shown(self._folder_of('train'))} is one level too high."
+            )
+        if len(parts := sorted(_PARTS.intersection(self.classes))) > 1:
+            remarks.append(
+                f"the classes {' and '.join(parts)} are called like the parts of a data set: `root` may be one level "
+                "too high, and `masks` is a setting of its own."
+            )
+        if alike := _alike_but_for_case(self.classes):
+            remarks.append(f"classes differ by capital letters alone: {'; '.join(alike)}. Are they the same?")
+        if self.masks is not None and (bare := sum(record.mask_path is None for record in records)):
+            remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.masks)}.")
+        return remarks
+
+    def _ood_set(self, folder: Path) -> list[ImageRecord]:
+        names = self._classes_in(folder, folder)
+        records = [self._record(path, name) for name in names for path in self._images_of(folder / name, folder)]
+        if not records:
+            raise DatasetError(
+                f"{shown(folder)} holds no images of any class: it needs one folder a class, named as in training"
+            )
+        return records
+
+    def _images_of(self, folder: Path, root: Path) -> list[Path]:
+        """The images of a class in one of the sets."""
+        self._unused[folder] = []
+        images = find_images(folder, root, self.follow_links, self._unused[folder])
+        refuse_nested(folder, images, self.classes)
+        return images
+
+    def _record(self, path: Path, name: str) -> ImageRecord:
+        return ImageRecord(path, self.classes.index(name), name, self.superclass(name), mask_path=self._mask_of(path))
+
+    def _mask_of(self, path: Path) -> Path | None:
+        if self.masks is None or not path.is_relative_to(self.root):
+            return None
+        if not Path(self.masks).is_dir():
+            raise DatasetError(f"{self.masks} is not a folder: set `masks` to the folder of the masks, or leave it out")
+        mask = Path(self.masks) / path.relative_to(self.root).with_suffix(".png")
+        return mask if mask.is_file() else None
+
+    @cached_property
+    def _splits(self) -> dict[Split, Path]:
+        """The folders of the splits that the user has made; none where `root` holds the class folders."""
+        if not Path(self.root).is_dir():
+            raise DatasetError(f"{shown(self.root)} is not a folder: set `root` to the folder of the images")
+        return find_splits(Path(self.root))
+
+    @cached_property
+    def _folders(self) -> tuple[str, ...]:
+        """All class folders, chosen or not."""
+        folder = self._folder_of("train")
+        names = self._class_folders(folder, Path(self.root))
+        if not names:
+            raise DatasetError(
+                f"{shown(folder)} has no class folders: put the images of each class into a folder of its name"
+            )
+        if len(names) == 1 and (inside := likely_root(folder / names[0])):
+            raise DatasetError(
+                f"{shown(folder)} holds one folder only, {shown(names[0])}, and folders in it: if those are the "
+                f"classes or the splits, {'move them up' if self._splits else f'set `root` to {shown(inside)}'}"
+            )
+        return names
+
+    @cached_property
+    def _superclasses(self) -> dict[str, str]:
+        return find_superclasses(self.superclasses, self.classes, known=self._folders)
+
+    def _folder_of(self, split: Split) -> Path:
+        root = Path(self.root)
+        if not self._splits:
+            return root
+        if split == "test" and "test" not in self._splits:
+            split = "val"
+        folder = self._splits.get(split, root / split)
+        if not folder.is_dir():
+            alike = [path for path in find_folders(root) if looks_like_split(path.name)]
+            other = next((path for path in alike if path not in self._splits.values()), None)
+            raise DatasetError(
+                f"{shown(folder)} is missing: {f'call {shown(other)} so' if other else 'add it'}, or set `root` to one "
+                f"folder of class folders and {self.val_fraction:g} of each class is held out for validation"
+            )
+        check_link(folder, self._home(root))
+        return folder
+
+    def _classes_in(self, folder: Path, root: Path) -> list[str]:
+        """The chosen classes that a folder has, in label order; a folder of an unknown name is an error."""
+        if not folder.is_dir():
+            raise DatasetError(f"{shown(folder)} is not a folder: check the path")
+        present = self._class_folders(folder, root)
+        for name in present:
+            if looks_like_split(name) and name not in self._folders:
+                raise DatasetError(
+                    f"{shown(folder / name)} is called like a split, where class folders are expected: name the folder "
+                    f"of one split, such as {shown(folder / name)} itself"
+                )
+            check_known(name, self._folders, f"in {shown(folder)}")
+        return [name for name in self.classes if name in present]
+
+    def _class_folders(self, folder: Path, root: Path) -> tuple[str, ...]:
+        """Names of the class folders in a folder, sorted."""
+        self._unused[folder] = []
+        return tuple(path.name for path in find_folders(folder, self._home(root), self._unused[folder]))
+
+    def _home(self, root: Path) -> Path | None:
+        """What links in a folder must not lead out of."""
+        return None if self.follow_links else root.resolve()
+
+    def _share_of(self, images: list[Path], folder: Path, split: Split) -> list[Path]:
+        """One class's images of a split."""
+        count = min(max(round(self.val_fraction * len(images)), 1), len(images) - 1)
+        held_out = hold_out([path.relative_to(folder).as_posix() for path in images], count, self.split_seed)
+        return [path for path, held in zip(images, held_out, strict=True) if held != (split == "train")]
+
+
+def _alike_but_for_case(names: Sequence[str]) -> list[str]:
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.casefold(), []).append(shown(name))
+    return [" and ".join(group) for group in alike.values() if len(group) > 1]
+
+
+def _shared_folders(records: Sequence[ImageRecord], folder: Path) -> list[str]:
+    """Names of sub-folders in which the images of every class lie; none unless there are at least two."""
+    inside: dict[str, set[str]] = {}
+    for parent, name in {(record.path.parent, record.class_name) for record in records}:
+        inside.setdefault(name, set()).add("/".join(parent.relative_to(folder / name).parts[:1]))
+    shared = set.intersection(*inside.values()) if len(inside) > 1 else set()
+    return sorted(shared) if len(shared) > 1 and "" not in set().union(*inside.values()) else []

@@ -1,0 +1,10 @@
+"""What pixels are, everywhere in this package."""
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""(height, width, 3) RGB in 0..255."""
+
+Mask = npt.NDArray[np.bool_]
+"""(height, width); True where the subject is."""

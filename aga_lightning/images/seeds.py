@@ -1,0 +1,9 @@
+"""Seeds that depend on content alone."""
+
+import hashlib
+
+
+def seed_from(*parts: int | str) -> int:
+    """A 64-bit seed that depends on every part and on nothing else (no order of calls, process or platform)."""
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8], "big")

@@ -1,0 +1,1 @@
+"""Training: the data module, its loaders, and the classifiers."""

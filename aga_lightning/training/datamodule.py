@@ -1,0 +1,350 @@
+"""The AGA data module: originals plus k times augmented for training, in- and out-of-distribution evaluation sets."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.generation import Shard
+from aga_lightning.augment.engine.made import Spent
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.checkpoints.datamodules import UnkeptDataModule
+from aga_lightning.datasets.base import ImageDataset
+from aga_lightning.images.finding import find_images, told
+from aga_lightning.images.records import DatasetError, ImageRecord, Unused
+from aga_lightning.paths import UserPath
+from aga_lightning.preflight import Run
+from aga_lightning.training.augmenting import make_ahead, make_all, open_collection
+from aga_lightning.training.background_sets import BackgroundSets
+from aga_lightning.training.loading import EvaluationImages, TrainingImages
+from aga_lightning.training.objections import check_numbers, objections
+from aga_lightning.training.policies import Policy
+from aga_lightning.training.quota import quotas
+from aga_lightning.training.record_sets import RecordSets, groups_of, guided
+from aga_lightning.training.sampling import MergingBatches, MixingPolicy, MixingSampler, ReplaceSchedule, planned_epochs
+from aga_lightning.training.transforms import build_transforms, default_size, normalisation
+from aga_lightning.training.usable import Files, Mode, Rejected, augmented_images, refuse_unreadable, usable_files
+from aga_lightning.workers import default_workers, worker_settings
+
+Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
+
+
+class AGADataModule(UnkeptDataModule):
+    """Originals plus `degree` augmentations of each, and evaluation sets that no augmenter ever sees.
+
+    Any Trainer fits any LightningModule with it: `setup` makes the augmentations. A batch is images (N, 3, H, W) and
+    labels (N,); where the data set has groups, a batch to evaluate also has their numbers (N,). The validation set is
+    loader 0, and the out-of-distribution sets follow.
+
+    Args:
+        dataset: Where the images come from.
+        augmenter: How they are augmented; null trains on originals only.
+        mode: When augmentations are made. pregenerate: all before the first epoch. lazy: each when it is first asked
+            for; what needs a device is made in batches before each epoch. online: like pregenerate, then subjects and
+            backgrounds are paired and placed afresh at each epoch. off: never.
+        degree: Augmentations of each training image (the paper's k).
+        augmented_per_class: At most so many augmentations of a class enter training, one number for all classes or
+            {class: number}; null for all. All are made, then `augmentation_seed` chooses among the accepted ones, as in
+            ALIA (Dunlap et al. 2023), many images once before one twice. The mode lazy chooses among all; the mode
+            online pairs the subjects and backgrounds of the chosen. Originals for rejected ones count as well.
+        replace_probability: 0 appends the augmentations to the originals; p > 0 swaps an original for one of its
+            augmentations with probability p, at the cost of an epoch without augmentation.
+        replace_schedule: How that probability falls from the first mixed epoch to the last.
+        real_only_epochs: The last epochs show originals only.
+        steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass.
+        rejected: What stands in for an augmentation that could not be made, or that is not asked for because the class
+            has no subject: nothing (skip), or the original once more, which keeps the share of each class. In the mode
+            lazy, and where the mode online rejects a fresh pairing, it is always the original.
+        cache_dir: Where augmentations are kept, for all runs.
+        augmentation_seed: All that is random about the augmentations; apart from the run's seed, so that runs that
+            differ in it can share them.
+        recipe: The transforms' name: torchvision, fieldguide, alia_cub or alia_iwildcam.
+        image_size: Side in pixels of what the network sees; null for the recipe's own.
+        policy: Random operations on each training image after its flip: randaugment, two of one strength (Cubuk et al.
+            2020; 1 to 1.5 ms an image); trivialaugment, one of any strength (Mueller and Hutter 2021; 0.5 ms); augmix,
+            three chains of them mixed with the image (Hendrycks et al. 2020, without its Jensen-Shannon loss; 5 to 6
+            ms); autoaugment, pairs that were found on ImageNet (Cubuk et al. 2019; 0.5 ms). The costs are those of one
+            core at 224 px; none needs a model.
+        policy_magnitude: The strength of randaugment, 0 to 30, or of augmix, 1 to 10; null for 9 and 3.
+        batch_size: Images a step and device.
+        num_workers: Loader processes; null for one fewer than the cores, 8 at most. The result does not depend on it.
+        bad_images: What an unreadable image does: error stops with its name; skip leaves it out, counts and lists it.
+        ood_during_fit: Judge the out-of-distribution sets at each validation too, not only at the end.
+        background_sets: Out-of-distribution sets made of the test images that have a mask, to tell how much the model
+            goes by backgrounds (Xiao et al. 2020): any of only_fg, no_fg, only_bg_b, only_bg_t, mixed_same, mixed_rand
+            and mixed_next, or all. Where mixed_same and mixed_rand are there, their BG-gap is told too.
+        predict_folder: Images for the verb predict; null for the test set.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        augmenter: Augmenter | None = None,
+        mode: Mode = "pregenerate",
+        degree: int = 1,
+        augmented_per_class: int | dict[str, int] | None = None,
+        replace_probability: float = 0.0,
+        replace_schedule: ReplaceSchedule = "constant",
+        real_only_epochs: int = 0,
+        steps_per_epoch: int | None = None,
+        rejected: Rejected = "skip",
+        cache_dir: UserPath | str = "cache",
+        augmentation_seed: int = 0,
+        recipe: str = "torchvision",
+        image_size: int | None = None,
+        policy: Policy = "none",
+        policy_magnitude: int | None = None,
+        batch_size: int = 32,
+        num_workers: int | None = None,
+        bad_images: Literal["error", "skip"] = "error",
+        ood_during_fit: bool = True,
+        background_sets: list[str] | str | None = None,
+        predict_folder: UserPath | str | None = None,
+    ) -> None:
+        super().__init__()
+        check_numbers(
+            degree=degree,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            image_size=image_size,
+            steps_per_epoch=steps_per_epoch,
+            real_only_epochs=real_only_epochs,
+            augmented_per_class=augmented_per_class,
+            replace_probability=replace_probability,
+        )
+        self.dataset = dataset
+        self.augmenter = augmenter if mode != "off" and degree > 0 else None
+        self.mode = mode
+        self.degree = degree
+        self.augmented_per_class = augmented_per_class
+        self.replace_probability = replace_probability
+        self.replace_schedule: ReplaceSchedule = replace_schedule
+        self.real_only_epochs = real_only_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.rejected = rejected
+        self.store = Store(cache_dir)
+        self.augmentation_seed = augmentation_seed
+        self.batch_size = batch_size
+        self.num_workers = default_workers() if num_workers is None else num_workers
+        # The main process only counts while the store is filled, so no core is kept free for it.
+        self.generation_workers = default_workers(spare=0) if num_workers is None else num_workers
+        self.bad_images = bad_images
+        self.background_sets = background_sets
+        self.records = RecordSets(
+            dataset,
+            self.store.cache_dir / "unreadable.txt" if bad_images == "skip" else None,
+            BackgroundSets(background_sets, self.store, bad_images == "skip") if background_sets else None,
+        )
+        self.ood_during_fit = ood_during_fit
+        self.predict_folder = None if predict_folder is None else UserPath.of(predict_folder)
+        self.spent: Spent | None = None
+        self.recipe = recipe
+        self.image_size = image_size or default_size(recipe)
+        self.train_transform, self.eval_transform = build_transforms(recipe, image_size, policy, policy_magnitude)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are; known before any image is read."""
+        with guided(self.dataset):
+            return self.dataset.num_classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in label order."""
+        return self.dataset.classes
+
+    @property
+    def val_names(self) -> list[str]:
+        """What each validation loader is called in the metrics' names."""
+        return ["val", *(self._ood_names if self.ood_during_fit or not self._fitting else [])]
+
+    @property
+    def test_names(self) -> list[str]:
+        """What each test loader is called in the metrics' names; "val" where the validation images are tested on."""
+        return ["val" if self.records.tests_on_val else "test", *self._ood_names]
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The mean and the standard deviation, one number a channel, that the images of all loaders have lost."""
+        return normalisation(self.recipe)
+
+    @property
+    def pregenerates(self) -> bool:
+        """Whether the store has to be complete before the first epoch."""
+        return self.augmenter is not None and self.mode in ("pregenerate", "online")
+
+    @property
+    def imagenet_indices(self) -> tuple[int, ...] | None:
+        """Which outputs of a net for ImageNet's 1000 classes the classes are; None where unknown."""
+        return self.dataset.imagenet_indices
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups of the images that the present verb judges, such as cameras, sorted; none where there are none."""
+        stage = None if self.trainer is None else self.trainer.state.fn
+        sets = {"fit": self._val_sets, "validate": self._val_sets, "test": self._test_sets}.get(stage or "")
+        return groups_of(self.records.evaluation if sets is None else sets())
+
+    def class_counts(self) -> list[int]:
+        """Training images of each class that an epoch shows, appended augmentations included."""
+        shown = [*range(len(self.train_records))]
+        if self.replace_probability == 0:
+            shown += [index for index, _ in self.augmented]
+        counts = Counter(self.train_records[index].label for index in shown)
+        return [counts[label] for label in range(self.num_classes)]
+
+    def prepare_data(self) -> None:
+        """Put the data set's files in place."""
+        with guided(self.dataset):
+            self.dataset.prepare()
+
+    def objections(self, run: Run) -> Iterator[str]:
+        """What stands in the way of a run, a line each."""
+        return objections(self, run)
+
+    def look_ahead(self) -> None:
+        """List all images and check the quotas, so that nothing is found wrong after hours of generation."""
+        quotas(self.augmented_per_class, self.class_names)
+        self.prepare_data()
+        _ = self.train_records, self.records.evaluation, self.records.ood
+        self.records.tell_unused()
+
+    def setup(self, stage: str) -> None:
+        """Make the augmentations that training needs and the store lacks: all ranks of the trainer together."""
+        if stage == "fit" and self.pregenerates:
+            _ = quotas(self.augmented_per_class, self.class_names), self.records.evaluation, self.records.ood
+            self.augment()
+
+    def augment(self, shard: Shard = Shard()) -> None:
+        """Make the augmentations of a job's share and keep them; what is finished is not made again."""
+        self.spent = make_all(self.collection, self.trainer, self.generation_workers, shard)
+        if self.bad_images == "error":
+            refuse_unreadable(self.collection)
+
+    @property
+    def train_records(self) -> list[ImageRecord]:
+        """The training images."""
+        return self.records.train
+
+    @cached_property
+    def collection(self) -> Collection:
+        """The augmentations of the training images."""
+        if self.augmenter is None:
+            raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
+        return open_collection(self.augmenter, self.store, self.records, self.degree, self.augmentation_seed)
+
+    @cached_property
+    def augmented(self) -> Files:
+        """The file of each (record, variant) that may enter training; None where the original stands in.
+
+        Raises:
+            DatasetError: If the store is not complete, or holds nothing but rejects, or there is no class of a quota.
+        """
+        if self.augmenter is None:
+            return {}
+        limits = quotas(self.augmented_per_class, self.class_names)
+        return usable_files(self.collection, self.mode, self.rejected, limits)
+
+    def train_dataloader(self) -> Loader:
+        """Originals and augmentations."""
+        images = None if self.augmenter is None else augmented_images(self.collection, self.mode, self.augmented)
+        dataset = TrainingImages(self.train_records, self.train_transform, images)
+        # A method that needs a device, but has no stages, makes a lazy image in the process that holds the device.
+        in_main = self.augmenter is not None and self.augmenter.accelerated and not self._has_stages
+        workers = 0 if in_main and self.mode in ("lazy", "online") else self.num_workers
+        return DataLoader(
+            dataset,
+            batch_sampler=MergingBatches(self._sampler(), self.batch_size, drop_last=self.steps_per_epoch is not None),
+            persistent_workers=workers > 0,
+            pin_memory=self._on_gpu,
+            **worker_settings(workers),
+        )
+
+    def val_dataloader(self) -> list[Loader]:
+        """The validation set, then the out-of-distribution sets."""
+        return [self._eval_loader(records, self.group_names) for records in self._val_sets()]
+
+    def test_dataloader(self) -> list[Loader]:
+        """The test set, then the out-of-distribution sets."""
+        return [self._eval_loader(records, self.group_names) for records in self._test_sets()]
+
+    def predict_dataloader(self) -> Loader:
+        """The images to predict."""
+        return self._eval_loader(self.predict_records)
+
+    @cached_property
+    def predict_records(self) -> list[ImageRecord]:
+        """The images of the verb predict; those of a bare folder carry the label -1."""
+        if self.predict_folder is None:
+            return self.records.test
+        unused: list[Unused] = []
+        found = find_images(Path(self.predict_folder), follow_links=self.dataset.follow_links, unused=unused)
+        if passed := told(unused, photos_only=True):
+            rank_zero_warn(f"{self.predict_folder} holds more than images that are read: {'; '.join(passed)}")
+        return self.records.looked_over([ImageRecord(path, -1, "", "") for path in found])
+
+    def _val_sets(self) -> list[list[ImageRecord]]:
+        return [self.records.val, *(self.records.ood[name.removeprefix("ood/")] for name in self.val_names[1:])]
+
+    def _test_sets(self) -> list[list[ImageRecord]]:
+        return [self.records.test, *self.records.ood.values()]
+
+    @property
+    def _on_gpu(self) -> bool:
+        """Whether batches go to a GPU: from pinned memory they do while it works."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+    @property
+    def _fitting(self) -> bool:
+        return self.trainer is not None and self.trainer.state.fn == "fit"
+
+    @property
+    def _ood_names(self) -> list[str]:
+        return [f"ood/{name}" for name in self.records.ood]
+
+    def mixing_policy(self, trainer: Trainer | None) -> MixingPolicy:
+        """How augmentations enter the training of a trainer; a ValueError where that needs an end and there is none."""
+        steps = self.steps_per_epoch
+        max_epochs = None if trainer is None else planned_epochs(trainer.max_epochs, trainer.max_steps, steps)
+        return MixingPolicy(self.replace_probability, self.replace_schedule, self.real_only_epochs, max_epochs)
+
+    def _sampler(self) -> MixingSampler:
+        trainer = self.trainer
+        policy = self.mixing_policy(trainer)
+        length = None
+        if self.steps_per_epoch is not None:
+            batches_per_step = 1 if trainer is None else trainer.world_size * trainer.accumulate_grad_batches
+            length = self.steps_per_epoch * batches_per_step * self.batch_size
+        return MixingSampler(
+            len(self.train_records),
+            list(self.augmented),
+            policy,
+            lambda: 0 if trainer is None else trainer.current_epoch,
+            seed=int(os.environ.get("PL_GLOBAL_SEED", 0)),
+            length=length,
+            announce=partial(make_ahead, self.collection, trainer)
+            if self.mode == "lazy" and self._has_stages
+            else None,
+        )
+
+    @property
+    def _has_stages(self) -> bool:
+        return self.augmenter is not None and bool(self.augmenter.stages(self.store))
+
+    def _eval_loader(self, records: list[ImageRecord], groups: Sequence[str] = ()) -> Loader:
+        return DataLoader(
+            EvaluationImages(records, self.eval_transform, groups),
+            batch_size=self.batch_size,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self._on_gpu,
+            **worker_settings(self.num_workers),
+        )

@@ -1,0 +1,60 @@
+"""What is answered at once, and what is left to the verbs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from aga_lightning import __version__
+from aga_lightning.cli.main import AgaCLI
+from aga_lightning.cli.usage import STUDIES, VERBS, answer
+
+
+def test_the_version_costs_no_heavy_import():
+    command = [sys.executable, "-X", "importtime", "-m", "aga_lightning", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, __version__)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "aga_lightning.cli.usage" in loaded and not loaded & {"torch", "lightning", "jsonargparse", "numpy"}
+
+
+def test_the_verbs_are_those_of_the_command_line(capsys):
+    assert set(VERBS) == {*AgaCLI.subcommands(), *STUDIES}
+    for words in ([], ["--help"], ["-h"]):
+        with pytest.raises(SystemExit) as stop:
+            answer(words)
+        shown = capsys.readouterr().out
+        assert stop.value.code == 0 and all(f"  {verb} " in shown for verb in VERBS)
+        assert "--traceback" in shown and "AGA_TRACEBACK" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["fti"], "error: there is no verb 'fti'; did you mean fit?"),
+        (["paint"], "error: there is no verb 'paint'; the verbs are fit, check"),
+        (["fit", "--config", "qickstart.yaml"], "did you mean quickstart.yaml?"),
+        (["fit", "--config=quickstart.yaml", "-c", "nowhere.yaml"], "there is no nowhere.yaml"),
+        (["study", "--config", "studies/quik.yaml"], "did you mean studies/quick.yaml"),
+    ],
+)
+def test_a_mistyped_word_is_told_in_a_line(capsys, tmp_path, monkeypatch, words, line):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        answer(words)
+    shown = capsys.readouterr().err
+    assert stop.value.code == 2 and line in shown and len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "--help"],
+        ["fit", "--config", "quickstart.yaml"],
+        ["--config", "quickstart.yaml", "fit"],
+        ["study", "--config", "studies/quick.yaml", "--", "--config", "nowhere.yaml"],
+        ["fit", "--config"],
+    ],
+)
+def test_the_rest_is_left_to_the_verbs(words):
+    answer(words)

@@ -1,0 +1,608 @@
+"""Fetching an archive from servers of every temper, unpacking good and evil archives, and being killed on the way."""
+
+import hashlib
+import io
+import os
+import random
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.error import URLError
+from urllib.request import Request
+
+import pytest
+
+from aga_lightning.datasets import download
+from aga_lightning.datasets.download import Archive, fetch_archive
+from aga_lightning.images.records import DatasetError
+
+FILES = {
+    "birds/images.txt": b"1 wren.jpg\n",
+    "birds/images/wren.jpg": random.Random(0).randbytes(300_000),
+    "birds/images/owl.jpg": random.Random(1).randbytes(200_000),
+    "notes.txt": b"not asked for",
+}
+BIRDS = {name: data for name, data in FILES.items() if name.startswith("birds/")}
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content` by path, and remembers what it was asked for and how many bytes of it went out."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.moved, self.failing = {}, {}, {}
+        self.honours_ranges, self.tells_length = True, True
+        self.shift = 0  # how many bytes from where it was asked for it begins
+        self.cuts = []  # after how many bytes of a body the next connections break off
+        self.stalls = False  # whether they hang then, until the server is shut down
+        self.over = threading.Event()
+        self.pause = 0.0  # seconds before each answer
+        self.asked, self.served = [], []
+
+    def handle_error(self, *words):
+        pass  # clients may leave
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.server_port}/files/{name}"
+
+    def publish(self, name, data, kind="sha256", size=True):
+        self.content[f"/files/{name}"] = data
+        checksum = f"{kind}:{hashlib.new(kind, data).hexdigest()}"
+        return Archive(self.url(name), checksum, len(data) if size else None)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, asked = self.server, self.headers["Range"]
+        server.asked.append(asked)
+        time.sleep(server.pause)
+        if self.path in server.moved:
+            self.send_response(302)
+            self.send_header("Location", server.moved[self.path])
+            self.end_headers()
+            return
+        if self.path not in server.content:
+            self.send_error(server.failing.get(self.path, 404))
+            return
+        data, start = server.content[self.path], 0
+        if asked and server.honours_ranges:
+            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) + server.shift
+            if start >= len(data):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(data)}")
+                self.end_headers()
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        else:
+            self.send_response(200)
+        body = data[start:]
+        if server.tells_length:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        cut = server.cuts.pop(0) if server.cuts else None
+        server.served.append(len(body[:cut]))
+        self.wfile.write(body[:cut])
+        if cut is not None and server.stalls:
+            server.over.wait(8)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+def tarred(files, mode="gz", entries=()):
+    """A tar of files; `entries` are further ones, as TarInfo."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{mode}") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+        for info in entries:
+            tar.addfile(info, io.BytesIO(b"evil"[: info.size]))
+    return buffer.getvalue()
+
+
+def zipped(files, entries=()):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        for info in entries:
+            archive.writestr(info, "evil")
+    return buffer.getvalue()
+
+
+def content_of(folder):
+    return {
+        path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def names_in(folder):
+    """What a folder holds besides locks."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
+def refusal(archive, folder, member="birds"):
+    """The message of a refusal, which has one line."""
+    with pytest.raises(DatasetError) as caught:
+        fetch_archive(archive, folder, member)
+    assert "\n" not in str(caught.value)
+    assert not (folder / member).exists()
+    assert not (folder / f".{member}.partial").exists()
+    return str(caught.value)
+
+
+BUILDERS = {
+    "birds.tgz": lambda: tarred(FILES),
+    "birds.tar.gz": lambda: tarred({f"./{name}": data for name, data in FILES.items()}),
+    "birds.tar.bz2": lambda: tarred(FILES, "bz2"),
+    "birds.tar": lambda: tarred(FILES, ""),
+    "birds.zip": lambda: zipped(FILES),
+    "Birds.ZIP": lambda: zipped(FILES),
+}
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha256"])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_an_archive_becomes_the_folder_that_is_asked_for(server, tmp_path, name, kind):
+    folder = tmp_path / "new" / "data"
+    place = fetch_archive(server.publish(name, BUILDERS[name](), kind), folder, "birds")
+    assert place == folder / "birds"
+    assert content_of(place) == BIRDS
+    assert names_in(folder) == ["birds"]
+
+
+def test_a_file_may_be_what_is_asked_for(server, tmp_path):
+    place = fetch_archive(server.publish("b.tar", tarred(FILES, "")), tmp_path, "notes.txt")
+    assert place.read_bytes() == FILES["notes.txt"]
+
+
+def test_what_is_there_is_left_alone(server, tmp_path):
+    (tmp_path / "birds").mkdir()
+    (tmp_path / "birds.tgz").write_bytes(b"mine")
+    assert fetch_archive(server.publish("birds.tgz", tarred(FILES)), tmp_path, "birds") == tmp_path / "birds"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["birds", "birds.tgz"]
+    assert not server.asked
+
+
+@pytest.mark.parametrize("size", [True, False])
+def test_a_download_goes_on_where_an_earlier_one_ended(server, tmp_path, size):
+    data = tarred(FILES)
+    archive = server.publish("birds.tgz", data, size=size)
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:123_456])
+    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
+    assert server.asked == ["bytes=123456-"]
+    assert server.served == [len(data) - 123_456]
+    assert names_in(tmp_path) == ["birds"]
+
+
+def test_a_connection_that_breaks_is_made_again_from_there(server, tmp_path):
+    data = tarred(FILES)
+    server.cuts = [150_000, 100_000]
+    assert content_of(fetch_archive(server.publish("birds.tgz", data), tmp_path, "birds")) == BIRDS
+    assert server.asked == [None, "bytes=150000-", "bytes=250000-"]
+    assert sum(server.served) == len(data)
+
+
+def test_a_connection_that_falls_silent_is_made_again(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_TIMEOUT", 0.3)
+    server.stalls = True
+    server.cuts = [200_000]
+    begun = time.monotonic()
+    assert content_of(fetch_archive(server.publish("birds.tgz", tarred(FILES)), tmp_path, "birds")) == BIRDS
+    assert time.monotonic() - begun < 8
+    first, second = server.asked
+    assert first is None and 100_000 < int(second.removeprefix("bytes=").removesuffix("-")) <= 200_000
+
+
+def test_a_server_that_is_lost_leaves_what_came_and_the_next_run_goes_on(server, tmp_path):
+    data = tarred(FILES)
+    archive = server.publish("birds.tgz", data)
+    server.cuts = [150_000, 0]
+    message = refusal(archive, tmp_path)
+    assert archive.url in message and "150,000" in message and str(tmp_path / "birds.tgz") in message
+    assert names_in(tmp_path) == [".birds.tgz.part"]
+    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
+    assert server.asked[-1] == "bytes=150000-"
+    assert sum(server.served) == len(data)
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_server_without_ranges_starts_again(server, tmp_path, tells_length):
+    data = tarred(FILES)
+    server.honours_ranges, server.tells_length = False, tells_length
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
+    assert content_of(fetch_archive(server.publish("birds.tgz", data), tmp_path, "birds")) == BIRDS
+    assert server.asked == ["bytes=1000-"]
+    assert server.served == [len(data)]
+
+
+def test_a_part_that_was_not_asked_for_is_not_taken(server, tmp_path):
+    data = tarred(FILES)
+    server.shift = 10
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
+    assert "another part" in refusal(server.publish("birds.tgz", data), tmp_path)
+    assert (tmp_path / ".birds.tgz.part").read_bytes() == data[:1000]
+
+
+@pytest.mark.parametrize("size", [True, False])
+@pytest.mark.parametrize("old", [1000, 900_000])
+def test_a_file_that_changed_between_two_parts_is_fetched_once_more(server, tmp_path, size, old):
+    data = tarred(FILES)
+    (tmp_path / ".birds.tgz.part").write_bytes(b"o" * old)
+    assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
+    assert server.asked[-1] is None
+    assert server.served[-1] == len(data)
+    assert names_in(tmp_path) == ["birds"]
+
+
+@pytest.mark.parametrize("size", [True, False])
+def test_a_part_that_is_complete_is_not_fetched_again(server, tmp_path, size):
+    data = tarred(FILES)
+    (tmp_path / ".birds.tgz.part").write_bytes(data)
+    assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
+    assert not server.served and len(server.asked) == (not size)
+
+
+def test_another_file_is_removed_and_both_checksums_are_named(server, tmp_path):
+    data = tarred(FILES)
+    wanted = f"md5:{'0' * 32}"
+    server.publish("birds.tgz", data)
+    message = refusal(Archive(server.url("birds.tgz"), wanted), tmp_path)
+    for part in (server.url("birds.tgz"), wanted, hashlib.md5(data).hexdigest(), str(tmp_path / "birds.tgz")):
+        assert part in message
+    assert server.asked == [None]
+    assert names_in(tmp_path) == []
+
+
+def test_after_a_resumed_mismatch_one_fresh_try_is_made_and_no_more(server, tmp_path):
+    data = tarred(FILES)
+    server.publish("birds.tgz", data)
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
+    refusal(Archive(server.url("birds.tgz"), f"md5:{'0' * 32}", len(data)), tmp_path)
+    assert server.asked == ["bytes=1000-", None]
+    assert names_in(tmp_path) == []
+
+
+def test_a_file_of_another_length_is_not_even_fetched_and_harms_nothing(server, tmp_path):
+    archive = server.publish("birds.tgz", tarred(FILES))
+    server.content["/files/birds.tgz"] = b"<html>log in first</html>"
+    server.honours_ranges = False
+    (tmp_path / ".birds.tgz.part").write_bytes(b"a good beginning")
+    message = refusal(archive, tmp_path)
+    assert "25 bytes" in message and f"{archive.size:,}" in message
+    assert len(server.asked) == 1
+    assert (tmp_path / ".birds.tgz.part").read_bytes() == b"a good beginning"
+
+
+def test_a_server_that_does_not_stop_is_left(server, tmp_path):
+    archive = server.publish("birds.tgz", tarred(FILES))
+    server.tells_length = False
+    server.content["/files/birds.tgz"] += bytes(50_000_000)
+    sizes = []
+    unlink = download.Path.unlink
+
+    def watch(path, missing_ok=False):
+        sizes.append(path.stat().st_size)
+        unlink(path, missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download.Path, "unlink", watch)
+        refusal(archive, tmp_path)
+    assert len(sizes) == 1 and sizes[0] < 2 * archive.size
+
+
+def test_an_archive_put_there_by_hand_needs_no_network_and_stays(tmp_path):
+    data = tarred(FILES)
+    archive = Archive("https://nowhere.invalid/birds.tgz", f"md5:{hashlib.md5(data).hexdigest()}", len(data))
+    (tmp_path / "birds.tgz").write_bytes(data)
+    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
+    assert (tmp_path / "birds.tgz").read_bytes() == data
+    assert names_in(tmp_path) == ["birds", "birds.tgz"]
+
+
+def test_what_a_browser_has_begun_to_fetch_is_not_touched(server, tmp_path):
+    (tmp_path / "birds.tgz.part").write_bytes(b"half of it")
+    assert content_of(fetch_archive(server.publish("birds.tgz", tarred(FILES)), tmp_path, "birds")) == BIRDS
+    assert (tmp_path / "birds.tgz.part").read_bytes() == b"half of it"
+    assert names_in(tmp_path) == ["birds", "birds.tgz.part"]
+
+
+@pytest.mark.parametrize("size", [True, False])
+def test_a_wrong_archive_put_there_by_hand_is_refused_and_stays(server, tmp_path, size):
+    archive = server.publish("birds.tgz", tarred(FILES), size=size)
+    (tmp_path / "birds.tgz").write_bytes(b"something else")
+    message = refusal(archive, tmp_path)
+    assert str(tmp_path / "birds.tgz") in message and archive.url in message and "remove it" in message
+    assert ("it has 14 bytes" if size else archive.checksum) in message
+    assert (tmp_path / "birds.tgz").read_bytes() == b"something else"
+    assert not server.asked
+
+
+@pytest.mark.parametrize("code", [403, 404, 503])
+def test_an_answer_of_the_server_is_handed_on(server, tmp_path, code):
+    server.failing["/files/gone.tgz"] = code
+    message = refusal(Archive(server.url("gone.tgz"), f"md5:{'0' * 32}"), tmp_path)
+    assert str(code) in message and f"put it at {tmp_path / 'gone.tgz'}" in message
+
+
+def test_no_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses connections
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/birds.tgz"
+        message = refusal(Archive(url, f"md5:{'0' * 32}"), tmp_path)
+    assert url in message and "refused" in message and f"put it at {tmp_path / 'birds.tgz'}" in message
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's")
+def test_a_full_disk(server, tmp_path):
+    (tmp_path / ".birds.tgz.part").symlink_to("/dev/full")
+    message = refusal(server.publish("birds.tgz", tarred(FILES)), tmp_path)
+    assert "No space left" in message and str(tmp_path / "birds") in message
+
+
+def test_a_disk_that_fills_while_unpacking_costs_no_second_download(server, tmp_path, monkeypatch):
+    archive = server.publish("birds.tgz", tarred(FILES))
+
+    def extract(self, *words, **settings):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "extract", extract)
+        assert "No space left" in refusal(archive, tmp_path)
+    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
+    assert len(server.asked) == 1
+
+
+def test_archives_may_lie_at_another_host(server, tmp_path):
+    data = tarred(FILES)
+    target = server.publish("stored.bin", data)
+    server.moved["/files/birds.tgz"] = target.url.replace("127.0.0.1", "localhost")
+    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
+    archive = Archive(server.url("birds.tgz"), target.checksum)
+    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
+    assert server.asked == ["bytes=1000-", "bytes=1000-"]
+
+
+def test_a_refusal_elsewhere_names_the_host_but_not_the_key(server, tmp_path):
+    server.moved["/files/birds.tgz"] = server.url("expired?key=secret").replace("127.0.0.1", "localhost")
+    message = refusal(Archive(server.url("birds.tgz"), f"md5:{'0' * 32}"), tmp_path)
+    assert "http://localhost answers 404" in message and "secret" not in message
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/birds.tgz", "file:///etc/passwd", "/files/birds.tgz"])
+def test_no_redirect_leads_out_of_the_web_or_round_and_round(server, tmp_path, target):
+    server.moved["/files/birds.tgz"] = target
+    message = refusal(Archive(server.url("birds.tgz"), f"md5:{'0' * 32}"), tmp_path)
+    assert f"put it at {tmp_path / 'birds.tgz'}" in message
+    assert names_in(tmp_path) == []
+
+
+def test_no_redirect_leads_from_https_to_http():
+    handler = download._Redirects()
+    with pytest.raises(URLError, match="not https"):
+        handler.redirect_request(Request("https://a.org/b.zip"), io.BytesIO(), 302, "", {}, "http://a.org/b.zip")
+    assert handler.redirect_request(Request("https://a.org/b.zip"), None, 302, "", {}, "https://c.org/b.zip")
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://a.org/b.tgz", "b.tgz", "https://a.org/", "https://a.org/%2e%2e"]
+)
+def test_only_files_of_the_web_are_archives(url):
+    with pytest.raises(DatasetError, match="http"):
+        Archive(url, f"md5:{'0' * 32}")
+
+
+@pytest.mark.parametrize("checksum", ["", "md5:12", f"sha1:{'0' * 40}", f"md5:{'0' * 64}", "0" * 32])
+def test_no_archive_is_without_a_checksum(checksum):
+    with pytest.raises(DatasetError, match="md5:<32 digits>"):
+        Archive("https://a.org/b.tgz", checksum)
+
+
+def test_the_name_of_an_archive_is_a_file_name():
+    checksum = f"md5:{'0' * 32}"
+    assert Archive("https://a.org/files/b%20c.tgz?download=1#top", checksum).name == "b c.tgz"
+    assert Archive("https://a.org/..%2F..%5Cetc%2Fpasswd", checksum).name == "passwd"
+
+
+def tar_entry(name, kind=tarfile.REGTYPE, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, target, 4 if kind == tarfile.REGTYPE else 0
+    return info
+
+
+EVIL_TARS = {
+    "absolute": [tar_entry("/evil-of-a-test")],
+    "a drive": [tar_entry("c:\\evil")],
+    "above": [tar_entry("birds/../../evil")],
+    "above, beside the member": [tar_entry("../evil")],
+    "above, by other slashes": [tar_entry("birds\\..\\..\\evil")],
+    "absolute link": [tar_entry("birds/link", tarfile.SYMTYPE, "/etc/passwd")],
+    "link above its folder": [tar_entry("birds/images/link", tarfile.SYMTYPE, "../images.txt")],
+    "link above": [tar_entry("birds/link", tarfile.SYMTYPE, "../../evil")],
+    "through a link": [tar_entry("birds/link", tarfile.SYMTYPE, "../.."), tar_entry("birds/link/evil")],
+    "hard link": [tar_entry("birds/link", tarfile.LNKTYPE, "../evil")],
+    "absolute hard link": [tar_entry("birds/link", tarfile.LNKTYPE, "/etc/passwd")],
+    "hard link to nothing": [tar_entry("birds/link", tarfile.LNKTYPE, "birds/nothing")],
+    "pipe": [tar_entry("birds/pipe", tarfile.FIFOTYPE)],
+    "device": [tar_entry("birds/null", tarfile.CHRTYPE)],
+    "block device": [tar_entry("birds/sda", tarfile.BLKTYPE)],
+}
+
+
+@pytest.mark.parametrize("evil", EVIL_TARS.values(), ids=EVIL_TARS.keys())
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_nothing_of_an_evil_tar_is_unpacked(server, tmp_path, evil, by_hand):
+    data = tarred(FILES, entries=evil)
+    archive = server.publish("birds.tgz", data)
+    folder = tmp_path / "outer" / "inner"
+    folder.mkdir(parents=True)
+    if by_hand:
+        (folder / "birds.tgz").write_bytes(data)
+    message = refusal(archive, folder)
+    assert str(folder / "birds.tgz") in message and "by hand" in message
+    if evil[0].linkname != "birds/nothing":
+        assert f"{evil[0].name!r}" in message and "nothing of it was unpacked" in message
+    assert names_in(folder) == ["birds.tgz"] * by_hand
+    assert names_in(tmp_path) == ["outer"] and names_in(tmp_path / "outer") == ["inner"]
+    assert not os.path.exists("/evil-of-a-test")
+
+
+def test_links_that_lead_down_are_unpacked(server, tmp_path):
+    entries = [
+        tar_entry("birds/images/wren-2.jpg", tarfile.SYMTYPE, "wren.jpg"),
+        tar_entry("birds/images/wren-3.jpg", tarfile.LNKTYPE, "birds/images/wren.jpg"),
+    ]
+    place = fetch_archive(server.publish("birds.tgz", tarred(FILES, entries=entries)), tmp_path, "birds")
+    for number in (2, 3):
+        assert (place / "images" / f"wren-{number}.jpg").read_bytes() == FILES["birds/images/wren.jpg"]
+
+
+def test_owners_and_special_rights_are_not_unpacked(server, tmp_path):
+    info = tar_entry("birds/tool")
+    info.mode, info.uid, info.gid = 0o6777, 4242, 4242
+    place = fetch_archive(server.publish("birds.tgz", tarred(FILES, entries=[info])), tmp_path, "birds")
+    found = (place / "tool").stat()
+    assert not found.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH)
+    assert found.st_uid == os.getuid()
+
+
+def zip_entry(name, kind=0):
+    info = zipfile.ZipInfo("name")
+    info.filename = name
+    info.external_attr = (kind | 0o644) << 16
+    return info
+
+
+EVIL_ZIPS = {
+    "absolute": zip_entry("/evil-of-a-test"),
+    "above": zip_entry("birds/../../evil"),
+    "above, by other slashes": zip_entry("birds\\..\\..\\evil"),
+    "a drive": zip_entry("c:/evil"),
+    "link": zip_entry("birds/link", stat.S_IFLNK),
+    "pipe": zip_entry("birds/pipe", stat.S_IFIFO),
+}
+
+
+@pytest.mark.parametrize("evil", EVIL_ZIPS.values(), ids=EVIL_ZIPS.keys())
+def test_nothing_of_an_evil_zip_is_unpacked(server, tmp_path, evil):
+    folder = tmp_path / "inner"
+    message = refusal(server.publish("birds.zip", zipped(FILES, [evil])), folder)
+    assert repr(evil.filename) in message
+    assert names_in(folder) == [] and names_in(tmp_path) == ["inner"]
+
+
+@pytest.mark.parametrize("name, pack", [("b.tgz", tarred), ("b.zip", zipped)])
+def test_an_archive_that_grows_out_of_all_proportion_is_refused(server, tmp_path, monkeypatch, name, pack):
+    blank, noise = {"birds/blank": bytes(4_000_000)}, {"birds/noise": FILES["birds/images/wren.jpg"] * 4}
+    fetch_archive(server.publish(name, pack(blank)), tmp_path / "small", "birds")
+    monkeypatch.setattr(download, "_FLOOR", 1_000_000)
+    assert "1,000,000 bytes" in refusal(server.publish(name, pack(blank)), tmp_path)
+    assert names_in(tmp_path) == ["small"]
+    fetch_archive(server.publish(name, pack(noise)), tmp_path, "birds")
+
+
+@pytest.mark.parametrize("name, pack", [("b.tgz", tarred), ("b.zip", zipped)])
+def test_a_flood_of_empty_files_is_refused(server, tmp_path, monkeypatch, name, pack):
+    monkeypatch.setattr(download, "_FLOOR", 1_000_000)
+    monkeypatch.setattr(download, "_RATIO", 2)
+    refusal(server.publish(name, pack({f"birds/{number}": b"" for number in range(300)})), tmp_path)
+
+
+def test_an_archive_without_the_member_names_what_it_has(server, tmp_path):
+    message = refusal(server.publish("b.tgz", tarred(FILES)), tmp_path, "fish")
+    assert "'fish'" in message and "'birds'" in message and "'notes.txt'" in message
+    for target in ("birds", "."):
+        link = [tar_entry("fish", tarfile.SYMTYPE, target)]
+        refusal(server.publish("b.tgz", tarred(FILES, entries=link)), tmp_path, "fish")
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["b.tgz", "b.zip"])
+def test_what_is_no_archive_is_refused(server, tmp_path, name):
+    assert "cannot be unpacked" in refusal(server.publish(name, b"<html></html>"), tmp_path)
+    assert names_in(tmp_path) == []
+
+
+SCRIPT = """
+import sys, time, tarfile
+from pathlib import Path
+from aga_lightning.datasets.download import Archive, fetch_archive
+
+url, checksum, folder, slow = sys.argv[1:]
+extract, unpacked = tarfile.TarFile.extract, []
+
+def extract_slowly(self, *words, **settings):
+    if len(unpacked) == 2:
+        Path(folder, "reached").touch()
+        time.sleep(60)
+    unpacked.append(words)
+    return extract(self, *words, **settings)
+
+if slow == "slow":
+    tarfile.TarFile.extract = extract_slowly
+print("ready", flush=True)
+sys.stdin.readline()
+print(fetch_archive(Archive(url, checksum), Path(folder), "birds"))
+"""
+
+
+def start(archive, folder, pace="quick"):
+    words = [sys.executable, "-c", SCRIPT, archive.url, archive.checksum, str(folder), pace]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_process_killed_while_unpacking_leaves_nothing_that_matters(server, tmp_path):
+    archive = server.publish("birds.tgz", tarred(FILES))
+    with start(archive, tmp_path, "slow") as process:
+        print(file=process.stdin, flush=True)
+        until = time.monotonic() + 30
+        while not (tmp_path / "reached").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    (tmp_path / "reached").unlink()
+    assert not (tmp_path / "birds").exists()
+    partial = tmp_path / ".birds.partial"
+    assert content_of(partial), "the process was not killed in the middle"
+    (partial / "birds" / "images" / "stray.jpg").touch()
+    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
+    assert names_in(tmp_path) == ["birds"]
+    assert server.asked == [None], "the archive was there already"
+
+
+def test_of_two_processes_at_once_one_works(server, tmp_path):
+    archive = server.publish("birds.tgz", tarred(FILES))
+    server.pause = 0.3
+    with start(archive, tmp_path) as one, start(archive, tmp_path) as other:
+        for process in (one, other):
+            print(file=process.stdin, flush=True)
+        places = [process.communicate(timeout=60)[0].strip() for process in (one, other)]
+    assert places == [str(tmp_path / "birds")] * 2
+    assert server.asked == [None]
+    assert content_of(tmp_path / "birds") == BIRDS
+    assert names_in(tmp_path) == ["birds"]

@@ -1,0 +1,56 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aga_lightning.datasets.splits import hold_out
+
+names = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=30)
+seeds = st.integers(0, 2**32)
+
+
+def held(some, count, seed):
+    return {name for name, out in zip(some, hold_out(some, count, seed), strict=True) if out}
+
+
+@given(names, st.data(), seeds)
+def test_as_many_are_held_out_as_asked_for(some, data, seed):
+    count = data.draw(st.integers(0, len(some)))
+    assert sum(hold_out(some, count, seed)) == count
+
+
+@given(names, st.integers(0, 30), seeds, st.randoms())
+def test_neither_the_order_nor_a_second_call_matters(some, count, seed, random):
+    shuffled = random.sample(some, len(some))
+    assert held(some, count, seed) == held(shuffled, count, seed) == held(some, count, seed)
+
+
+@given(names, st.integers(0, 30), seeds)
+def test_whoever_is_held_out_stays_so_when_more_are(some, count, seed):
+    assert held(some, count, seed) <= held(some, count + 1, seed)
+
+
+@given(names.filter(bool), st.integers(0, 30), seeds)
+def test_a_new_image_takes_at_most_one_place(some, count, seed):
+    *before, new = some
+    leavers = held(before, count, seed) - held(some, count, seed)
+    joiners = held(some, count, seed) - held(before, count, seed)
+    assert len(leavers) <= 1 and joiners <= {new}
+
+
+@given(names.filter(bool), st.integers(0, 30), seeds)
+def test_a_new_image_with_a_place_of_its_own_drives_nobody_out(some, count, seed):
+    assert held(some[:-1], count, seed) <= held(some, count + 1, seed)
+
+
+def test_a_split_made_today_is_the_same_tomorrow():
+    wrens = [f"wren/{number:03}.png" for number in range(8)]
+    assert held(wrens, 3, 0) == {"wren/002.png", "wren/003.png", "wren/007.png"}
+    assert held(wrens, 3, 1) == {"wren/004.png", "wren/005.png", "wren/007.png"}
+
+
+def test_the_seed_decides_and_no_place_is_favoured():
+    some = [f"{number}.png" for number in range(10)]
+    counts = [0] * 10
+    for seed in range(1000):
+        for place, out in enumerate(hold_out(some, 2, seed)):
+            counts[place] += out
+    assert all(150 < count < 250 for count in counts)

@@ -1,0 +1,275 @@
+import pickle
+from urllib.error import URLError
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import nn
+
+from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.training.models.weights import WeightsError, fit_weights, head_name, read_weights
+
+FAMILIES = [
+    "resnet18",
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "maxvit_t",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_y_400mf",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+    "swin_t",
+    "vit_b_32",
+]
+
+
+def slim(num_classes: int) -> nn.Module:
+    return build_backbone("resnet18", num_classes, width=4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_family_keeps_its_body_and_gets_a_new_head(name):
+    published = {
+        key: value.clone() for key, value in torchvision.models.get_model(name, num_classes=1000).state_dict().items()
+    }
+    net = build_backbone(name, num_classes=3)
+    fit_weights(net, published, source="memory")
+    head = head_name(net)
+    for key, value in net.state_dict().items():
+        if key.startswith(head):
+            assert value.shape[0] == 3
+        else:
+            assert torch.equal(value, published[key]), key
+    assert net.eval()(torch.zeros(1, 3, 224, 224)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
+def test_a_file_of_1000_classes_becomes_a_net_of_three(tmp_path, suffix):
+    path = tmp_path / f"resnet18{suffix}"
+    state = torchvision.models.resnet18(num_classes=1000).state_dict()
+    if suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path)
+    net = build_backbone("resnet18", num_classes=3, weights=str(path))
+    assert torch.equal(net.state_dict()["layer4.1.conv2.weight"], state["layer4.1.conv2.weight"])
+    assert net.state_dict()["fc.weight"].shape == (3, 512)
+
+
+def test_weights_that_a_clone_left_out_are_called_by_their_name(tmp_path):
+    (tmp_path / "net.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(WeightsError, match=r"net\.pt is a pointer of Git LFS.*git lfs pull"):
+        read_weights("resnet18", str(tmp_path / "net.pt"))
+
+
+def test_a_head_with_our_number_of_classes_is_kept():
+    state, net = slim(6).state_dict(), slim(6)
+    fit_weights(net, state, source="memory")
+    assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+
+
+TEN = [19, 20, 33, 37, 57, 65, 72, 78, 81, 83]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "maxvit_t"])  # squeezenet's head is a convolution
+def test_a_head_cut_down_to_some_classes_gives_their_logits(name):
+    torch.manual_seed(0)
+    whole = torchvision.models.get_model(name, num_classes=1000)
+    net = build_backbone(name, num_classes=len(TEN))
+    fit_weights(net, whole.state_dict(), source="memory", head_rows=TEN)
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        ours, theirs = net.eval()(images), whole.eval()(images)
+    assert theirs[:, TEN].std() > 0
+    # The sums of another number of columns may run in another order, so these may differ in their last bits.
+    torch.testing.assert_close(ours, theirs[:, TEN])
+    head = head_name(net)
+    for key, value in net.state_dict().items():
+        expected = whole.state_dict()[key]
+        assert torch.equal(value, expected[TEN] if key.startswith(f"{head}.") else expected), key
+
+
+def test_the_rows_of_a_head_come_in_the_order_asked_for():
+    state, net = slim(6).state_dict(), slim(3)
+    fit_weights(net, state, source="memory", head_rows=[5, 0, 2])
+    assert torch.equal(net.state_dict()["fc.weight"], state["fc.weight"][[5, 0, 2]])
+    assert torch.equal(net.state_dict()["fc.bias"], state["fc.bias"][[5, 0, 2]])
+
+
+def test_weights_of_our_own_classes_are_kept_whole_whatever_rows_are_asked_for():
+    state, net = slim(3).state_dict(), slim(3)
+    fit_weights(net, state, source="memory", head_rows=[500, 0, 2])
+    assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+
+
+def test_rows_do_not_change_what_they_are_taken_from():
+    state = slim(6).state_dict()
+    before = state["fc.weight"].clone()
+    fit_weights(slim(2), state, source="memory", head_rows=[1, 3])
+    assert torch.equal(state["fc.weight"], before)
+
+
+@pytest.mark.parametrize("rows", [[0, 6, 7], [0, 1, -1]])
+def test_rows_that_the_weights_do_not_have_are_refused(rows):
+    with pytest.raises(
+        WeightsError, match=f"short.pth tell 6 classes apart.* no row {rows[2] if rows[2] < 0 else 6}:.* head to new"
+    ):
+        fit_weights(slim(3), slim(6).state_dict(), source="short.pth", head_rows=rows)
+
+
+def test_a_head_of_fewer_classes_is_not_left_at_random_where_rows_are_asked_for():
+    with pytest.raises(WeightsError, match=r"short\.pth tell 2 classes apart.*no row 2"):
+        fit_weights(slim(3), slim(2).state_dict(), source="short.pth", head_rows=[0, 1, 2])
+
+
+def test_one_row_a_class_is_needed():
+    with pytest.raises(WeightsError, match="2 rows are asked for, but the net has 3 classes: give one row a class"):
+        fit_weights(slim(3), slim(6).state_dict(), source="memory", head_rows=[0, 1])
+
+
+def test_a_head_that_is_no_row_a_class_is_named_with_rows_as_without():
+    state = slim(6).state_dict() | {"fc.bias": torch.tensor(0.0)}
+    with pytest.raises(WeightsError, match=r"fc\.bias is \(\), not \(3,\)"):
+        fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
+
+
+def test_a_body_that_does_not_fit_is_named_with_rows_as_without():
+    state = slim(6).state_dict()
+    state["conv1.weight"] = torch.zeros(4, 3, 3, 3)
+    with pytest.raises(WeightsError, match=r"do not fit this net: conv1\.weight is \(4, 3, 3, 3\), not .*7, 7\)\."):
+        fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": {f"net.{key}": value for key, value in state.items()}, "epoch": 3},
+        lambda state: {"model": {f"module.{key}": value for key, value in state.items()}, "args": [1]},
+        lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
+    ],
+    ids=["lightning", "torchvision reference, distributed", "compiled"],
+)
+def test_checkpoints_are_unwrapped(tmp_path, wrap):
+    state = slim(6).state_dict()
+    torch.save(wrap(state), tmp_path / "last.ckpt")
+    assert read_weights("resnet18", str(tmp_path / "last.ckpt")).state.keys() == state.keys()
+
+
+def test_densenet_files_of_torchvision_with_their_old_names_fit(tmp_path):
+    state = build_backbone("densenet121", 1000).state_dict()
+    old = {key.replace("norm1", "norm.1").replace("conv2", "conv.2"): value for key, value in state.items()}
+    assert old.keys() != state.keys()
+    torch.save(old, tmp_path / "densenet121.pth")
+    assert read_weights("densenet121", str(tmp_path / "densenet121.pth")).state.keys() == state.keys()
+
+
+def test_files_that_do_not_count_batches_fit():
+    state = {key: value for key, value in slim(6).state_dict().items() if "num_batches" not in key}
+    fit_weights(slim(6), state, source="memory")
+
+
+def test_what_does_not_fit_is_named_with_the_file_and_the_remedy(tmp_path):
+    state = slim(6).state_dict()
+    state["conv1.weight"] = torch.zeros(4, 3, 3, 3)
+    del state["layer1.0.bn1.bias"]
+    state["stranger"] = torch.zeros(1)
+    path = tmp_path / "small-stem.pth"
+    torch.save(state, path)
+    with pytest.raises(WeightsError) as error:
+        build_backbone("resnet18", 6, weights=str(path), width=4)
+    for part in (
+        str(path),
+        "conv1.weight is (4, 3, 3, 3), not (4, 3, 7, 7)",
+        "layer1.0.bn1.bias is missing",
+        "stranger is unknown",
+        "Use the backbone, stem and width",
+    ):
+        assert part in str(error.value)
+
+
+def test_a_head_of_another_width_is_no_replaceable_head():
+    state = slim(6).state_dict()
+    state["fc.weight"] = torch.zeros(9, 99)
+    with pytest.raises(WeightsError, match=r"fc\.weight is \(9, 99\)"):
+        fit_weights(slim(6), state, source="memory")
+
+
+def test_long_lists_are_cut():
+    with pytest.raises(WeightsError, match="and 97 more"):
+        fit_weights(slim(6), {}, source="memory")
+
+
+class Exploit:
+    def __reduce__(self):
+        raise_it = "raise RuntimeError('code of the file was run')"
+        return exec, (raise_it,)
+
+
+def test_a_file_cannot_run_code(tmp_path):
+    path = tmp_path / "evil.pth"
+    path.write_bytes(pickle.dumps({"state_dict": Exploit()}, protocol=2))
+    with pytest.raises(WeightsError, match=r"evil\.pth holds more than tensors.*torch\.save"):
+        read_weights("resnet18", str(path))
+    torch.save({"state_dict": Exploit()}, path)
+    with pytest.raises(WeightsError, match=r"evil\.pth holds more than tensors.*torch\.save"):
+        read_weights("resnet18", str(path))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_was_cut_off_is_named(tmp_path, suffix):
+    path = tmp_path / f"half{suffix}"
+    state = slim(6).state_dict()
+    if suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(WeightsError, match=rf"half{suffix}.*copy it again"):
+        read_weights("resnet18", str(path))
+
+
+def test_a_damaged_file_is_named_whatever_its_bytes_spell(tmp_path):
+    path = tmp_path / "damaged.pt"
+    torch.save(slim(6).state_dict(), path, _use_new_zipfile_serialization=False)
+    intact = path.read_bytes()
+    for position in range(100, 200):
+        path.write_bytes(intact[:position] + b"\xff" + intact[position + 1 :])
+        try:
+            read_weights("resnet18", str(path))
+        except WeightsError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, torch.zeros(2)])
+def test_a_file_without_a_state_dict_is_named(tmp_path, content):
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(WeightsError, match=r"other\.pt holds no state dict"):
+        read_weights("resnet18", str(tmp_path / "other.pt"))
+
+
+def test_a_name_that_is_neither_file_nor_published_is_refused_with_the_published_ones():
+    with pytest.raises(WeightsError, match=r"no weights 'IMAGENET'.*a file that exists.*IMAGENET1K_V1"):
+        read_weights("resnet18", "IMAGENET")
+
+
+def test_published_weights_come_from_torchvision(monkeypatch):
+    state = torchvision.models.resnet18().state_dict()
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **kwargs: state)
+    net = build_backbone("resnet18", 3, weights="IMAGENET1K_V1")
+    assert torch.equal(net.state_dict()["conv1.weight"], state["conv1.weight"])
+
+
+def test_without_a_network_the_remedy_is_named(monkeypatch):
+    def offline(*args, **kwargs):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    with pytest.raises(
+        WeightsError, match=r"resnet50-11ad3fa6\.pth.*no route to host.*copy it to .*checkpoints"
+    ) as error:
+        build_backbone("resnet50", 3, weights="DEFAULT")
+    assert "give its path" in str(error.value)

@@ -1,0 +1,77 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from aga_lightning.augment.methods.controls import OwnBackground
+from aga_lightning.augment.methods.text_to_image import TextToImage
+from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.preflight import Run
+from aga_lightning.training.datamodule import AGADataModule
+
+
+@pytest.fixture
+def told(shared_disc_folder, tmp_path):
+    def told(verb="fit", max_epochs=3, root=shared_disc_folder, **settings):
+        settings = {"augmenter": OwnBackground(), "cache_dir": str(tmp_path / "cache")} | settings
+        data = AGADataModule(ImageFolder(str(root)), **settings)
+        return list(data.objections(Run(verb, SimpleNamespace(max_epochs=max_epochs, max_steps=-1), None, data)))
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("degree", -1),
+        ("batch_size", 0),
+        ("num_workers", -1),
+        ("image_size", 0),
+        ("steps_per_epoch", 0),
+        ("real_only_epochs", -2),
+        ("replace_probability", 1.5),
+        ("augmented_per_class", -2),
+        ("augmented_per_class", {"lime": -2}),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_by_its_name(shared_disc_folder, setting, value):
+    with pytest.raises(
+        ValueError, match=f"data.{setting} is .*not {value['lime'] if isinstance(value, dict) else value}"
+    ):
+        AGADataModule(ImageFolder(str(shared_disc_folder)), **{setting: value})
+
+
+def test_sound_settings_meet_no_objection(told, shared_disc_folder):
+    assert told() == told("predict", predict_folder=str(shared_disc_folder)) == told("test", augmenter=None) == []
+
+
+def test_a_cache_that_cannot_be_written_is_told_where_something_has_to_be_kept(told, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (line,) = told(cache_dir=str(tmp_path / "file" / "deep" / "cache"))
+    assert f"{tmp_path / 'file'} is no folder" in line
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    (line,) = told()
+    assert f"{tmp_path} cannot be written" in line
+    assert told(augmenter=None) == []
+    (tmp_path / "cache" / "augmented").mkdir(parents=True)  # perhaps all that is needed lies there
+    assert told() == []
+
+
+def test_what_needs_the_last_epoch_is_told_where_there_is_none(told):
+    for settings in ({"real_only_epochs": 1}, {"replace_probability": 0.5, "replace_schedule": "linear"}):
+        assert told(**settings) == []
+        with pytest.raises(ValueError, match="need --trainer"):
+            told(max_epochs=-1, **settings)
+
+
+def test_fresh_pairs_are_not_asked_of_a_method_without_backgrounds(told):
+    assert told(mode="online") == []
+    (line,) = told(mode="online", augmenter=TextToImage())
+    assert line.startswith("data.mode is online, but TextToImage has no separate backgrounds")
+
+
+def test_a_folder_to_predict_is_there(told):
+    assert told("predict", predict_folder="nowhere") == [
+        f"data.predict_folder is {Path('nowhere').absolute()}, which is no folder: check the path"
+    ]
+    assert told("fit", predict_folder="nowhere") == []
