@@ -64,7 +64,7 @@ def start(words: list[str], folder: Path) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         sys.argv = ["aga_lightning", *words]
-        from aga_lightning.cli.main import main as cli
+        from aga_lightning.cli import main as cli
 
         cli.run()
         code = 0

@@ -68,7 +68,7 @@ def disc_records(disc_folder):
 @pytest.fixture
 def command(monkeypatch):
     """Runs `python -m aga_lightning <words>` in this process."""
-    from aga_lightning.cli.main import main as cli
+    from aga_lightning.cli import main as cli
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["aga_lightning", *words])

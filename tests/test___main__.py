@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from aga_lightning import __main__
-from aga_lightning.cli.main import main as cli
+from aga_lightning.cli import main as cli
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])

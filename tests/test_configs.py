@@ -10,7 +10,7 @@ from tiny.imagenet import write_imagenet, write_sketch, write_v2
 from tiny.iwildcam import write_alia
 
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.cli.main import main as cli
+from aga_lightning.cli import main as cli
 from aga_lightning.training.datamodule import AGADataModule
 
 CONFIGS = Path(__file__).parents[1] / "configs"
