@@ -1,0 +1,8 @@
+"""The public names of this room; each is loaded when it is first used."""
+
+from .base import ImageDataset as ImageDataset
+from .cub import CUB as CUB
+from .fieldguide import FieldGuide as FieldGuide
+from .folder import ImageFolder as ImageFolder
+from .imagenet import ImageNet10 as ImageNet10, ImageNetSubset as ImageNetSubset
+from .iwildcam import IWildCam as IWildCam
