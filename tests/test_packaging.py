@@ -95,9 +95,9 @@ def expected(built):
     files = {
         f"{target}/{path.relative_to(clone / room).as_posix()}"
         for room, target in rooms.items()
-        for path in (clone / room).rglob("*.yaml" if room == "configs" else "*.py")
+        for path in (clone / room).rglob("*.yaml" if room == "configs" else "*.py*")
     }
-    return files | {"aga_lightning/__init__.pyi", "aga_lightning/py.typed", "aga_lightning/study/report/style.css"}
+    return files | {"aga_lightning/py.typed", "aga_lightning/study/report/style.css"}
 
 
 @pytest.fixture
