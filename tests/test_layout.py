@@ -55,6 +55,14 @@ WHOLE = {
 }
 # Source files without a test file of their name.
 UNMIRRORED = {"__main__.py": "one call, which test_packaging.py and test_cli.py make as users do"}
+UNMIRRORED |= {
+    f"datasets/fieldguide/{name}.py": "a part of a drawing engine, which test_render.py holds as a whole"
+    for name in "anatomy bird canvas habitats perches pose".split()
+}
+UNMIRRORED |= {
+    f"augment/painters/{name}.py": "a part of a drawing engine, which test_procedural.py holds as a whole"
+    for name in "built canvas grounds landscapes light motifs noise ridges skies waters weather woods".split()
+}
 
 LONGEST = 350
 

@@ -1,17 +1,29 @@
+"""The painter without weights as a whole: it paints what it has always painted, and what a caption asks for.
+
+`scenes.png` holds a picture of each setting (a row) at each time (a column), 8 x 8 pixels each. Where a change is meant
+to alter the pictures, look at the new ones and write them with `python tests/augment/painters/test_procedural.py`.
+"""
+
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from aga_lightning.augment.base import Caption, Prompt, Scene
 from aga_lightning.augment.painters.light import LIGHTS
 from aga_lightning.augment.painters.procedural import SETTINGS, ProceduralScenes, place_and_time
 from aga_lightning.augment.prompts import OFFICIAL_17, SPATIAL, TEMPORAL
+
+KEPT = Path(__file__).with_name("scenes.png")
+TOLERANCE = 2
+"""Levels of 255: libraries of other versions round otherwise."""
 
 
 def scene(spatial, temporal, seed=0, size=(64, 64), text=""):
@@ -26,27 +38,31 @@ def recognised(spatial, temporal, text="", seed=0):
     return place_and_time(Caption(text, Prompt("", spatial, temporal)), np.random.default_rng(seed))
 
 
+def row_of(spatial):
+    """Its pictures at all times, side by side."""
+    pictures = [Image.fromarray(paint(spatial, temporal, seed)) for seed, temporal in enumerate(TEMPORAL)]
+    return np.concatenate([np.asarray(one.resize((8, 8), Image.Resampling.BOX)) for one in pictures], axis=1)
+
+
+@pytest.mark.parametrize("row", range(len(SPATIAL)), ids=SPATIAL)
+def test_the_pictures_are_those_that_were_always_painted(row):
+    kept = np.asarray(Image.open(KEPT))[8 * row : 8 * row + 8].astype(int)
+    assert np.abs(row_of(SPATIAL[row]) - kept).max() <= TOLERANCE
+
+
 def test_every_setting_and_time_has_its_own_scene():
     assert [recognised(spatial, "")[0] for spatial in SPATIAL] == list(SETTINGS)
     assert [recognised("", temporal)[1] for temporal in TEMPORAL] == list(LIGHTS)
 
 
-@pytest.mark.parametrize("spatial", SPATIAL)
-def test_every_scene_paints(spatial):
-    for number, temporal in enumerate(TEMPORAL):
-        image = paint(spatial, temporal, number, (48, 36))
-        assert image.shape == (36, 48, 3) and image.dtype == np.uint8
-        assert image.std() > 2, f"{spatial} {temporal} is blank"
-
-
-@pytest.mark.parametrize("spatial", SPATIAL)
-@settings(max_examples=6, deadline=None, derandomize=True)
-@given(st.integers(1, 150), st.integers(1, 150), st.sampled_from(TEMPORAL), st.integers(0, 2**63))
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.sampled_from(SPATIAL), st.integers(1, 150), st.integers(1, 150), st.sampled_from(TEMPORAL), st.integers(0))
 def test_any_size_and_seed_paints(spatial, width, height, temporal, seed):
-    assert paint(spatial, temporal, seed, (width, height)).shape == (height, width, 3)
+    image = paint(spatial, temporal, seed % 2**63, (width, height))
+    assert image.shape == (height, width, 3) and image.dtype == np.uint8
 
 
-@pytest.mark.parametrize("size", [(1024, 1024), (900, 120), (120, 900)])
+@pytest.mark.parametrize("size", [(900, 120), (120, 900)])
 def test_large_and_narrow_pictures(size):
     assert paint(SPATIAL[9], TEMPORAL[7], 3, size).shape == (size[1], size[0], 3)
 
@@ -80,53 +96,37 @@ def features(spatial, temporal, seed):
     return np.concatenate([colours, 2 * cv2.resize(edges, (3, 3), interpolation=cv2.INTER_AREA).ravel()])
 
 
-def nearest_centroid_accuracy(of_class, classes, number):
-    """Accuracy on unseen seeds of a classifier fitted to `number` pictures a class."""
-    train = [[features(*of_class(c, seed), seed) for seed in range(number)] for c in range(classes)]
-    test = [[features(*of_class(c, seed), seed) for seed in range(number, 2 * number)] for c in range(classes)]
-    spread = np.concatenate(train).std(axis=0) + 1e-6
-    centroids = np.mean(train, axis=1) / spread
-    guesses = [
-        [np.argmin(np.linalg.norm(centroids - picture / spread, axis=1)) for picture in pictures] for pictures in test
-    ]
-    return float(np.mean(np.array(guesses) == np.arange(classes)[:, None]))
+@pytest.mark.parametrize(
+    ("of_class", "classes", "number"),
+    [
+        (lambda c, seed: (SPATIAL[c], TEMPORAL[seed % 13]), 18, 26),
+        (lambda c, seed: (SPATIAL[seed % 18], TEMPORAL[c]), 13, 18),
+    ],
+    ids=["settings", "times"],
+)
+def test_settings_and_times_are_told_apart_whatever_the_other(of_class, classes, number):
+    """By a classifier of nearest centroids, fitted to some seeds and asked about others."""
+    seeds = range(2 * number)
+    seen = np.array([[features(*of_class(c, seed), seed) for seed in seeds] for c in range(classes)])
+    train, test = seen[:, :number], seen[:, number:]
+    spread = train.reshape(-1, train.shape[-1]).std(axis=0) + 1e-6
+    distances = np.linalg.norm((train.mean(axis=1)[:, None, None] - test) / spread, axis=-1)
+    assert (distances.argmin(axis=0) == np.arange(classes)[:, None]).mean() > 0.29
 
 
-def test_settings_are_told_apart_whatever_the_time():
-    accuracy = nearest_centroid_accuracy(lambda c, seed: (SPATIAL[c], TEMPORAL[seed % 13]), 18, 26)
-    assert accuracy > 5 / 18
-
-
-def test_times_are_told_apart_whatever_the_setting():
-    accuracy = nearest_centroid_accuracy(lambda c, seed: (SPATIAL[seed % 18], TEMPORAL[c]), 13, 18)
-    assert accuracy > 4 / 13
-
-
-def test_two_seeds_of_one_combination_differ_well():
-    for spatial in SPATIAL:
-        pictures = [paint(spatial, TEMPORAL[1], seed).astype(float) for seed in range(4)]
-        assert np.mean([np.abs(pictures[0] - other).mean() for other in pictures[1:]]) > 12, spatial
-
-
-@pytest.mark.parametrize("spatial", SPATIAL)
-def test_night_is_darker_and_winter_paler_than_noon(spatial):
-    night, noon = (
-        np.mean([paint(spatial, time, seed).mean() for seed in range(6)]) for time in ("on a starry night", "at noon")
-    )
-    assert night < 0.6 * noon
-    saturation = [
-        np.mean([np.ptp(paint(spatial, time, seed).astype(float), axis=2).mean() for seed in range(6)])
-        for time in ("in winter snow", "at noon")
-    ]
-    assert saturation[0] < saturation[1]
-
-
-def test_sunset_is_warmer_than_noon():
-    warmth = {
-        time: np.mean([np.subtract(*np.moveaxis(paint(s, time, 5).astype(float), 2, 0)[[0, 2]]) for s in SPATIAL])
-        for time in ("at sunset", "at noon")
+def test_night_is_darker_winter_paler_and_sunset_warmer_than_noon():
+    times = ("at noon", "on a starry night", "in winter snow", "at sunset")
+    mean = {
+        time: np.array([[paint(spatial, time, seed, (24, 24)) for seed in range(6)] for spatial in SPATIAL], float)
+        for time in times
     }
+    brightness = {time: mean[time].mean(axis=(1, 2, 3, 4)) for time in times}
+    colour = {time: np.ptp(mean[time], axis=-1).mean(axis=(1, 2, 3)) for time in times}
+    assert (brightness["on a starry night"] < 0.6 * brightness["at noon"]).all()
+    assert (colour["in winter snow"] < colour["at noon"]).all()
+    warmth = {time: (mean[time][..., 0] - mean[time][..., 2]).mean() for time in times}
     assert warmth["at sunset"] > warmth["at noon"] + 20
+    assert np.ptp(mean["at noon"], axis=1).mean() > 30, "seeds differ"
 
 
 def test_words_of_other_lists_are_understood():
@@ -163,5 +163,9 @@ def test_blur_softens_and_supersampling_keeps_the_size():
 
 @pytest.mark.parametrize("arguments", [{"blur": -1}, {"supersample": 0}])
 def test_wrong_settings_are_refused(arguments):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
         ProceduralScenes(**arguments)
+
+
+if __name__ == "__main__":
+    Image.fromarray(np.concatenate([row_of(spatial) for spatial in SPATIAL])).save(KEPT)
