@@ -1,15 +1,12 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny.photos import PHOTOS
 
 from aga_lightning.images.perceptual_hash import as_hashes, distances, mirrored, perceptual_hash
-
-PHOTOS = Path(__file__).parents[2] / ".." / "shared" / "data" / "imagenet9-photos"
 
 
 def picture(seed, size=160):
@@ -54,13 +51,7 @@ def test_the_hash_is_the_textbook_dct_against_its_median():
     assert perceptual_hash(image) == int("".join(bits), 2)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(st.integers(0, 10_000), st.sampled_from(sorted(CHANGES)))
-def test_a_changed_copy_is_a_few_bits_away(seed, change):
-    assert differing(picture(seed), CHANGES[change](picture(seed))) <= 4
-
-
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000))
 def test_another_picture_or_the_mirror_image_is_far_away(seed):
     assert differing(picture(seed), picture(seed + 10_001)) >= 10
@@ -86,14 +77,7 @@ def test_distances_count_differing_bits(one, others):
     assert distances(one, as_hashes(others)).tolist() == [bin(one ^ other).count("1") for other in others]
 
 
-@pytest.mark.skipif(not PHOTOS.is_dir(), reason="the photos of ../shared/data are not on this machine")
-def test_real_photos_stay_near_themselves_and_far_from_each_other():
-    photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(PHOTOS.rglob("*.jpg"))]
-    hashes = as_hashes([perceptual_hash(photo) for photo in photos])
-    for name, change in CHANGES.items():
-        changed = [perceptual_hash(change(photo)) for photo in photos]
-        assert max(differ.bit_count() for differ in (int(a) ^ b for a, b in zip(hashes, changed, strict=True))) <= 5, (
-            name
-        )
-    others = np.stack([distances(int(one), hashes) for one in hashes])[~np.eye(len(photos), dtype=bool)]
-    assert len(photos) > 100 and others.min() >= 12 and np.median(others) >= 30
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_a_few_bits_away(change):
+    for image in [*map(picture, range(5)), *(np.asarray(Image.open(path)) for path in PHOTOS)]:
+        assert differing(image, CHANGES[change](image)) <= 4

@@ -130,39 +130,6 @@ def test_nothing_is_enlarged_and_the_box_of_the_whole_image_stays_the_whole(tmp_
     assert sample.mask.all()
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_box_and_mask_refer_to_the_upright_image(tmp_path, orientation):
-    """A photo of a lit corner, saved as a camera would that was turned; mask and box are drawn on what is seen."""
-    upright = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    upright[SUBJECT] = 255
-    stored = {
-        1: lambda seen: seen,
-        2: np.fliplr,
-        3: lambda seen: np.rot90(seen, 2),
-        4: np.flipud,
-        5: lambda seen: np.swapaxes(seen, 0, 1),
-        6: lambda seen: np.rot90(seen, 1),
-        7: lambda seen: np.rot90(np.swapaxes(seen, 0, 1), 2),
-        8: lambda seen: np.rot90(seen, -1),
-    }[orientation](upright)
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "photo.png", exif=exif)
-    Image.fromarray(LABELS).save(tmp_path / "mask.png")
-    record = ImageRecord(tmp_path / "photo.png", 0, "wren", "bird", BOX, tmp_path / "mask.png")
-    sample = load_sample(record, "", 64)
-    np.testing.assert_array_equal(sample.image, upright)
-    np.testing.assert_array_equal(sample.mask, SUBJECT)
-    assert sample.box == BOX
-
-
-def test_a_mask_with_an_orientation_of_its_own_is_turned_upright(tmp_path):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    record = with_mask(tmp_path, Image.fromarray(np.ascontiguousarray(np.rot90(LABELS))), exif=exif)
-    np.testing.assert_array_equal(load_sample(record, "", 64).mask, SUBJECT)
-
-
 def test_a_mask_of_another_size_is_refused_with_both_files_and_sizes(tmp_path):
     record = with_mask(tmp_path, Image.fromarray(LABELS.T.copy()))
     with pytest.raises(ImageReadError, match=r"mask\.png: the mask has 16 x 24 .*photo\.png has 24 x 16 .*same size"):
@@ -187,3 +154,20 @@ def test_a_truncated_mask_is_named_with_the_remedy(tmp_path, kept):
 def test_a_missing_image_is_named(tmp_path):
     with pytest.raises(ImageReadError, match=r"gone\.jpg does not exist"):
         load_sample(ImageRecord(tmp_path / "gone.jpg", 0, "wren", "bird"), "", 64)
+
+
+@pytest.mark.parametrize("turned", ["photo", "mask"])
+def test_box_and_mask_refer_to_the_upright_image(tmp_path, turned):
+    """One of the two saved as a camera does that is held sideways."""
+    upright = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    upright[SUBJECT] = 255
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for name, pixels in (("photo", upright), ("mask", LABELS)):
+        stored = np.ascontiguousarray(np.rot90(pixels)) if name == turned else pixels
+        Image.fromarray(stored).save(tmp_path / f"{name}.png", exif=exif if name == turned else b"")
+    record = ImageRecord(tmp_path / "photo.png", 0, "wren", "bird", BOX, tmp_path / "mask.png")
+    sample = load_sample(record, "", 64)
+    np.testing.assert_array_equal(sample.image, upright)
+    np.testing.assert_array_equal(sample.mask, SUBJECT)
+    assert sample.box == BOX
