@@ -1,4 +1,4 @@
-"""Augmentations are made for a data module: all of them before training, or an epoch's ahead of the epoch."""
+"""Make augmentations for a data module: all of them before training, or those of an epoch just before it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +25,12 @@ def open_collection(augmenter: Augmenter, store: Store, records: RecordSets, deg
     """The augmentations of the training images.
 
     Args:
-        augmenter: How they are made.
-        store: Where they are kept.
-        records: The images; of those for evaluation the augmenter gets perceptual hashes, if it asks for them.
-        degree: How many of each.
-        seed: All that is random about them.
+        augmenter: The method.
+        store: Keeps the augmentations.
+        records: The images. An augmenter with a gate against near-duplicates gets the perceptual hashes of the
+            evaluation images.
+        degree: Augmentations of each training image.
+        seed: Seed of the augmentations.
 
     Raises:
         DatasetError: If no training image shows a subject.
@@ -42,13 +43,13 @@ def open_collection(augmenter: Augmenter, store: Store, records: RecordSets, deg
 
 
 def make_all(collection: Collection, trainer: Trainer | None, workers: int, shard: Shard) -> Spent:
-    """Fill the store on the devices of a trainer, whose ranks all call this, and describe the folder of the images.
+    """Fill the store on a trainer's devices, and write the card and lists of the images' folder. All ranks call this.
 
     Args:
-        collection: What is asked for.
-        trainer: Whose devices, ranks and display are used; None for one process without any.
-        workers: Loader threads of a stage, loader processes of the images.
-        shard: Which part of it this job makes.
+        collection: The augmentations to make.
+        trainer: The trainer whose devices, ranks and progress bar are used; None for a single process.
+        workers: Loader threads of a stage, and loader processes that merge images.
+        shard: The part of the requests that this job makes.
     """
 
     def bar(name: str, total: int) -> AbstractContextManager[Callable[[int], object]]:
@@ -60,7 +61,7 @@ def make_all(collection: Collection, trainer: Trainer | None, workers: int, shar
     device = None if trainer is None else trainer.strategy.root_device
     with Ranks.of(trainer) as ranks:
         made = fill(collection, shard.of(collection), device=device, ranks=ranks, workers=workers, bar=bar)
-        ranks.total(0)  # once all have made their last image
+        ranks.total(0)  # wait until every rank has made its last image
     spent = Spent(tuple(made), time.monotonic() - start)
     if ranks.rank == 0:
         collection.finish(lambda: _sheet_of_rejects(collection))
@@ -69,14 +70,14 @@ def make_all(collection: Collection, trainer: Trainer | None, workers: int, shar
 
 
 def make_ahead(collection: Collection, trainer: Trainer | None, picks: Sequence[Pick]) -> None:
-    """Make what an epoch's picks need of a device; the loader's processes then only merge.
+    """Run the models for an epoch's picks, so that the loader's processes only merge.
 
-    Each rank does so for the picks that it will be shown.
+    Each rank does so for its own picks.
 
     Args:
-        collection: What they belong to.
-        trainer: Whose device and display are used; None for the first accelerator there is.
-        picks: What the sampler has drawn for all ranks.
+        collection: The augmentations.
+        trainer: The trainer whose device and progress bar are used; None for the first accelerator.
+        picks: The picks of all ranks.
     """
     rank, ranks = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
     # The distributed sampler repeats the first picks where they cannot be divided evenly.

@@ -1,8 +1,9 @@
-"""The AGA data module: originals plus k times augmented for training, in- and out-of-distribution evaluation sets."""
+"""The AGA data module: originals and augmentations for training; in- and out-of-distribution evaluation sets."""
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
@@ -38,122 +39,102 @@ from aga_lightning.workers import default_workers, worker_settings
 Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
 
 
+@dataclass(eq=False, repr=False)
 class AGADataModule(UnkeptDataModule):
-    """Originals plus `degree` augmentations of each, and evaluation sets that no augmenter ever sees.
+    """Originals plus `degree` augmentations of each, and evaluation sets that the augmenter never sees.
 
     Any Trainer fits any LightningModule with it: `setup` makes the augmentations. A batch is images (N, 3, H, W) and
-    labels (N,); where the data set has groups, a batch to evaluate also has their numbers (N,). The validation set is
-    loader 0, and the out-of-distribution sets follow.
+    labels (N,); where the data set has groups, an evaluation batch also holds the group numbers (N,). The validation
+    set is loader 0, and the out-of-distribution sets follow.
 
     Args:
-        dataset: Where the images come from.
-        augmenter: How they are augmented; null trains on originals only.
-        mode: When augmentations are made. pregenerate: all before the first epoch. lazy: each when it is first asked
-            for; what needs a device is made in batches before each epoch. online: like pregenerate, then subjects and
+        dataset: The data set of the images.
+        augmenter: The method that augments the training images; null trains on originals only.
+        mode: When augmentations are made. pregenerate: all before the first epoch. lazy: each when training first needs
+            it; the work of models is done in batches before each epoch. online: like pregenerate, then subjects and
             backgrounds are paired and placed afresh at each epoch. off: never.
         degree: Augmentations of each training image (the paper's k).
-        augmented_per_class: At most so many augmentations of a class enter training, one number for all classes or
+        augmented_per_class: Quota of augmentations of a class that enter training, one number for all classes or
             {class: number}; null for all. All are made, then `augmentation_seed` chooses among the accepted ones, as in
-            ALIA (Dunlap et al. 2023), many images once before one twice. The mode lazy chooses among all; the mode
-            online pairs the subjects and backgrounds of the chosen. Originals for rejected ones count as well.
+            ALIA (Dunlap et al. 2023); each image is used once before any is used twice. The mode lazy chooses among
+            all; the mode online pairs the subjects and backgrounds of the chosen. If too few augmentations were
+            accepted and `rejected` is original, originals fill the rest of the quota.
         replace_probability: 0 appends the augmentations to the originals; p > 0 swaps an original for one of its
             augmentations with probability p, at the cost of an epoch without augmentation.
         replace_schedule: How that probability falls from the first mixed epoch to the last.
         real_only_epochs: The last epochs show originals only.
         steps_per_epoch: Optimiser steps an epoch, so that arms of an experiment cost the same; null for one pass.
-        rejected: What stands in for an augmentation that could not be made, or that is not asked for because the class
-            has no subject: nothing (skip), or the original once more, which keeps the share of each class. In the mode
-            lazy, and where the mode online rejects a fresh pairing, it is always the original.
-        cache_dir: Where augmentations are kept, for all runs.
-        augmentation_seed: All that is random about the augmentations; apart from the run's seed, so that runs that
-            differ in it can share them.
+        rejected: What replaces a rejected augmentation, or the augmentation of an image without a subject: nothing
+            (skip), or the original once more (original), which keeps the share of each class. The mode lazy always
+            shows the original, and so does the mode online if it rejects a fresh pairing.
+        cache_dir: Folder in which augmentations are kept, for all runs.
+        augmentation_seed: Seed of the augmentations. It is separate from the run's seed, so that runs with different
+            seeds can share augmentations.
         recipe: The transforms' name: torchvision, fieldguide, alia_cub or alia_iwildcam.
-        image_size: Side in pixels of what the network sees; null for the recipe's own.
+        image_size: Side of the network's input in pixels; null for the recipe's own.
         policy: Random operations on each training image after its flip: randaugment, two of one strength (Cubuk et al.
             2020; 1 to 1.5 ms an image); trivialaugment, one of any strength (Mueller and Hutter 2021; 0.5 ms); augmix,
-            three chains of them mixed with the image (Hendrycks et al. 2020, without its Jensen-Shannon loss; 5 to 6
-            ms); autoaugment, pairs that were found on ImageNet (Cubuk et al. 2019; 0.5 ms). The costs are those of one
-            core at 224 px; none needs a model.
+            three chains of operations mixed with the image (Hendrycks et al. 2020, without its Jensen-Shannon loss; 5
+            to 6 ms); autoaugment, pairs that were found on ImageNet (Cubuk et al. 2019; 0.5 ms). Times are for one core
+            at 224 px; no policy needs a model.
         policy_magnitude: The strength of randaugment, 0 to 30, or of augmix, 1 to 10; null for 9 and 3.
         batch_size: Images a step and device.
         num_workers: Loader processes; null for one fewer than the cores, 8 at most. The result does not depend on it.
-        bad_images: What an unreadable image does: error stops with its name; skip leaves it out, counts and lists it.
-        ood_during_fit: Judge the out-of-distribution sets at each validation too, not only at the end.
-        background_sets: Out-of-distribution sets made of the test images that have a mask, to tell how much the model
-            goes by backgrounds (Xiao et al. 2020): any of only_fg, no_fg, only_bg_b, only_bg_t, mixed_same, mixed_rand
-            and mixed_next, or all. Where mixed_same and mixed_rand are there, their BG-gap is told too.
-        predict_folder: Images for the verb predict; null for the test set.
+        bad_images: What happens at an unreadable image: error stops the run and names the file; skip leaves the image
+            out, counts it and lists it.
+        ood_during_fit: Evaluate the out-of-distribution sets at each validation too, not only at the end.
+        background_sets: Out-of-distribution sets made from the test images that have a mask, to measure how much the
+            model relies on backgrounds (Xiao et al. 2020): any of only_fg, no_fg, only_bg_b, only_bg_t, mixed_same,
+            mixed_rand and mixed_next, or all. With both mixed_same and mixed_rand, their BG-gap is reported too.
+        predict_folder: Folder of images for the verb predict; null for the test set.
     """
 
-    def __init__(
-        self,
-        dataset: ImageDataset,
-        augmenter: Augmenter | None = None,
-        mode: Mode = "pregenerate",
-        degree: int = 1,
-        augmented_per_class: int | dict[str, int] | None = None,
-        replace_probability: float = 0.0,
-        replace_schedule: ReplaceSchedule = "constant",
-        real_only_epochs: int = 0,
-        steps_per_epoch: int | None = None,
-        rejected: Rejected = "skip",
-        cache_dir: UserPath | str = "cache",
-        augmentation_seed: int = 0,
-        recipe: str = "torchvision",
-        image_size: int | None = None,
-        policy: Policy = "none",
-        policy_magnitude: int | None = None,
-        batch_size: int = 32,
-        num_workers: int | None = None,
-        bad_images: Literal["error", "skip"] = "error",
-        ood_during_fit: bool = True,
-        background_sets: list[str] | str | None = None,
-        predict_folder: UserPath | str | None = None,
-    ) -> None:
+    dataset: ImageDataset
+    augmenter: Augmenter | None = None
+    _: KW_ONLY
+    mode: Mode = "pregenerate"
+    degree: int = 1
+    augmented_per_class: int | dict[str, int] | None = None
+    replace_probability: float = 0.0
+    replace_schedule: ReplaceSchedule = "constant"
+    real_only_epochs: int = 0
+    steps_per_epoch: int | None = None
+    rejected: Rejected = "skip"
+    cache_dir: UserPath | str = "cache"
+    augmentation_seed: int = 0
+    recipe: str = "torchvision"
+    image_size: int | None = None
+    policy: Policy = "none"
+    policy_magnitude: int | None = None
+    batch_size: int = 32
+    num_workers: int | None = None
+    bad_images: Literal["error", "skip"] = "error"
+    ood_during_fit: bool = True
+    background_sets: list[str] | str | None = None
+    predict_folder: UserPath | str | None = None
+
+    def __post_init__(self) -> None:
         super().__init__()
-        check_numbers(
-            degree=degree,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            image_size=image_size,
-            steps_per_epoch=steps_per_epoch,
-            real_only_epochs=real_only_epochs,
-            augmented_per_class=augmented_per_class,
-            replace_probability=replace_probability,
+        check_numbers(self)
+        if self.mode == "off" or self.degree == 0:
+            self.augmenter = None
+        self.store = Store(self.cache_dir)
+        self.predict_folder = None if self.predict_folder is None else UserPath.of(self.predict_folder)
+        self.image_size = self.image_size or default_size(self.recipe)
+        self.train_transform, self.eval_transform = build_transforms(
+            self.recipe, self.image_size, self.policy, self.policy_magnitude
         )
-        self.dataset = dataset
-        self.augmenter = augmenter if mode != "off" and degree > 0 else None
-        self.mode = mode
-        self.degree = degree
-        self.augmented_per_class = augmented_per_class
-        self.replace_probability = replace_probability
-        self.replace_schedule: ReplaceSchedule = replace_schedule
-        self.real_only_epochs = real_only_epochs
-        self.steps_per_epoch = steps_per_epoch
-        self.rejected = rejected
-        self.store = Store(cache_dir)
-        self.augmentation_seed = augmentation_seed
-        self.batch_size = batch_size
-        self.num_workers = default_workers() if num_workers is None else num_workers
-        # The main process only counts while the store is filled, so no core is kept free for it.
-        self.generation_workers = default_workers(spare=0) if num_workers is None else num_workers
-        self.bad_images = bad_images
-        self.background_sets = background_sets
+        skips = self.bad_images == "skip"
         self.records = RecordSets(
-            dataset,
-            self.store.cache_dir / "unreadable.txt" if bad_images == "skip" else None,
-            BackgroundSets(background_sets, self.store, bad_images == "skip") if background_sets else None,
+            self.dataset,
+            self.store.cache_dir / "unreadable.txt" if skips else None,
+            BackgroundSets(self.background_sets, self.store, skips) if self.background_sets else None,
         )
-        self.ood_during_fit = ood_during_fit
-        self.predict_folder = None if predict_folder is None else UserPath.of(predict_folder)
         self.spent: Spent | None = None
-        self.recipe = recipe
-        self.image_size = image_size or default_size(recipe)
-        self.train_transform, self.eval_transform = build_transforms(recipe, image_size, policy, policy_magnitude)
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are; known before any image is read."""
+        """Number of classes; known before any image is read."""
         with guided(self.dataset):
             return self.dataset.num_classes
 
@@ -164,32 +145,32 @@ class AGADataModule(UnkeptDataModule):
 
     @property
     def val_names(self) -> list[str]:
-        """What each validation loader is called in the metrics' names."""
+        """Name of each validation loader, as it stands in the metrics' names."""
         return ["val", *(self._ood_names if self.ood_during_fit or not self._fitting else [])]
 
     @property
     def test_names(self) -> list[str]:
-        """What each test loader is called in the metrics' names; "val" where the validation images are tested on."""
+        """Name of each test loader, as it stands in the metrics' names; "val" without test images."""
         return ["val" if self.records.tests_on_val else "test", *self._ood_names]
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The mean and the standard deviation, one number a channel, that the images of all loaders have lost."""
+        """Per-channel mean and standard deviation that normalise every loader's images."""
         return normalisation(self.recipe)
 
     @property
     def pregenerates(self) -> bool:
-        """Whether the store has to be complete before the first epoch."""
+        """Whether all augmentations have to be made before the first epoch."""
         return self.augmenter is not None and self.mode in ("pregenerate", "online")
 
     @property
     def imagenet_indices(self) -> tuple[int, ...] | None:
-        """Which outputs of a net for ImageNet's 1000 classes the classes are; None where unknown."""
+        """Index of each class among the 1000 outputs of an ImageNet network; None if unknown."""
         return self.dataset.imagenet_indices
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The groups of the images that the present verb judges, such as cameras, sorted; none where there are none."""
+        """Groups, such as cameras, of the images that the running verb evaluates, sorted; empty without groups."""
         stage = None if self.trainer is None else self.trainer.state.fn
         sets = {"fit": self._val_sets, "validate": self._val_sets, "test": self._test_sets}.get(stage or "")
         return groups_of(self.records.evaluation if sets is None else sets())
@@ -208,24 +189,24 @@ class AGADataModule(UnkeptDataModule):
             self.dataset.prepare()
 
     def objections(self, run: Run) -> Iterator[str]:
-        """What stands in the way of a run, a line each."""
+        """Reasons why a run cannot work, one line each."""
         return objections(self, run)
 
     def look_ahead(self) -> None:
-        """List all images and check the quotas, so that nothing is found wrong after hours of generation."""
+        """List all images and check the quotas, so that mistakes are found before hours of generation."""
         quotas(self.augmented_per_class, self.class_names)
         self.prepare_data()
         _ = self.train_records, self.records.evaluation, self.records.ood
         self.records.tell_unused()
 
     def setup(self, stage: str) -> None:
-        """Make the augmentations that training needs and the store lacks: all ranks of the trainer together."""
+        """Make the augmentations that training needs and the store lacks, on all ranks of the trainer together."""
         if stage == "fit" and self.pregenerates:
             _ = quotas(self.augmented_per_class, self.class_names), self.records.evaluation, self.records.ood
             self.augment()
 
     def augment(self, shard: Shard = Shard()) -> None:
-        """Make the augmentations of a job's share and keep them; what is finished is not made again."""
+        """Make a job's share of the augmentations and keep them; finished ones are not made again."""
         self.spent = make_all(self.collection, self.trainer, self.generation_workers, shard)
         if self.bad_images == "error":
             refuse_unreadable(self.collection)
@@ -244,10 +225,11 @@ class AGADataModule(UnkeptDataModule):
 
     @cached_property
     def augmented(self) -> Files:
-        """The file of each (record, variant) that may enter training; None where the original stands in.
+        """File of each (record, variant) that may enter training; None where the original replaces it.
 
         Raises:
-            DatasetError: If the store is not complete, or holds nothing but rejects, or there is no class of a quota.
+            DatasetError: If the store is not complete or all augmentations were rejected, or if a quota names an
+                unknown class.
         """
         if self.augmenter is None:
             return {}
@@ -258,9 +240,9 @@ class AGADataModule(UnkeptDataModule):
         """Originals and augmentations."""
         images = None if self.augmenter is None else augmented_images(self.collection, self.mode, self.augmented)
         dataset = TrainingImages(self.train_records, self.train_transform, images)
-        # A method that needs a device, but has no stages, makes a lazy image in the process that holds the device.
+        # A method with models but without stages makes lazy images in the main process, which holds the device.
         in_main = self.augmenter is not None and self.augmenter.accelerated and not self._has_stages
-        workers = 0 if in_main and self.mode in ("lazy", "online") else self.num_workers
+        workers = 0 if in_main and self.mode in ("lazy", "online") else self._loader_workers
         return DataLoader(
             dataset,
             batch_sampler=MergingBatches(self._sampler(), self.batch_size, drop_last=self.steps_per_epoch is not None),
@@ -278,7 +260,7 @@ class AGADataModule(UnkeptDataModule):
         return [self._eval_loader(records, self.group_names) for records in self._test_sets()]
 
     def predict_dataloader(self) -> Loader:
-        """The images to predict."""
+        """The images of the verb predict."""
         return self._eval_loader(self.predict_records)
 
     @cached_property
@@ -299,8 +281,17 @@ class AGADataModule(UnkeptDataModule):
         return [self.records.test, *self.records.ood.values()]
 
     @property
+    def generation_workers(self) -> int:
+        """Processes that make augmentations; the main process only counts meanwhile, so no core is kept free for it."""
+        return default_workers(spare=0) if self.num_workers is None else self.num_workers
+
+    @property
+    def _loader_workers(self) -> int:
+        return default_workers() if self.num_workers is None else self.num_workers
+
+    @property
     def _on_gpu(self) -> bool:
-        """Whether batches go to a GPU: from pinned memory they do while it works."""
+        """Whether batches go to a GPU, where pinned memory lets them be copied while the GPU works."""
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     @property
@@ -312,7 +303,11 @@ class AGADataModule(UnkeptDataModule):
         return [f"ood/{name}" for name in self.records.ood]
 
     def mixing_policy(self, trainer: Trainer | None) -> MixingPolicy:
-        """How augmentations enter the training of a trainer; a ValueError where that needs an end and there is none."""
+        """How augmentations enter a trainer's training.
+
+        Raises:
+            ValueError: If the settings need the number of epochs, and the trainer has no limit.
+        """
         steps = self.steps_per_epoch
         max_epochs = None if trainer is None else planned_epochs(trainer.max_epochs, trainer.max_steps, steps)
         return MixingPolicy(self.replace_probability, self.replace_schedule, self.real_only_epochs, max_epochs)
@@ -344,7 +339,7 @@ class AGADataModule(UnkeptDataModule):
         return DataLoader(
             EvaluationImages(records, self.eval_transform, groups),
             batch_size=self.batch_size,
-            persistent_workers=self.num_workers > 0,
+            persistent_workers=self._loader_workers > 0,
             pin_memory=self._on_gpu,
-            **worker_settings(self.num_workers),
+            **worker_settings(self._loader_workers),
         )

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,27 +22,27 @@ Transform = Callable[[Image.Image], Tensor]
 
 
 class AugmentedImages(ABC):
-    """Where the augmented image of a pick comes from."""
+    """Gives the augmented image of a pick."""
 
     @abstractmethod
     def image(self, pick: Pick) -> Image.Image | None:
-        """The augmented image, None where it was rejected and the original has to stand in."""
+        """The augmented image; None if it was rejected, so that the original is shown."""
 
 
+@dataclass(eq=False)
 class StoredImages(AugmentedImages):
     """Images that were all made before training (mode `pregenerate`).
 
-    Each file is compared with its digest before it is first read in a process, and made anew where it is damaged.
+    Each file is compared with its digest before a process first reads it, and made anew if it is damaged.
 
     Args:
-        collection: What they belong to.
-        paths: The file of each (record, variant) that was not rejected.
+        collection: The augmentations of the training images.
+        paths: The file of each (record, variant) that was accepted.
     """
 
-    def __init__(self, collection: Collection, paths: Mapping[tuple[int, int], Path]) -> None:
-        self.collection = collection
-        self.paths = paths
-        self._sound: set[tuple[int, int]] = set()
+    collection: Collection
+    paths: Mapping[tuple[int, int], Path]
+    _sound: set[tuple[int, int]] = field(default_factory=set, init=False)
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Read the file."""
@@ -56,18 +57,18 @@ class StoredImages(AugmentedImages):
         return None if outcome.path is None else read_image(outcome.path)
 
 
+@dataclass(eq=False)
 class LazyImages(AugmentedImages):
-    """Images that are made when they are first asked for, and read from the store ever after (mode `lazy`).
+    """Images that are made when training first needs them, and read from the store afterwards (mode `lazy`).
 
     Args:
-        collection: What they belong to.
+        collection: The augmentations of the training images.
     """
 
-    def __init__(self, collection: Collection) -> None:
-        self.collection = collection
+    collection: Collection
 
     def image(self, pick: Pick) -> Image.Image | None:
-        """Read the file, made now if need be."""
+        """Read the file; make it first if it does not exist."""
         request = _request(self.collection, pick)
         if not request.record.has_subject:
             return None
@@ -75,17 +76,17 @@ class LazyImages(AugmentedImages):
         return None if outcome.path is None else read_image(outcome.path)
 
 
+@dataclass(eq=False)
 class RecombinedImages(AugmentedImages):
-    """Stored subjects on stored backgrounds, paired and placed afresh for each pick (mode `online`).
+    """Stored subjects in front of stored backgrounds, paired and placed afresh for each pick (mode `online`).
 
     Args:
-        collection: What they belong to.
-        requests: Those whose background may be used.
+        collection: The augmentations of the training images.
+        requests: The requests whose backgrounds may be used.
     """
 
-    def __init__(self, collection: Collection, requests: Sequence[Request]) -> None:
-        self.collection = collection
-        self.requests = requests
+    collection: Collection
+    requests: Sequence[Request]
 
     def image(self, pick: Pick) -> Image.Image | None:
         """Merge a subject and a background."""
@@ -97,30 +98,29 @@ class RecombinedImages(AugmentedImages):
         return Image.fromarray(made.image) if isinstance(made, Augmented) else None
 
 
+@dataclass(eq=False)
 class TrainingImages(Dataset[tuple[Tensor, int]]):
     """Originals and augmentations, as a sampler picks them.
 
     Args:
         records: The originals.
         transform: PIL image to float tensor (3, H, W).
-        augmented: Where augmentations come from.
+        augmented: Gives the augmentations; None if there are none.
     """
 
-    def __init__(
-        self, records: Sequence[ImageRecord], transform: Transform, augmented: AugmentedImages | None = None
-    ) -> None:
-        self.records = records
-        self.transform = transform
-        self.augmented = augmented
+    records: Sequence[ImageRecord]
+    transform: Transform
+    augmented: AugmentedImages | None = None
 
     def __len__(self) -> int:
-        """How many originals there are."""
+        """Number of originals."""
         return len(self.records)
 
     def __getitem__(self, pick: Pick | int) -> tuple[Tensor, int]:
-        """Image (3, H, W) and label; of a bare number the original, shown in the same way each time.
+        """Image (3, H, W) and label.
 
-        Lightning counts the images itself where a few are to be learned by heart (`overfit_batches`).
+        A bare number gives that original, transformed in the same way each time: Lightning's `overfit_batches` passes
+        numbers and not the sampler's picks.
         """
         if not isinstance(pick, Pick):
             pick = Pick(pick, ORIGINAL, seed_from(0, "overfit", pick))
@@ -132,29 +132,29 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
             return self.transform(read_image(record.path) if image is None else image), record.label
 
 
+@dataclass(eq=False)
 class EvaluationImages(Dataset[tuple[Tensor, int] | tuple[Tensor, int, int]]):
     """Images of an evaluation set, in order.
 
     Args:
         records: The images.
         transform: PIL image to float tensor (3, H, W).
-        groups: The names of the groups; each image then comes with the number of its own.
+        groups: The names of the groups; with them, each item ends with the number of its image's group.
     """
 
-    def __init__(self, records: Sequence[ImageRecord], transform: Transform, groups: Sequence[str] = ()) -> None:
-        self.records = records
-        self.transform = transform
-        self._groups = {name: number for number, name in enumerate(groups)}
+    records: Sequence[ImageRecord]
+    transform: Transform
+    groups: Sequence[str] = ()
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         return len(self.records)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int] | tuple[Tensor, int, int]:
         """Image (3, H, W), label, and group if there are groups."""
         record = self.records[index]
         image = self.transform(read_image(record.path))
-        return (image, record.label, self._groups[record.group]) if self._groups else (image, record.label)
+        return (image, record.label, self.groups.index(record.group)) if self.groups else (image, record.label)
 
 
 def _request(collection: Collection, pick: Pick) -> Request:
@@ -163,8 +163,8 @@ def _request(collection: Collection, pick: Pick) -> Request:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch for one transform; after it, torch goes on as if nothing had been drawn."""
-    # Transforms draw on the CPU. torch.manual_seed would see to every accelerator too, in the time of a small decode.
+    """Seed torch's CPU generator for one transform, and restore its state afterwards."""
+    # Transforms draw on the CPU. torch.manual_seed would also seed every accelerator, which takes as long as a decode.
     generator = torch.default_generator
     state = generator.get_state()
     generator.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What cannot work among the settings of a data module: numbers when it is made, the rest before a run starts."""
+"""Settings of a data module that cannot work: numbers are checked when it is made, the rest before a run starts."""
 
 import os
 from collections.abc import Iterator
@@ -19,33 +19,32 @@ _LEAST = {
 }
 
 
-def check_numbers(**settings: Any) -> None:  # noqa: ANN401 settings of any type
-    """Refuse numbers that are out of their range.
+def check_numbers(data: Any) -> None:  # noqa: ANN401 an AGADataModule, which imports this
+    """Refuse numbers that are out of range.
 
     Args:
-        settings: Of a data module, by name; those that are None are left to their defaults.
+        data: The data module; settings that are None are not checked.
 
     Raises:
-        SettingError: If one is.
+        SettingError: If a number is out of range.
     """
     for name, least in _LEAST.items():
-        if settings[name] is not None and settings[name] < least:
-            raise SettingError(f"data.{name} is {least} or more, not {settings[name]}")
-    probability = settings["replace_probability"]
-    if not 0 <= probability <= 1:
-        raise SettingError(f"data.replace_probability is a probability in 0..1, not {probability}")
-    quota = settings["augmented_per_class"] or 0
+        if (value := getattr(data, name)) is not None and value < least:
+            raise SettingError(f"data.{name} is {least} or more, not {value}")
+    if not 0 <= data.replace_probability <= 1:
+        raise SettingError(f"data.replace_probability is a probability in 0..1, not {data.replace_probability}")
+    quota = data.augmented_per_class or 0
     for number in quota.values() if isinstance(quota, dict) else [quota]:
         if number < 0:
             raise SettingError(f"data.augmented_per_class is a number of augmentations, 0 or more, not {number}")
 
 
 def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGADataModule, which imports this
-    """What stands in the way of a run, a line each.
+    """Reasons why a run cannot work, one line each.
 
     Args:
         data: The data module.
-        run: What is about to start.
+        run: The run that is about to start.
     """
     if len(data.class_names) < 2:
         root = getattr(data.dataset, "root", type(data.dataset).__name__)
@@ -67,7 +66,7 @@ def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGAData
 
 
 def _obstacle(folder: Path) -> str | None:
-    """Why nothing can be written below a folder, there or not; None where it can, or where finished work lies there."""
+    """Reason why a folder, existing or not, cannot be written to; None if it can, or if it holds finished work."""
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not there.is_dir():
         return f"{there} is no folder"

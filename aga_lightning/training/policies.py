@@ -12,8 +12,8 @@ _MAGNITUDES = {"randaugment": (0, 30, 9), "augmix": (1, 10, 3)}  # lowest, highe
 def build_policy(policy: Policy = "none", magnitude: int | None = None) -> list[Any]:
     """The steps that a policy adds to a training transform, after the flip and before the image becomes a tensor.
 
-    They are torchvision's, by bilinear interpolation, and draw from torch's global generator. What a rotation, a shear
-    or a shift uncovers is black, where the authors' code of RandAugment and AutoAugment has grey.
+    They are torchvision's, with bilinear interpolation, and draw from torch's global generator. Pixels that a rotation,
+    a shear or a shift uncovers are black; in the authors' code of RandAugment and AutoAugment they are grey.
 
     - randaugment (Cubuk et al. 2020): N = 2 of 14 operations at magnitude M = 9. M counts the 31 steps of torchvision's
       scale, from 0: 9 is three tenths of an operation's strongest.
@@ -29,14 +29,14 @@ def build_policy(policy: Policy = "none", magnitude: int | None = None) -> list[
       its own probability and strength.
 
     Args:
-        policy: One of these, or none.
+        policy: One of these names, or none.
         magnitude: For randaugment M, 0..30; for augmix the severity, 1..10. None for the default.
 
     Returns:
-        No step or one, from PIL image to PIL image.
+        An empty list for none, otherwise one step from PIL image to PIL image.
 
     Raises:
-        ValueError: If there is no such policy, or it takes no magnitude, or not this one.
+        ValueError: If the policy is unknown, takes no magnitude, or the magnitude is out of its range.
     """
     if magnitude is not None:
         _check(policy, magnitude)

@@ -1,4 +1,4 @@
-"""At most so many augmentations of a class: which of them enter training, set by a seed and by nothing else."""
+"""Quotas: which augmentations of a class enter training if it may have only so many. A seed alone decides."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,45 +9,43 @@ from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.images.seeds import seed_from
 
 Pair = tuple[int, int]
-"""A record, by its place among the training images, and one of its variants."""
+"""The index of a record among the training images, and the number of a variant."""
 
 
 def quotas(setting: int | Mapping[str, int] | None, classes: Sequence[str]) -> dict[str, int]:
-    """How many augmentations of each class may enter training; a class without a limit is left out.
+    """The quota of each class that has one.
 
     Args:
-        setting: One number for all classes, or a number for each of some; None limits nothing.
+        setting: One number for all classes, or {class: number}; None for no quota. `check_numbers` has seen that the
+            numbers are not below 0.
         classes: The names of all classes.
 
     Raises:
-        DatasetError: If there is no class of a name.
-        ValueError: If a number is below 0.
+        DatasetError: If the setting names an unknown class.
     """
     limits = dict.fromkeys(classes, setting) if isinstance(setting, int) else dict(setting or {})
     if unknown := sorted(set(limits) - set(classes)):
         raise DatasetError(
             f"augmented_per_class names {', '.join(map(repr, unknown))}, but the classes are {', '.join(classes)}"
         )
-    if wrong := [f"{number} of {name}" for name, number in limits.items() if number < 0]:
-        raise ValueError(f"augmented_per_class is a number of augmentations, not {wrong[0]}")
     return limits
 
 
 def choose(
     accepted: Mapping[Pair, bool], records: Sequence[ImageRecord], limits: Mapping[str, int], seed: int
 ) -> set[Pair]:
-    """The pairs that enter training where a class may have no more than its quota.
+    """The pairs that enter training within the quotas.
 
-    As many images as possible are shown once before one is shown in a second variant; which image comes first, and
-    which of its variants, is drawn. An original that stands in for an augmentation only fills what augmentations
-    leave of the quota. A larger quota keeps all that a smaller one has chosen.
+    Each image is shown once, as far as possible, before any is shown in a second variant; the order of the images and
+    of their variants is random. If too few augmentations were accepted, originals fill the rest of the quota. A larger
+    quota keeps every pair that a smaller one has chosen.
 
     Args:
-        accepted: Whether there is an augmentation for a pair that may enter, or the original stands in for it.
+        accepted: For each pair, whether it has an accepted augmentation; if not, the original replaces it.
         records: The training images.
         limits: The quota of each class that has one.
-        seed: All that is random about the choice. An image is told by its name and its folder's, so that neither the
-            order of the images nor where they lie changes anything.
+        seed: Seed of the choice. Only the names of an image and of its folder enter the draw, so that the order of the
+            images and the place of the data set change nothing.
     """
     turns: Counter[int] = Counter()
     queue = []
@@ -66,7 +64,7 @@ def choose(
 
 
 def report_shortfall(accepted: Mapping[Pair, bool], records: Sequence[ImageRecord], limits: Mapping[str, int]) -> None:
-    """Warn, on the first rank, of classes that have fewer augmentations than their quota.
+    """Warn, on the first rank only, of classes that have fewer augmentations than their quota.
 
     Args:
         accepted: As in `choose`.

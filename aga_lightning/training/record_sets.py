@@ -1,7 +1,8 @@
-"""The images that a run uses: each set is listed once, and looked over before anything is trained on it."""
+"""The images that a run uses: each set is listed once, and checked before training starts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,24 +16,22 @@ from aga_lightning.training.background_sets import BackgroundSets
 from aga_lightning.training.screening import require_files, screen
 
 
+@dataclass(eq=False)
 class RecordSets:
     """Training images, validation and test images, and the out-of-distribution sets of a data set.
 
-    Its errors carry the data set's guide as a note: where to get the files, and how they have to lie.
+    Errors carry the data set's guide as a note: where to get the files, and the layout of their folders.
 
     Args:
         dataset: The data set.
-        listing: Where unreadable images are listed; they are left out. None stops at them when they are read, and now
-            at missing ones.
-        background_sets: Made of the test images, as further out-of-distribution sets; None for none.
+        listing: A file that lists unreadable images, which are left out. With None a missing file is an error when the
+            set is listed, and an unreadable one when it is read.
+        background_sets: Further out-of-distribution sets, made from the test images; None for none.
     """
 
-    def __init__(
-        self, dataset: ImageDataset, listing: Path | None = None, background_sets: BackgroundSets | None = None
-    ) -> None:
-        self.dataset = dataset
-        self.listing = listing
-        self.background_sets = background_sets
+    dataset: ImageDataset
+    listing: Path | None = None
+    background_sets: BackgroundSets | None = None
 
     @cached_property
     def train(self) -> list[ImageRecord]:
@@ -51,15 +50,15 @@ class RecordSets:
 
     @cached_property
     def tests_on_val(self) -> bool:
-        """Whether the validation images, which choose the checkpoint, stand in for test images that are not there."""
+        """Whether the validation images, which select the checkpoint, are used as test images too."""
         return self.test == self.val
 
     @cached_property
     def ood(self) -> dict[str, list[ImageRecord]]:
-        """The out-of-distribution sets by name: the data set's own, then those made of the test images.
+        """The out-of-distribution sets by name: the data set's own, then the background sets.
 
         Raises:
-            DatasetError: If two have the same name, or those of the test images cannot be made.
+            DatasetError: If two sets have the same name, or the background sets cannot be made.
         """
         if self.background_sets is None:
             return self._own_ood
@@ -70,7 +69,7 @@ class RecordSets:
             return self._own_ood | self.background_sets.records(self.test)
 
     def tell_unused(self) -> None:
-        """Say in a line what lies among the images and is not used, and which classes are never validated."""
+        """Warn in one line of files that are not used and of classes without validation images."""
         unused = "; ".join(told(self.dataset.unused(), photos_only=True))
         remarks = [f"not used: {unused}" if unused else "", without_validation(self.train, self.val)]
         if any(remarks):
@@ -78,9 +77,10 @@ class RecordSets:
 
     @property
     def evaluation(self) -> list[list[ImageRecord]]:
-        """All sets of the data set that nothing may be learned from.
+        """All evaluation sets, from which nothing may be learned.
 
-        What is made of the test images shows nothing that is not in them, and changes no decision that knows of them.
+        Background sets are left out: they are derived from the test images, add no new content and influence no
+        decision.
         """
         return [self.val, self.test, *self._own_ood.values()]
 
@@ -91,10 +91,10 @@ class RecordSets:
         return {name: self.looked_over(records) for name, records in found.items()}
 
     def looked_over(self, records: list[ImageRecord]) -> list[ImageRecord]:
-        """The records that can be used.
+        """The usable records.
 
         Raises:
-            DatasetError: If an image is missing, or where such are left out, if none can be read.
+            DatasetError: If an image file is missing; with a `listing`, if no image can be read.
         """
         if self.listing is None:
             require_files(records)
@@ -108,13 +108,13 @@ class RecordSets:
 
 
 def groups_of(sets: Iterable[Sequence[ImageRecord]]) -> tuple[str, ...]:
-    """The groups that the images of some sets belong to, sorted; none where nobody names one."""
+    """The groups of the images of some sets, sorted; empty if no image has a group."""
     groups = {record.group for records in sets for record in records}
     return tuple(sorted(groups)) if any(groups) else ()
 
 
 def without_validation(train: Sequence[ImageRecord], val: Sequence[ImageRecord]) -> str:
-    """Which classes have training images, but none to validate; empty where there is no such class."""
+    """A remark on classes with training images but without validation images; empty if there are none."""
     trained = {record.class_name for record in train}
     bare = sorted(trained - {record.class_name for record in val})
     if not bare:
@@ -124,7 +124,7 @@ def without_validation(train: Sequence[ImageRecord], val: Sequence[ImageRecord])
 
 @contextmanager
 def guided(dataset: ImageDataset) -> Iterator[None]:
-    """Let the errors of a data set say where to get it and how it has to lie."""
+    """Add a data set's guide to its errors: where to get the files, and the layout of their folders."""
     try:
         yield
     except DatasetError as error:

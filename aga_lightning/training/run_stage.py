@@ -1,4 +1,4 @@
-"""When the callbacks that explain a model act, and in which folder they write."""
+"""When the callbacks that explain a model run, and the folder that they write to."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 
 def stage_due(trainer: Trainer, every_n_epochs: int) -> str | None:
-    """What an evaluation that has just ended is called, if it is to be explained.
+    """The name of the evaluation that has just ended, if it is to be explained.
 
     Args:
-        trainer: One that has just validated or tested.
+        trainer: A trainer that has just validated or tested.
         every_n_epochs: In a fit, the epochs from one explanation to the next; 0 for none. The verbs validate and test
             are always explained, the sanity check before a fit never.
 
@@ -27,10 +27,10 @@ def stage_due(trainer: Trainer, every_n_epochs: int) -> str | None:
 
 
 def run_folder(trainer: Trainer) -> Path | None:
-    """The run's folder, which holds its checkpoints; None for a run that keeps nothing.
+    """The run's folder, which holds its checkpoints; None for a run that writes no files.
 
     Args:
-        trainer: One that is running. The first rank tells the others, so all of them have to ask.
+        trainer: A running trainer. All ranks have to call this, since the first rank tells the others the folder.
     """
     if not keeps_files(trainer):
         return None
@@ -41,16 +41,16 @@ def run_folder(trainer: Trainer) -> Path | None:
     known = hasattr(trainer, "keeps_files") or isinstance(logger, TensorBoardLogger | CSVLogger)
     if known or not isinstance(logger, Logger):
         return Path(place)
-    # Lightning's own trainer names what its logger may share with all runs, such as the working directory.
+    # Lightning's own trainer may name a folder that all runs share, such as the working directory.
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
     return Path(place) / str(logger.name) / version
 
 
 def keeps_files(trainer: Trainer) -> bool:
-    """Whether a run has a folder; known on each rank without asking the others.
+    """Whether a run has a folder; each rank knows it without communication.
 
     Args:
-        trainer: One that is running.
+        trainer: A running trainer.
     """
     own: bool | None = getattr(trainer, "keeps_files", None)
     if own is not None:

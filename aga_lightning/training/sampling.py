@@ -1,4 +1,4 @@
-"""Which images an epoch shows: originals and augmentations, appended or swapped in, in an order set by the seed."""
+"""The images of an epoch: originals and augmentations, appended or swapped in, in an order set by the seed."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,9 +17,9 @@ class Pick(NamedTuple):
     """One training item.
 
     Args:
-        record: Which record, by its place among them.
-        variant: Which of its augmentations, `ORIGINAL` for the photo itself.
-        seed: All that is random about how it is shown, so that the number of workers changes nothing.
+        record: Index of the record.
+        variant: Number of the augmentation, `ORIGINAL` for the photo itself.
+        seed: Seed of the random transforms; it makes the result independent of the number of workers.
     """
 
     record: int
@@ -34,9 +34,9 @@ class MixingPolicy:
     Args:
         replace_probability: 0 appends all augmentations to the originals (the paper); p > 0 shows originals only, each
             swapped for one of its augmentations with this probability.
-        schedule: How p falls over the epochs that mix: not at all, in a line to 0, or along a half cosine to 0.
-        real_only_epochs: The last epochs show originals only.
-        max_epochs: How many epochs there will be; needed by a falling schedule and by `real_only_epochs`.
+        schedule: How p falls over the mixed epochs: not at all, linearly to 0, or along a half cosine to 0.
+        real_only_epochs: Number of last epochs that show originals only.
+        max_epochs: Number of epochs of the fit; needed by a falling schedule and by `real_only_epochs`.
     """
 
     replace_probability: float = 0.0
@@ -45,8 +45,6 @@ class MixingPolicy:
     max_epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.replace_probability <= 1:
-            raise ValueError(f"replace_probability is a probability, not {self.replace_probability}")
         if self.max_epochs is None and (self.real_only_epochs or self.schedule != "constant"):
             raise ValueError("real_only_epochs and a falling replace_schedule need --trainer.max_epochs")
 
@@ -55,7 +53,7 @@ class MixingPolicy:
         return self.max_epochs is not None and epoch >= self.max_epochs - self.real_only_epochs
 
     def probability(self, epoch: int) -> float:
-        """The chance that an original is swapped in an epoch (counted from 0)."""
+        """Probability that an original is swapped for an augmentation in an epoch (counted from 0)."""
         if self.is_real_only(epoch):
             return 0.0
         if self.schedule == "constant" or self.max_epochs is None:
@@ -66,12 +64,12 @@ class MixingPolicy:
 
 
 def planned_epochs(max_epochs: int | None, max_steps: int, steps_per_epoch: int | None) -> int | None:
-    """How many epochs a trainer will run; None where nobody knows.
+    """Number of epochs that a trainer will run; None if there is no limit, or if it cannot be told.
 
     Args:
         max_epochs: The trainer's; None or -1 for no limit.
         max_steps: The trainer's; -1 for no limit.
-        steps_per_epoch: Optimiser steps of an epoch; None where they depend on the number of images.
+        steps_per_epoch: Optimiser steps of an epoch; None if they depend on the number of images.
     """
     if max_epochs not in (None, -1):
         return max_epochs
@@ -85,14 +83,14 @@ class MixingSampler(Sampler[Pick]):
     All ranks draw the same list, which Lightning's distributed sampler then divides.
 
     Args:
-        originals: How many records there are.
-        augmented: The augmentations there are, as (record, variant).
-        policy: How they enter.
-        epoch: Tells the current epoch, so that a resumed run goes on where it stopped.
+        originals: Number of records.
+        augmented: The augmentations, as (record, variant).
+        policy: How augmentations enter training.
+        epoch: Returns the current epoch, so that a resumed run continues where it stopped.
         seed: Sets the order and each pick's seed.
-        length: Picks an epoch; None for one pass over all that may be shown.
-        announce: Told all picks of an epoch before the first one is drawn, so that what they need can be made in
-            batches.
+        length: Picks an epoch; None for one pass over all items.
+        announce: Called with all picks of an epoch before the first is drawn, so that their augmentations can be made
+            in batches.
     """
 
     def __init__(
@@ -151,13 +149,13 @@ class MixingSampler(Sampler[Pick]):
 
 
 class MergingBatches(BatchSampler):
-    """The picks in batches, of which none but an only one holds a single image: a last batch of one joins the others.
+    """The picks in batches; a last batch of a single pick joins the batch before it.
 
-    Batch norm has nothing to compare in such a batch, and fails where its maps have one pixel.
+    Batch norm cannot normalise over a single image, and fails if its maps have one pixel.
 
     Args:
         sampler: Draws the picks.
-        batch_size: Picks of a batch; the last one may have one more.
+        batch_size: Picks a batch; the last batch may have one more.
         drop_last: Whether an incomplete last batch is left out.
     """
 
@@ -178,7 +176,7 @@ class MergingBatches(BatchSampler):
             yield held
 
     def __len__(self) -> int:
-        """How many batches, and so how many steps, an epoch has."""
+        """Number of batches of an epoch."""
         items = len(self.sampler)  # type: ignore[arg-type] # ours has a length
         alone = not self.drop_last and 1 < self.batch_size < items and items % self.batch_size == 1
         return super().__len__() - alone

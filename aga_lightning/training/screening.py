@@ -1,4 +1,4 @@
-"""Leave out the images that cannot be read, and say which."""
+"""Leave out and list the images that cannot be read."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ def screen(records: Sequence[ImageRecord], listing: Path) -> list[ImageRecord]:
     """The records whose images can be decoded.
 
     Args:
-        records: What to look at.
-        listing: Where the unreadable ones are listed, a line each.
+        records: The images to decode.
+        listing: The file that lists the unreadable images, one line each.
 
     Raises:
-        DatasetError: If none can be read.
+        DatasetError: If no image can be read.
     """
     with ThreadPoolExecutor() as pool:
         objections = list(pool.map(_objection, records))
@@ -31,20 +31,20 @@ def screen(records: Sequence[ImageRecord], listing: Path) -> list[ImageRecord]:
             known = set(read_text(listing).splitlines()) if listing.exists() else set()
             write_text(listing, "".join(f"{line}\n" for line in sorted(known | set(bad))))
             where = f"listed in {listing}"
-        except OSError as error:  # a cache that may only be read is enough, if it is complete
+        except OSError as error:  # a read-only cache will do if it is complete
             where = f"{listing} cannot be written ({error.strerror}); the first: {bad[0]}"
         rank_zero_warn(f"{len(bad)} of {len(records)} images cannot be read and are left out; {where}")
     return [record for record, objection in zip(records, objections, strict=True) if objection is None]
 
 
 def require_files(records: Sequence[ImageRecord]) -> None:
-    """Look whether the image files are there, before hours of training come to the first that is not.
+    """Check that the image files exist, so that a missing one does not end a training after hours.
 
     Args:
-        records: What to look for.
+        records: The images.
 
     Raises:
-        DatasetError: If one is missing; the message counts them and names the first.
+        DatasetError: If a file is missing; the message counts the missing files and names the first.
     """
     with ThreadPoolExecutor() as pool:
         there = list(pool.map(lambda record: record.path.is_file(), records))

@@ -1,4 +1,4 @@
-"""The named train and eval recipes: from an upright RGB image to the tensor that a classifier sees."""
+"""Named recipes of transforms for training and evaluation: from an upright RGB image to a classifier's input."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,14 +51,14 @@ def _squash(size: int) -> list[Any]:
 
 
 def _without_banner(size: int) -> list[Any]:
-    """The camera's banners at the top and the bottom are cut off at twice the final size (at 224: rows 10 to 410)."""
+    """Cuts off a camera trap's banners at the top and the bottom, at twice the final size (at 224: rows 10 to 410)."""
     double = 2 * size
     top, height = round(double * 10 / 448), round(double * 400 / 448)
     return [v2.Resize((double, double)), _Rows(top, height), v2.Resize((size, size))]
 
 
 class _Rows(v2.Transform):  # type: ignore[misc] # torchvision ships no types
-    """Cut `height` rows out, from row `top` on; of an image and of its mask."""
+    """Crops an image, or its mask, to `height` rows from row `top` on."""
 
     def __init__(self, top: int, height: int) -> None:
         super().__init__()
@@ -70,9 +70,9 @@ class _Rows(v2.Transform):  # type: ignore[misc] # torchvision ships no types
 
 
 class _InOrder(v2.Transform):  # type: ignore[misc] # torchvision ships no types
-    """Puts Pillow's bytes, a pixel's three channels side by side, in the order of a tensor, a channel after the other.
+    """Copies a tensor that is stored pixel by pixel, as Pillow does, to one that is stored channel by channel.
 
-    No value changes, but all that follows, collating included, then goes along memory: a third of the time.
+    No value changes, but all steps that follow, collating included, take a third of the time.
     """
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
@@ -91,7 +91,7 @@ RECIPES = tuple(_RECIPES)
 
 
 def default_size(recipe: str) -> int:
-    """The side in pixels of a recipe's images, where nobody asks for another.
+    """A recipe's own image size: the side in pixels.
 
     Raises:
         ValueError: If there is no such recipe.
@@ -100,7 +100,7 @@ def default_size(recipe: str) -> int:
 
 
 def normalisation(recipe: str, normalise: bool | None = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The mean that a recipe takes out of values in 0..1 and the standard deviation it divides by, each a channel.
+    """Per-channel mean and standard deviation by which a recipe normalises values in 0..1.
 
     Args:
         recipe: One of `RECIPES`.
@@ -112,7 +112,7 @@ def normalisation(recipe: str, normalise: bool | None = None) -> tuple[tuple[flo
 
 
 def evaluation_mask(transform: Transform, image: Image.Image, mask: np.ndarray) -> Tensor:
-    """Where the subject is in the tensor that an evaluation transform makes of an image.
+    """The mask of the subject in the tensor that an evaluation transform makes of an image.
 
     Args:
         transform: The evaluation transform of `build_transforms`.
@@ -141,16 +141,16 @@ def build_transforms(
         recipe: One of `RECIPES`.
         image_size: Height and width of the tensors in pixels; by default the recipe's own. All other sizes of the
             recipe scale with it.
-        policy: What happens to a training image between its flip and the normalisation: see `build_policy`.
-        policy_magnitude: How strongly, as there.
-        normalise: Whether ImageNet's mean and standard deviation are taken out (otherwise values lie in 0..1); by
+        policy: Random operations on a training image between its flip and the normalisation: see `build_policy`.
+        policy_magnitude: Their strength: see `build_policy`.
+        normalise: Whether to normalise by ImageNet's mean and standard deviation (otherwise values lie in 0..1); by
             default as the recipe does.
 
     Returns:
         The transform for training and the one for evaluation.
 
     Raises:
-        ValueError: If there is no such recipe or policy, or the policy does not take the magnitude.
+        ValueError: If the recipe or policy is unknown, or the policy does not take the magnitude.
     """
     chosen = _named(recipe)
     size = chosen.image_size if image_size is None else image_size

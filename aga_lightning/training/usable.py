@@ -1,4 +1,4 @@
-"""Which augmentations may enter training, and where their images come from."""
+"""Which augmentations may enter training, and the object that gives their images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,26 +19,25 @@ Mode = Literal["pregenerate", "lazy", "online", "off"]
 Rejected = Literal["skip", "original"]
 
 Files = dict[Pair, Path | None]
-"""The file of each (record, variant); None where the original stands in, or where nothing is made yet."""
+"""The file of each (record, variant); None if the original replaces it, or if it is not made yet."""
 
 
 def usable_files(collection: Collection, mode: Mode, rejected: Rejected, limits: Mapping[str, int]) -> Files:
     """The augmentations that may enter training, the variants of an image side by side.
 
     Args:
-        collection: All augmentations; made or rejected, but in the mode lazy.
+        collection: All augmentations; except in the mode lazy, each has been made or rejected.
         mode: As in the data module.
-        rejected: Whether a reject, or an image without a subject, is left out (skip) or is the original once more; in
-            the mode lazy it is always the original.
-        limits: How many augmentations of a class there may be; no limit where it is not named.
+        rejected: As in the data module.
+        limits: The quota of each class that has one.
 
     Raises:
-        DatasetError: If the collection is not complete, or holds nothing but rejects.
+        DatasetError: If the collection is not complete, or all its augmentations were rejected.
     """
     records = collection.records
     pairs = [(index, variant) for index in range(len(records)) for variant in range(collection.degree)]
     files: Files = dict.fromkeys(pairs)
-    if mode == "lazy":  # nothing is made yet: whatever is asked for counts as accepted
+    if mode == "lazy":  # nothing is made yet: every request counts as accepted
         accepted = {pair: records[pair[0]].has_subject for pair in pairs}
     else:
         files |= _made(collection)
@@ -50,13 +49,13 @@ def usable_files(collection: Collection, mode: Mode, rejected: Rejected, limits:
 
 
 def augmented_images(collection: Collection, mode: Mode, files: Files) -> AugmentedImages:
-    """Where the augmented image of a pick comes from.
+    """The object that gives the augmented image of a pick.
 
     Args:
         collection: The augmentations.
         mode: As in the data module.
-        files: What enters training. In the mode online, subjects and backgrounds are theirs alone; in the mode lazy
-            they are not looked at.
+        files: The augmentations that enter training. The mode online combines only their subjects and backgrounds; the
+            mode lazy ignores them.
     """
     if mode == "lazy":
         return LazyImages(collection)
@@ -69,13 +68,13 @@ def augmented_images(collection: Collection, mode: Mode, files: Files) -> Augmen
 
 
 def refuse_unreadable(collection: Collection) -> None:
-    """Refuse training images that were rejected because they, or their masks, cannot be read.
+    """Refuse training images that were rejected because the image or its mask cannot be read.
 
     Args:
-        collection: The augmentations, as far as they could be made.
+        collection: The augmentations, made or rejected.
 
     Raises:
-        DatasetError: If there are such; the message counts them and names the first.
+        DatasetError: If there is such an image; the message counts them and names the first.
     """
     rejected = {
         request.record: outcome.reason or "" for request, outcome in collection.find_all().items() if not outcome.path
@@ -84,7 +83,7 @@ def refuse_unreadable(collection: Collection) -> None:
     for record, reason in rejected.items():
         files = [path for path in (record.path, record.mask_path) if path is not None]
         if not any(reason.startswith((str(path), shown(path))) for path in files):
-            continue  # it was read, and then rejected
+            continue  # it could be read, and was rejected for another reason
         try:
             load_sample(record, "", None)
         except ImageReadError as error:
@@ -97,7 +96,7 @@ def refuse_unreadable(collection: Collection) -> None:
 
 
 def _made(collection: Collection) -> Files:
-    """The file of each pair that was asked for; None where it was rejected."""
+    """The file of each requested pair; None if it was rejected."""
     requests = collection.requests
     finished = collection.find_all()
     missing = len(requests) - len(finished)

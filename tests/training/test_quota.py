@@ -126,12 +126,6 @@ def test_an_unknown_class_is_named_with_the_known_ones():
         quotas({"pear": 2, "lime": 1, "fig": 2}, CLASSES)
 
 
-@pytest.mark.parametrize("setting", [-1, {"plum": -1}])
-def test_a_negative_number_is_refused(setting):
-    with pytest.raises(ValueError, match="is a number of augmentations, not -1 of"):
-        quotas(setting, CLASSES)
-
-
 def test_the_shortfall_is_counted():
     records = [record(0, "lime"), record(1, "lime"), record(2, "plum")]
     accepted = {(0, 0): True, (1, 0): True, (2, 0): False}

@@ -1,4 +1,4 @@
-"""How much a model goes by backgrounds: the sets of "Noise or Signal", made of any test images that have masks."""
+"""Background sets: the sets of "Noise or Signal", made from any test images with masks."""
 
 from aga_lightning.training.background_sets.sets import BackgroundSets
 

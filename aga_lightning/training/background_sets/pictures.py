@@ -18,7 +18,7 @@ def around(mask: Mask, box: Box | None) -> Rectangle:
 
     Args:
         mask: (height, width), not empty.
-        box: In pixels of the mask; what juts out of the frame does not count.
+        box: In pixels of the mask; it is clipped to the frame.
     """
     left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
     right, bottom = left + width, top + height
@@ -65,8 +65,8 @@ def only_bg_b(image: Image, box: Rectangle) -> Image:
 def only_bg_t(image: Image, box: Rectangle) -> Image:
     """Only-BG-T: the background, with tiles of itself in place of the subject's box.
 
-    The tile is the largest strip beside the box that is as wide or as high as the image (appendix A); it is laid from
-    the image's upper left corner on, and shows where the box was.
+    The tile is the largest strip beside the box that is as wide or as high as the image (appendix A); it is repeated
+    from the image's upper left corner on, and shown only inside the box.
 
     Args:
         image: (height, width, 3).

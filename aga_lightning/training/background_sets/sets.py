@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,14 @@ from aga_lightning.images.pixels import Image, Mask
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import Box, DatasetError, ImageRecord
 from aga_lightning.images.samples import load_sample
-from aga_lightning.training.background_sets.pairing import MIXED, SETS, WITHOUT_SUBJECT, Lenders, Source, objection
+from aga_lightning.training.background_sets.pairing import (
+    MIXED,
+    SETS,
+    WITHOUT_SUBJECT,
+    Backgrounds,
+    Source,
+    objection,
+)
 from aga_lightning.training.background_sets.pictures import around, mixed, no_fg, only_bg_b, only_bg_t, only_fg
 
 _MAX_SIDE = 1024  # larger photos are shrunk: networks see less, and lossless files are large
@@ -32,51 +39,56 @@ Plan = dict[str, list[Source]]
 """The photos of each set, in the order of the test images."""
 
 
+@dataclass(eq=False)
 class BackgroundSets:
     """The background-reliance sets of Xiao et al. 2020 ("Noise or Signal", ICLR 2021), made of test images with masks.
 
     - only_fg: the subject alone, on black.
-    - no_fg: its shape blacked out. only_bg_b: its box blacked out. only_bg_t: its box filled with a tiled strip of the
-      background. They tell what backgrounds alone give away; their records have no superclass, mask or box.
+    - no_fg: the subject's shape blacked out. only_bg_b: its box blacked out. only_bg_t: its box filled with a tiled
+      strip of the background. These three measure what backgrounds alone reveal; their records have no superclass, mask
+      or box.
     - mixed_same, mixed_rand, mixed_next: the subject, where it stood, in front of the only_bg_t background of another
-      test image, of the same class, of a class drawn from all, or of the next one (in label order; the first follows
-      the last). They are labelled by their subject. Accuracy on mixed_same less that on mixed_rand is the BG-gap.
+      test image: of the same class, of a random class, or of the next class (in label order; the first follows the
+      last). They are labelled by their subject. Accuracy on mixed_same less that on mixed_rand is the BG-gap.
 
-    As published: how backgrounds are tiled, that the mixed sets take theirs from only_bg_t, and that only_bg_b and
-    only_bg_t go without images whose box covers more than 90 %; here these give no background either. Ours: masks are
-    the data set's own, not GrabCut's; the box is the smallest around the mask and the data set's own box; classes are
-    not balanced, and nothing is weeded out by hand. No photo gives itself its own background. All mixed sets hold the
-    same subjects, those with another photo of their class that can give one, so that the BG-gap compares like with
-    like.
+    As published: how backgrounds are tiled; the mixed sets take their backgrounds from only_bg_t; only_bg_b and
+    only_bg_t leave out images whose box covers more than 90 %. Ours: the backgrounds of those images are not used in
+    mixed sets either; masks are the data set's own, not GrabCut's; the box is the smallest around the mask and the data
+    set's own box; classes are not balanced, and no image is removed by hand. No photo gets its own background. All
+    mixed sets hold the same subjects, those whose class has another photo with a usable background, so that the BG-gap
+    compares like with like.
 
-    The pictures are PNG files in `<cache_dir>/background_sets/<fingerprint>/<set>/<class>/`, with 1024 px at the longer
-    side at most; one of 500 x 375 px takes about 0.2 MB. They follow from the test images and their masks alone, in
-    whatever order these come, and are made once: of several processes one makes them while the others wait, and what a
-    killed one has finished is kept.
+    The pictures are PNG files in `<cache_dir>/background_sets/<fingerprint>/<set>/<class>/`, at most 1024 px at the
+    longer side; one of 500 x 375 px takes about 0.2 MB. They depend on the test images and their masks alone, not on
+    their order, and are made once: one process makes them while others wait, and the pictures that a killed process
+    has finished are kept.
 
     Args:
-        names: Which sets; "all" for all seven.
-        store: Where they are kept.
-        skip_unreadable: Leave out images that cannot be read, or whose mask cannot; else they are an error.
+        names: The names of the sets; "all" for all seven. Afterwards a tuple of names.
+        store: Keeps the pictures.
+        skip_unreadable: Leave out images that cannot be read, or whose mask cannot be read; otherwise they are an
+            error.
 
     Raises:
         DatasetError: If a name is unknown.
     """
 
-    def __init__(self, names: str | Sequence[str], store: Store, skip_unreadable: bool = False) -> None:
-        chosen = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
+    names: str | Sequence[str]
+    store: Store
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        chosen = (self.names,) if isinstance(self.names, str) else tuple(dict.fromkeys(self.names))
         for name in chosen:
             if name not in (*SETS, "all"):
                 raise DatasetError(f"there is no background set {name!r}: the sets are {', '.join(SETS)}; or say all")
         self.names = SETS if "all" in chosen else chosen
-        self.store = store
-        self.skip_unreadable = skip_unreadable
 
     def records(self, test: Sequence[ImageRecord]) -> dict[str, list[ImageRecord]]:
-        """The records of each set, in the order of the test images; files that are missing are made.
+        """The records of each set, in the order of the test images; missing files are made.
 
         Args:
-            test: The images to make them of; those without a mask are left out.
+            test: The test images; those without a mask are left out.
 
         Raises:
             DatasetError: If no image has a mask, or a set would be empty.
@@ -91,11 +103,11 @@ class BackgroundSets:
         photos = self._readable(self._photo, [record for record in test if record.mask_path is not None])
         shelf = self._shelf(photos)
         try:
-            with shelf.alone("making"):  # who has to wait finds all made
+            with shelf.alone("making"):  # other processes wait, and then find all pictures made
                 sources = self._sources(photos, shelf)
-                lenders = Lenders(sources)
-                plan = self._plan(test, sources, lenders)
-                self._make(plan, lenders, shelf)
+                backgrounds = Backgrounds(sources)
+                plan = self._plan(test, sources, backgrounds)
+                self._make(plan, backgrounds, shelf)
         finally:
             shelf.close()
         entries = shelf.entries()
@@ -103,7 +115,7 @@ class BackgroundSets:
         return {name: [_record(name, source, files) for source in members] for name, members in plan.items()}
 
     def _photo(self, record: ImageRecord) -> Source:
-        """A test image by the contents of its files; what the mask says is not known yet."""
+        """A test image by the contents of its files; the facts about its mask are filled in later."""
         assert record.mask_path is not None
         try:
             digest, mask = self.store.digest(record.path), self.store.digest(record.mask_path)
@@ -113,11 +125,11 @@ class BackgroundSets:
         return Source(record, digest, key, 0, 0, None)
 
     def _shelf(self, photos: Sequence[Source]) -> Shelf:
-        """Where the pictures lie; a photo more or less changes who gives to whom, so that it is another place."""
+        """The folder of the pictures; one photo more or less changes the pairs, and so the folder."""
         return self.store.background_sets(_digest_of(_VERSION, _MAX_SIDE, sorted(photo.key for photo in photos))[:12])
 
     def _sources(self, photos: Sequence[Source], shelf: Shelf) -> list[Source]:
-        """The photos with what their masks say, which is read once and remembered."""
+        """The photos with the facts about their masks, which are read once and kept."""
         known = {key: entry.facts for key, entry in shelf.entries().items()}
 
         def look(photo: Source) -> Source:
@@ -128,13 +140,13 @@ class BackgroundSets:
 
         return self._readable(look, photos)
 
-    def _plan(self, test: Sequence[ImageRecord], sources: Sequence[Source], lenders: Lenders) -> Plan:
-        """Which photos enter which set, with a warning that counts those left out.
+    def _plan(self, test: Sequence[ImageRecord], sources: Sequence[Source], backgrounds: Backgrounds) -> Plan:
+        """Which photos enter which set; a warning counts the photos that are left out.
 
         Raises:
             DatasetError: If a set would be empty.
         """
-        objections = {name: [objection(name, source, lenders) for source in sources] for name in self.names}
+        objections = {name: [objection(name, source, backgrounds) for source in sources] for name in self.names}
         plan: Plan = {}
         affected: dict[tuple[str, int], list[str]] = defaultdict(list)
         for name, found in objections.items():
@@ -157,14 +169,14 @@ class BackgroundSets:
             rank_zero_warn(f"background sets: {told}")
         return plan
 
-    def _make(self, plan: Plan, lenders: Lenders, shelf: Shelf) -> None:
-        """Make the pictures and masks that are not there yet."""
+    def _make(self, plan: Plan, backgrounds: Backgrounds, shelf: Shelf) -> None:
+        """Make the missing pictures and masks."""
         wanted = {_key(name, source): (name, source) for name, members in plan.items() for source in members}
         for name, source in list(wanted.values()):
             if name not in WITHOUT_SUBJECT:
                 wanted[_key(_MASKS, source)] = (_MASKS, source)
         finished = shelf.entries().keys()
-        # All of them are about to be judged, at every validation; a damaged one would be judged without a word.
+        # Every validation reads all of them, and would not notice a damaged one.
         _in_threads(shelf.set_aside, [key for key in wanted if key in finished])
         missing = [job for key, job in wanted.items() if shelf.get(key) is None]
         if not missing:
@@ -173,14 +185,14 @@ class BackgroundSets:
 
         def make(job: tuple[str, Source]) -> None:
             name, source = job
-            lender = lenders.draw(name, source) if name in MIXED else None
-            facts = {} if lender is None else {"background": _inside(lender)}
-            shelf.put(_key(name, source), facts, _png(_picture(name, source, lender)), _file(name, source))
+            behind = backgrounds.draw(name, source) if name in MIXED else None
+            facts = {} if behind is None else {"background": _inside(behind)}
+            shelf.put(_key(name, source), facts, _png(_picture(name, source, behind)), _file(name, source))
 
         _in_threads(make, missing)
 
     def _readable(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """The results for those items whose files can be read."""
+        """The results for the items whose files can be read."""
 
         def attempt(item: T) -> R | None:
             try:
@@ -194,7 +206,7 @@ class BackgroundSets:
 
 
 def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """The results in the order of the items; after the first error, or Ctrl-C, nothing new is begun."""
+    """The results in the order of the items; after the first error, or Ctrl-C, no new item is started."""
     pool = ThreadPoolExecutor()
     try:
         return list(pool.map(function, items))
@@ -203,7 +215,7 @@ def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
 
 
 def _facts_of(photo: Source) -> dict[str, object]:
-    """What the mask of a photo says."""
+    """The facts about a photo's mask."""
     _, mask, box = _load(photo)
     boxed = 0.0
     if mask.any():
@@ -212,14 +224,14 @@ def _facts_of(photo: Source) -> dict[str, object]:
     return {"subject": float(mask.mean()), "boxed": boxed, "box": box}
 
 
-def _picture(name: str, source: Source, lender: Source | None) -> Image | Mask:
-    """A photo's picture for a set, or its mask."""
+def _picture(name: str, source: Source, behind: Source | None) -> Image | Mask:
+    """A photo's picture for a set, or its mask; `behind` is the photo of the background of a mixed set."""
     image, mask, box = _load(source)
     if name == _MASKS:
         return mask
-    if lender is not None:
-        lent, subject, lent_box = _load(lender)
-        return mixed(image, mask, only_bg_t(lent, around(subject, lent_box)))
+    if behind is not None:
+        other, other_mask, other_box = _load(behind)
+        return mixed(image, mask, only_bg_t(other, around(other_mask, other_box)))
     if name == "only_fg":
         return only_fg(image, mask)
     if name == "no_fg":
@@ -236,13 +248,13 @@ def _load(photo: Source) -> tuple[Image, Mask, Box | None]:
 def _png(picture: Image | Mask) -> bytes:
     file = io.BytesIO()
     pixels = picture.astype(np.uint8) * 255 if picture.dtype == np.bool_ else picture
-    # The quickest compression: a tenth larger, in a quarter of the time.
+    # The fastest compression: files are a tenth larger, and written in a quarter of the time.
     PillowImage.fromarray(pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
 def _record(name: str, source: Source, files: Mapping[str, Path]) -> ImageRecord:
-    """A picture as an image to judge: with its subject's mask, or without a subject."""
+    """A picture as an evaluation image, with its subject's mask, or without a subject."""
     path = files[_key(name, source)]
     if name in WITHOUT_SUBJECT:
         return replace(source.record, path=path, superclass="", box=None, mask_path=None, mask_above=0)
@@ -258,7 +270,7 @@ def _file(name: str, source: Source) -> str:
 
 
 def _inside(source: Source) -> str:
-    """A photo's place in each set: class folder and file, safe on any system."""
+    """A photo's path inside each set: class folder and file name, safe on any system."""
     name = file_name(source.record.path.stem, f"-{source.key[:8]}.png")
     return f"{folder_name(source.record.class_name)}/{name}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aga_lightning.images.records import ImageRecord
-from aga_lightning.training.background_sets.pairing import MIXED, SETS, Lenders, Source, objection
+from aga_lightning.training.background_sets.pairing import MIXED, SETS, Backgrounds, Source, objection
 
 
 def photo(label, number, **facts):
@@ -21,8 +21,8 @@ def photos(*counts):
 
 
 def labels_drawn(name, sources):
-    lenders = Lenders(sources)
-    return [(source.record.label, lenders.draw(name, source).record.label) for source in sources]
+    backgrounds = Backgrounds(sources)
+    return [(source.record.label, backgrounds.draw(name, source).record.label) for source in sources]
 
 
 def test_mixed_same_stays_in_the_class():
@@ -49,8 +49,8 @@ def test_mixed_rand_draws_all_classes_alike_whatever_their_sizes():
 
 def test_all_photos_of_a_class_lend():
     sources = photos(300, 3)
-    lenders = Lenders(sources)
-    drawn = Counter(lenders.draw("mixed_next", source).key for source in sources if source.record.label == 0)
+    backgrounds = Backgrounds(sources)
+    drawn = Counter(backgrounds.draw("mixed_next", source).key for source in sources if source.record.label == 0)
     assert len(drawn) == 3 and min(drawn.values()) > 70
 
 
@@ -58,24 +58,24 @@ def test_all_photos_of_a_class_lend():
 def test_nobody_lends_to_itself_nor_to_its_copy(name):
     sources = photos(2, 2, 1)
     twin = replace(photo(2, 1), digest=sources[-1].digest)
-    lenders = Lenders([*sources, twin])
+    backgrounds = Backgrounds([*sources, twin])
     for source in (*sources, twin):
-        lender = lenders.draw(name, source)
+        lender = backgrounds.draw(name, source)
         assert lender is None or lender.digest != source.digest
-    assert not lenders.any_for(twin, 2)
+    assert not backgrounds.any_for(twin, 2)
 
 
 @pytest.mark.parametrize("name", MIXED)
 def test_order_decides_nothing(name):
     sources = photos(7, 4, 5)
-    one, other = Lenders(sources), Lenders(sources[::-1])
+    one, other = Backgrounds(sources), Backgrounds(sources[::-1])
     assert [one.draw(name, source) for source in sources] == [other.draw(name, source) for source in sources]
 
 
 def test_the_sets_draw_apart_from_each_other():
     sources = photos(40)
-    lenders = Lenders(sources)
-    same, random = ([lenders.draw(name, source).key for source in sources] for name in ("mixed_same", "mixed_rand"))
+    backgrounds = Backgrounds(sources)
+    same, random = ([backgrounds.draw(name, source).key for source in sources] for name in ("mixed_same", "mixed_rand"))
     assert same != random
 
 
@@ -91,15 +91,15 @@ def test_the_sets_draw_apart_from_each_other():
 )
 def test_what_a_mask_keeps_out_of_the_sets(facts, reason, sets):
     one = photo(0, 0, **facts)
-    lenders = Lenders([one, *photos(0, 2), photo(0, 1)])
-    assert {name: objection(name, one, lenders) for name in SETS} == {
+    backgrounds = Backgrounds([one, *photos(0, 2), photo(0, 1)])
+    assert {name: objection(name, one, backgrounds) for name in SETS} == {
         name: reason if name in sets else None for name in SETS
     }
 
 
 def test_an_only_child_is_left_out_of_all_mixed_sets():
     sources = photos(1, 2)
-    found = {name: objection(name, sources[0], Lenders(sources)) for name in SETS}
+    found = {name: objection(name, sources[0], Backgrounds(sources)) for name in SETS}
     reason = "no other photo of the class can give its background"
     assert found == {name: reason if name in MIXED else None for name in SETS}
 
@@ -107,10 +107,10 @@ def test_an_only_child_is_left_out_of_all_mixed_sets():
 @pytest.mark.parametrize("facts", [{"boxed": 0.91}, {"subject": 0.0, "boxed": 0.0}])
 def test_a_photo_that_tells_no_background_lends_none(facts):
     sources = [photo(0, 0), photo(0, 1, **facts), *photos(0, 2)]
-    assert objection("mixed_same", sources[0], Lenders(sources)) is not None
+    assert objection("mixed_same", sources[0], Backgrounds(sources)) is not None
 
 
 def test_one_class_has_no_next():
     sources = photos(3)
-    found = [objection(name, sources[0], Lenders(sources)) for name in MIXED]
+    found = [objection(name, sources[0], Backgrounds(sources)) for name in MIXED]
     assert found == [None, None, "no photo of another class can give its background"]
