@@ -76,7 +76,7 @@ class AGADataModule(UnkeptDataModule):
             2020; 1 to 1.5 ms an image); trivialaugment, one of any strength (Mueller and Hutter 2021; 0.5 ms); augmix,
             three chains of operations mixed with the image (Hendrycks et al. 2020, without its Jensen-Shannon loss; 5
             to 6 ms); autoaugment, pairs that were found on ImageNet (Cubuk et al. 2019; 0.5 ms). Times are for one core
-            at 224 px; no policy needs a model.
+            at 224 px; none needs a model.
         policy_magnitude: The strength of randaugment, 0 to 30, or of augmix, 1 to 10; null for 9 and 3.
         batch_size: Images a step and device.
         num_workers: Loader processes; null for one fewer than the cores, 8 at most. The result does not depend on it.
