@@ -6,7 +6,6 @@ from tiny.clip_model import save_clip
 from transformers import CLIPModel, CLIPProcessor
 
 from aga_lightning.augment.clip import Clip
-from aga_lightning.augment.fingerprint import describe
 
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (40, 60 + 3 * i, 3), dtype=np.uint8) for i in range(5)]
@@ -47,8 +46,3 @@ def test_a_text_is_embedded_once(weights):
     assert set(second) == set(TEXTS)
     assert np.array_equal(first["dusk"], second["dusk"])
     assert np.allclose(second[TEXTS[2]], clip.text_features([TEXTS[2]])[0], atol=1e-6)
-
-
-def test_where_and_how_it_runs_is_in_no_key(weights):
-    assert describe(Clip(weights=weights)) == describe(Clip(weights=weights, batch_size=3, device="cpu"))
-    assert describe(Clip(weights=weights)) != describe(Clip())

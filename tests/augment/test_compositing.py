@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,12 +6,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny.photos import flower_mask, photo
 
 from aga_lightning.augment.compositing import Merging, Placement, cover, merge
-from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.grey import as_grey, is_grey
-
-VOC = Path(__file__).parents[2] / ".." / "shared" / "data" / "voc12"
 
 quick = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -59,16 +56,6 @@ def test_the_identity_keeps_every_pixel_of_the_subject(scene):
     merged, landed = merge(image, mask, background, Placement())
     np.testing.assert_array_equal(landed, mask)
     np.testing.assert_array_equal(merged, np.where(mask[..., None], image, background))
-
-
-@quick
-@given(scenes())
-def test_flipping_twice_is_the_identity(scene):
-    image, mask, background = scene
-    once, landed = merge(image, mask, background, Placement(flip=True))
-    twice, back = merge(once, landed, background, Placement(flip=True))
-    np.testing.assert_array_equal(back, mask)
-    np.testing.assert_array_equal(twice, np.where(mask[..., None], image, background))
 
 
 @quick
@@ -123,15 +110,6 @@ def test_a_shift_is_a_fraction_of_the_frame_up_to_the_border(right, down):
     limit = 70  # the disc's first and last row leave that much room
     expected = np.roll(mask, (np.clip(down, -limit, limit), np.clip(right, -limit, limit)), (0, 1))
     np.testing.assert_array_equal(landed, expected)
-
-
-@quick
-@given(st.floats(0.4, 2.2), st.floats(-180, 180), st.booleans())
-def test_area_scales_with_the_square_of_the_scale(scale, rotation, flip):
-    blank = np.zeros((200, 200, 3), np.uint8)
-    mask = disc()
-    _, landed = merge(blank, mask, blank, Placement(flip, rotation, scale))
-    assert landed.sum() == pytest.approx(mask.sum() * scale**2, rel=0.03)
 
 
 @quick
@@ -206,17 +184,6 @@ def test_warping_agrees_with_a_plain_numpy_one(size, placement):
     assert np.quantile(difference, 0.99) < 14
 
 
-def test_a_positive_rotation_turns_counter_clockwise():
-    mask = np.zeros((61, 61), bool)
-    mask[28:33, 20:41] = True
-    image = np.zeros((61, 61, 3), np.uint8)
-    image[:, 31:] = 255  # the right end is bright
-    merged, landed = merge(image, mask, np.full_like(image, 100), Placement(rotation=90))
-    assert landed[22:39, 30].all()
-    assert merged[22, 30].min() > 200  # and has turned to the top
-    assert merged[38, 30].max() < 55
-
-
 def test_black_subjects_stay_black():
     image, background = np.zeros((90, 90, 3), np.uint8), np.full((90, 90, 3), 200, np.uint8)
     for placement in (
@@ -228,16 +195,6 @@ def test_black_subjects_stay_black():
         merged, landed = merge(image, disc(90, 20), background, placement)
         assert landed.sum() > 500
         assert merged[landed].max() == 0
-
-
-@pytest.mark.parametrize("feather", [0.0, 0.6, 1.0, 3.0])
-@pytest.mark.parametrize("rotation", [0, 25])
-@pytest.mark.parametrize("size", [80, 300])
-def test_no_old_background_bleeds_into_the_seam(feather, rotation, size):
-    mask = disc(size, size * 0.3)
-    image = np.where(mask[..., None], np.uint8([60, 160, 60]), np.uint8([255, 0, 255]))
-    merged, _ = merge(image, mask, np.full_like(image, (60, 160, 60)), Placement(rotation=rotation), feather)
-    np.testing.assert_allclose(merged, np.broadcast_to([60, 160, 60], merged.shape), atol=2)
 
 
 @quick
@@ -273,26 +230,6 @@ def test_a_subject_cut_by_the_frame_does_not_fade_at_the_frame():
     image, background = np.full((60, 60, 3), 250, np.uint8), np.zeros((60, 60, 3), np.uint8)
     merged, _ = merge(image, mask, background, Placement(), feather=2.0)
     assert merged[-1, 30].min() == 250
-
-
-def test_harmonising_moves_the_subjects_colours_to_the_background():
-    mask = disc(120, 30)
-    image, background = smooth(120, seed=1) // 2, smooth(120, seed=2) // 3 + 150
-    means = []
-    for strength in (0.0, 0.5, 1.0):
-        merged, landed = merge(image, mask, background, Placement(), harmonise=strength)
-        np.testing.assert_array_equal(landed, mask)
-        np.testing.assert_array_equal(merged[~mask], background[~mask])
-        means.append(merged[mask].mean())
-    assert means[0] + 5 < means[1] < means[2] - 5 < background.mean()
-
-
-def test_harmonising_leaves_a_colour_recognisable():
-    mask = disc(120, 30)
-    image, background = np.full((120, 120, 3), (200, 30, 30), np.uint8), np.full((120, 120, 3), (60, 150, 50), np.uint8)
-    merged, _ = merge(image, mask, background, Placement(), harmonise=1.0)
-    red, green, blue = merged[60, 60].astype(int)
-    assert red > 2 * max(green, blue)
 
 
 def test_views_and_read_only_arrays_are_taken():
@@ -331,17 +268,11 @@ def test_draws_stay_within_the_settings_and_repeat(seed):
     assert in_place == Placement(placement.flip)
 
 
-def test_draws_are_spread_evenly():
-    rng = np.random.default_rng(0)
-    drawn = [Merging(flip_probability=0.3, scale=(0.5, 2.0)).draw(rng) for _ in range(2000)]
-    assert np.mean([placement.flip for placement in drawn]) == pytest.approx(0.3, abs=0.03)
-    assert np.mean([placement.scale < 1 for placement in drawn]) == pytest.approx(0.5, abs=0.04)
-    assert np.mean([placement.rotation for placement in drawn]) == pytest.approx(0, abs=0.8)
-
-
 def test_draws_go_to_both_sides_and_to_their_ends():
     rng = np.random.default_rng(0)
-    drawn = [Merging(max_rotation=12.0, scale=(0.5, 2.0), shift=0.2).draw(rng) for _ in range(2000)]
+    merging = Merging(flip_probability=0.3, max_rotation=12.0, scale=(0.5, 2.0), shift=0.2)
+    drawn = [merging.draw(rng) for _ in range(2000)]
+    assert np.mean([placement.flip for placement in drawn]) == pytest.approx(0.3, abs=0.03)
     values = {
         "rotation": [placement.rotation / 12 for placement in drawn],
         "scale": [math.log2(placement.scale) for placement in drawn],
@@ -428,10 +359,6 @@ def test_a_grey_photo_gets_a_grey_background_where_that_is_asked():
     assert is_grey(Merging(match_grey=True).merge(night, mask, background, placement)[0])
 
 
-def test_matching_grey_has_a_key_of_its_own():
-    assert fingerprint(Merging(match_grey=True)) != fingerprint(Merging()) == fingerprint(Merging(match_grey=False))
-
-
 @quick
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
 def test_a_background_covers_any_frame_and_keeps_its_middle(height, width, frame_height, frame_width):
@@ -477,15 +404,21 @@ def test_a_turn_and_back_keeps_the_marks_of_small_images():
     assert 10 * math.log10(255**2 / error) > 30
 
 
-def test_true_masks_of_real_photos():
-    if not VOC.is_dir():
-        pytest.skip("the shared folder of photos with true masks is not on this machine")
-    for path in sorted((VOC / "masks").glob("*.png"))[:4]:
-        labels = np.asarray(Image.open(path))
-        image = np.asarray(Image.open(VOC / "images" / f"{path.stem}.jpg").convert("RGB"))
-        mask = labels == 1
-        if mask.sum() < 500:
-            mask = (labels > 0) & (labels < 255)
-        merged, landed = Merging(edge="feathered").merge(image, mask, image[::-1], Placement(True, 10, 0.9, (0.05, 0)))
-        assert merged.shape == image.shape
-        assert landed.sum() == pytest.approx(mask.sum() * 0.81, rel=0.1)
+@pytest.mark.parametrize(
+    ("feather", "rotation", "size"), [(0.0, 0, 80), (0.0, 25, 80), (0.6, 25, 300), (1.0, 25, 80), (3.0, 0, 300)]
+)
+def test_no_old_background_bleeds_into_the_seam(feather, rotation, size):
+    mask = disc(size, size * 0.3)
+    image = np.where(mask[..., None], np.uint8([60, 160, 60]), np.uint8([255, 0, 255]))
+    merged, _ = merge(image, mask, np.full_like(image, (60, 160, 60)), Placement(rotation=rotation), feather)
+    np.testing.assert_allclose(merged, np.broadcast_to([60, 160, 60], merged.shape), atol=2)
+
+
+def test_a_real_flower_stands_in_front_of_a_real_temple():
+    mask = flower_mask()
+    placement = Placement(True, 10, 0.9, (0.05, 0))
+    merged, landed = Merging(edge="feathered").merge(photo("flower"), mask, photo("china"), placement)
+    assert landed.sum() == pytest.approx(mask.sum() * 0.81, rel=0.02)
+    inside, outside = (change(landed.astype(np.uint8), np.ones((9, 9))) > 0 for change in (cv2.erode, cv2.dilate))
+    assert np.array_equal(merged[~outside], photo("china")[~outside])
+    assert merged[inside].mean(0) == pytest.approx(photo("flower")[mask].mean(0), abs=6)

@@ -11,6 +11,7 @@ from docstring_parser import parse
 import aga_lightning.augment
 from aga_lightning.augment.base import Part
 from aga_lightning.augment.fingerprint import describe, fingerprint
+from aga_lightning.augment.pretrained import Pretrained
 
 
 class Inner(Part):
@@ -59,6 +60,10 @@ def shipped_parts():
                 yield kind
 
 
+def parts_with_weights():
+    return {kind for kind in shipped_parts() if issubclass(kind, Pretrained)}
+
+
 @pytest.mark.parametrize("kind", sorted(set(shipped_parts()), key=lambda kind: kind.__name__))
 def test_every_shipped_part_keeps_its_settings_and_documents_each_once(kind):
     settings = inspect.signature(kind).parameters
@@ -69,3 +74,18 @@ def test_every_shipped_part_keeps_its_settings_and_documents_each_once(kind):
     assert set(settings) <= {name for name, _ in told}
     if is_dataclass(kind):  # a constructor of its own has to repeat what it takes
         assert [name for (name, _), times in told.items() if times > 1] == []
+
+
+# Where and how fast a model runs changes no image.
+NO_MATTER = {"batch_size", "device", "compile", "offload"}
+
+
+@pytest.mark.parametrize("kind", sorted(parts_with_weights(), key=lambda kind: kind.__name__))
+def test_each_setting_of_a_model_enters_its_key_unless_it_changes_no_image(kind):
+    settings = inspect.signature(kind).parameters
+    needed = {name: "x.pth" for name, setting in settings.items() if setting.default is inspect.Parameter.empty}
+    key = fingerprint(kind(**needed))
+    for name in set(settings) - {"architecture"}:  # by which the default weights are chosen
+        other = kind(**needed)
+        setattr(other, name, "something/else")
+        assert (fingerprint(other) != key) == (name not in NO_MATTER), name

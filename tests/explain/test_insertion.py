@@ -1,20 +1,17 @@
 """Insertion and deletion, beside RISE's published definition written out one image and one step at a time."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from scipy.ndimage import gaussian_filter
+from tiny.photos import crops
 from torch import nn
 
 from aga_lightning.explain.insertion import deletion_curve, insertion_curve, ranks, rise_blur
 from aga_lightning.explain.prediction import Pixels, probabilities
 
-PHOTOS = Path(__file__).parents[2].parent / "shared" / "data" / "imagenet9-photos" / "val"
 SIDE, CLASSES = 20, 5
 BOTH = pytest.mark.parametrize("curve", [insertion_curve, deletion_curve])
 
@@ -39,11 +36,7 @@ def predict():
 
 @pytest.fixture(scope="module")
 def photos():
-    if not PHOTOS.is_dir():
-        pytest.skip("the photos of shared/data are not here")
-    files = sorted(PHOTOS.rglob("*.jpg"))[::12][:4]
-    pictures = [np.asarray(Image.open(file).convert("RGB").resize((32, 32))) for file in files]
-    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    pixels = torch.from_numpy(crops(4, 32)).permute(0, 3, 1, 2).contiguous()
     return Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)).normalised(pixels)
 
 

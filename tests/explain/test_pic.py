@@ -1,20 +1,17 @@
 """Performance information curves against the authors' package, image by image, and what becomes of bad input."""
 
 import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from saliency.metrics import pic as reference
 from threadpoolctl import threadpool_limits
+from tiny.photos import crops
 
 from aga_lightning.explain import pic
 from aga_lightning.explain.information import InformationMemory
 from aga_lightning.explain.pic import PIC_THRESHOLDS, Skip, aggregate, image_curves, performance_information_curve
-
-PHOTOS = Path(__file__).parents[2].parent / "shared" / "data" / "imagenet9-photos" / "val"
 
 
 def synthetic(count=9, size=40):
@@ -34,12 +31,7 @@ def grey():
 
 
 def photos(count=16, size=48):
-    files = sorted(path for path in PHOTOS.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
-    if len(files) < count:
-        pytest.skip("the photos of shared/data/imagenet9-photos are not here")
-    chosen = files[:: len(files) // count][:count]
-    arrays = [np.asarray(Image.open(path).convert("RGB").resize((size, size))) for path in chosen]
-    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+    return torch.from_numpy(crops(count, size)).permute(0, 3, 1, 2)
 
 
 class Likeness:

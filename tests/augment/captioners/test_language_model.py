@@ -1,15 +1,11 @@
-import copy
-import pickle
-import shutil
-import sys
 from dataclasses import replace
 
 import pytest
 import torch
-from tiny.gptq import build_gptq
 from tiny.llama import build_llama
 
 from aga_lightning.augment.base import Caption, Prompt
+from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.captioners.language_model import LanguageModel, Llama2GPTQ, chosen
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.fingerprint import fingerprint
@@ -81,18 +77,18 @@ def test_a_caption_depends_on_its_own_prompt_and_seed_alone(checkpoints, name):
 def test_prompts_of_another_padded_length_share_no_batch(checkpoints, monkeypatch):
     captioner = tiny(checkpoints["chat"])
     batches = []
-    answer = captioner._answer
+    answers = CausalLM.answers
 
-    def noted(width, batch):
-        batches.append((width, batch))
-        return answer(width, batch)
+    def noted(model, questions, width, *others):
+        batches.append((width, questions))
+        return answers(model, questions, width, *others)
 
-    monkeypatch.setattr(captioner, "_answer", noted)
+    monkeypatch.setattr(CausalLM, "answers", noted)
     captioner.answers(prompts_of_many_lengths(), range(6))
     assert len({width for width, _ in batches}) > 1
     for width, batch in batches:
         assert width % 64 == 0 and len(batch) == 4
-        assert all(width - 64 < len(tokens) <= width for tokens, _ in batch)
+        assert all(width - 64 < len(tokens) <= width for tokens in batch)
 
 
 def test_seeds_and_prompts_make_a_difference(checkpoints):
@@ -109,21 +105,6 @@ def test_temperature_zero_is_greedy_and_asks_once(checkpoints):
     mute = Scripted({"it": ["", LAKE]}, temperature=0.0)
     assert mute.caption([prompt_about("it")], [0])[0].tries == 1
     assert len(mute.asked) == 1
-
-
-def test_an_answer_without_numbered_lines_does_not_stop_the_run():
-    """The published script draws from an empty list of numbered lines, and the whole run ends."""
-    script = {
-        "plain": ["Still water lies between tall\npines. Mist hangs over it."],
-        "empty": [""],
-        "talk": ["Sure! Here:"],
-    }
-    prompts = [prompt_about(spatial) for spatial in script]
-    captions = Scripted(script).caption(prompts, [0, 1, 2])
-    assert captions[0] == Caption("Still water lies between tall pines. Mist hangs over it.", prompts[0])
-    templates = TemplateCaptioner().caption(prompts, [0, 1, 2])
-    assert [caption.text for caption in captions[1:]] == [template.text for template in templates[1:]]
-    assert [caption.fallback for caption in captions] == [False, True, True]
 
 
 def test_rubbish_and_words_to_avoid_are_asked_for_again():
@@ -162,58 +143,15 @@ def test_the_seed_chooses_among_the_captions_of_an_answer():
 def test_words_to_avoid_are_left_out_of_a_prompt_that_the_model_could_not_read(checkpoints):
     captioner = tiny(checkpoints["chat"])
     crowded = prompt_about("a pine forest", tuple(f"water ouzel number {number}" for number in range(200)))
-    assert captioner._tokens(crowded) == captioner._tokens(replace(crowded, avoid=()))
-    assert captioner._tokens(prompt_about("a pine forest")) != captioner._tokens(prompt_about("a pine forest", ()))
+    asked = [crowded, replace(crowded, avoid=()), prompt_about("a pine forest")]
+    said = captioner.answers(asked, [0, 0, 0])
+    assert said[0] == said[1] != said[2]
     assert captioner.caption([crowded], [0])[0].text
-
-
-def test_memory_that_runs_out_halves_the_batches(checkpoints, monkeypatch):
-    captioner = tiny(checkpoints["chat"])
-    prompts = prompts_of_many_lengths()
-    answer = captioner._answer
-
-    def small(width, batch):
-        if len(batch) > 2:
-            raise torch.OutOfMemoryError
-        return answer(width, batch)
-
-    monkeypatch.setattr(captioner, "_answer", small)
-    with pytest.warns(UserWarning, match="LanguageModel ran out of memory with batches of 4 and goes on with 2"):
-        assert len(captioner.answers(prompts, range(6))) == 6
-
-
-def test_a_key_holds_what_changes_a_caption_and_nothing_else(checkpoints, tmp_path):
-    moved = tmp_path / "moved"
-    shutil.copytree(checkpoints["chat"], moved)
-    key = fingerprint(tiny(checkpoints["chat"]))
-    assert fingerprint(tiny(moved, batch_size=1, device=None)) == key
-    assert fingerprint(tiny(checkpoints["bare"])) != key
-    for setting in ({"format": "plain"}, {"system": "Be brief."}, {"max_new_tokens": 5}, {"temperature": 0.1}):
-        assert fingerprint(tiny(moved, **setting)) != key
-    for setting in ({"top_p": 0.5}, {"top_k": 5}, {"tries": 1}, {"dtype": "bfloat16"}):
-        assert fingerprint(tiny(moved, **setting)) != key
-    assert fingerprint(LanguageModel(revision="a")) != fingerprint(LanguageModel(revision="b"))
-
-
-def test_copies_leave_the_model_behind(checkpoints):
-    captioner = tiny(checkpoints["chat"])
-    answers = captioner.answers(prompts_of_many_lengths(), range(6))
-    assert len(pickle.dumps(captioner)) < 2000
-    for other in (pickle.loads(pickle.dumps(captioner)), copy.copy(captioner)):
-        assert other._model is None and fingerprint(other) == fingerprint(captioner)
-        assert other.answers(prompts_of_many_lengths(), range(6)) == answers
-    captioner.release()
-    assert captioner._model is None
 
 
 def test_a_chat_format_without_a_template_is_told_with_the_remedy(checkpoints):
     with pytest.raises(PretrainedError, match="no chat template: give format alpaca or plain"):
         tiny(checkpoints["bare"], format="chat").caption(prompts_of_many_lengths(), range(6))
-
-
-def test_a_wrong_folder_is_told_with_the_remedy(tmp_path):
-    with pytest.raises(PretrainedError, match=r"cannot be loaded as a causal language model .*complete\?"):
-        tiny(tmp_path).caption(prompts_of_many_lengths(), range(6))
 
 
 def test_half_precision_on_accelerators_only(checkpoints):
@@ -246,24 +184,6 @@ def test_the_preset_of_the_paper():
     assert (paper.weights, paper.format) == ("TheBloke/Llama-2-13B-chat-GPTQ", "alpaca")
     assert (paper.max_new_tokens, paper.temperature) == (512, 0.7)
     assert fingerprint(paper) != fingerprint(LanguageModel(weights=paper.weights, format="alpaca", max_new_tokens=512))
-
-
-def test_the_preset_of_the_paper_loads_gptq_files(tmp_path):
-    pytest.importorskip("gptqmodel", reason="the extra [gptq] is not installed")
-    pytest.importorskip("optimum", reason="the extra [gptq] is not installed")
-    packed, twin = build_gptq(tmp_path / "gptq")
-    settings = {"max_new_tokens": 16, "batch_size": 4, "device": "cpu"}
-    prompts = prompts_of_many_lengths()
-    captions = Llama2GPTQ(weights=str(packed), **settings).caption(prompts, range(6))
-    assert captions == Llama2GPTQ(weights=str(twin), **settings).caption(prompts, range(6))
-    assert any(not caption.fallback for caption in captions)
-
-
-def test_the_preset_of_the_paper_without_its_extra_is_told_with_the_remedy(tmp_path, monkeypatch):
-    packed, _ = build_gptq(tmp_path / "gptq")
-    monkeypatch.setitem(sys.modules, "gptqmodel", None)
-    with pytest.raises(PretrainedError, match=r'pip install "aga-lightning\[gptq\]"'):
-        Llama2GPTQ(weights=str(packed), device="cpu").caption(prompts_of_many_lengths(), range(6))
 
 
 def test_any_question_is_answered_by_its_seed_if_it_fits(checkpoints):

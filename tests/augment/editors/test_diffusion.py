@@ -15,11 +15,9 @@ from tiny.sdxl import save_tiny_sdxl, save_tiny_sdxl_inpainting
 
 from aga_lightning.augment.base import Caption, Edit, Prompt, Scene
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
-from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.painters.contrast import BLANK, contrast
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.pretrained import PretrainedError
-from aga_lightning.images.seeds import seed_from
 
 BUILDERS = {
     "sd1": save_tiny_sd1,
@@ -122,7 +120,6 @@ def test_an_edit_is_what_the_pipeline_makes_of_it(folders, weights, task, kind, 
 def test_denoiser_calls_are_told_as_they_are_counted(folders, weights, task, settings, strength, steps):
     editor = tiny(folders[weights], task, redraws=0, **settings)
     told = editor.denoiser_calls_per_image(strength)
-    assert editor._model is None
     counted = []
     denoiser = editor.model.transformer if weights == "flux" else editor.model.unet
     denoiser.register_forward_pre_hook(
@@ -229,9 +226,13 @@ class Fake:
 
 
 def faked(blank_tries=(), **settings):
-    editor = tiny("nowhere/at-all", "inpainting", **settings)
-    editor._model = Fake(blank_tries)
-    return editor, editor._model.calls
+    class Faked(DiffusionEditor):
+        def load(self):
+            return Fake(blank_tries)
+
+    usual = {"steps": 4, "batch_size": 1, "width": 64, "height": 64, "device": "cpu"}
+    editor = Faked(**usual | {"task": "inpainting"} | settings)
+    return editor, editor.model.calls
 
 
 @pytest.mark.parametrize("size", [(60, 40), (64, 64), (200, 90), (31, 127)])
@@ -254,16 +255,6 @@ def test_without_a_mask_all_is_open():
     editor, calls = faked()
     editor.edit([edit(1)])
     assert (np.asarray(calls[0].mask[0]) == 255).all() and calls[0].strength == 0.5
-
-
-def test_a_blank_result_is_made_again_with_a_seed_of_its_own():
-    second = seed_from(5, "redraw", 1)
-    editor, calls = faked({5, second})
-    image = editor.edit([edit(5)])[0]
-    assert [call.seeds for call in calls] == [[5], [second], [seed_from(5, "redraw", 2)]]
-    assert contrast(image) > BLANK
-    editor, calls = faked({5}, redraws=0)
-    assert contrast(editor.edit([edit(5)])[0]) == 0 and len(calls) == 1
 
 
 def scene(seed):
@@ -316,23 +307,7 @@ def test_a_scale_below_nothing_is_refused():
         DiffusionEditor(image_guidance=-1.0)
 
 
-def test_keys_hold_what_changes_the_image():
-    base = fingerprint(DiffusionEditor())
-    for same in ({"batch_size": 7}, {"compile": True}, {"offload": "model"}, {"device": "cpu"}):
-        assert fingerprint(DiffusionEditor(**same)) == base
-    for other in (
-        {"task": "inpainting"},
-        {"image_guidance": 2.0},
-        {"guidance": 2.0},
-        {"steps": 9},
-        {"width": 64},
-        {"negative_prompt": "birds"},
-        {"weights": "some/editor"},
-    ):
-        assert fingerprint(DiffusionEditor(**other)) != base
-
-
-@pytest.mark.parametrize(("weights", "task"), [("sdxl-inpainting", "inpainting"), ("sdxl", "image-to-image")])
+@pytest.mark.parametrize(("weights", "task"), [("sdxl-inpainting", "inpainting")])
 def test_float16_makes_nearly_the_same_picture(folders, weights, task):
     single, half = (tiny(folders[weights], task, dtype=dtype).edit([edit(1)])[0] for dtype in ("float32", "float16"))
     assert contrast(half) > BLANK

@@ -1,5 +1,4 @@
 import json
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from tiny.clip_model import SAVERS, save_clip
 from transformers import AutoModel, AutoProcessor, BertConfig, BertModel
 
 from aga_lightning.augment.base import Caption, Draft, ImageRecord, Prompt
-from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.images.samples import Sample
@@ -148,23 +146,6 @@ def test_a_checkpoint_gives_verdicts_that_follow_its_similarities(checkpoints):
     assert [reason is None for reason in swapped.objections([draft(image) for image in IMAGES])] == [
         bool(row.argmax() != 0) for row in cosines
     ]
-
-
-def test_copies_travel_without_the_model_and_agree(checkpoints):
-    gate = ClipFilter(weights=str(checkpoints / "clip"))
-    before = gate.objections([draft(image) for image in IMAGES])
-    again = pickle.loads(pickle.dumps(gate))
-    assert again._model is None
-    assert again.objections([draft(image) for image in IMAGES]) == before
-
-
-def test_the_key_holds_texts_and_weights_but_no_batch_size(checkpoints):
-    description = describe(
-        ClipFilter(weights=str(checkpoints / "clip"), min_similarity=0.2, batch_size=3, device="cpu")
-    )
-    assert description["weights"].startswith("local-")
-    assert description["positives"] == ["a photo of a {superclass}"] and description["min_similarity"] == 0.2
-    assert not {"batch_size", "device", "revision"} & set(description)
 
 
 @pytest.mark.parametrize(
