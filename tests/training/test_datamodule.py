@@ -18,7 +18,6 @@ from aga_lightning.augment.base import Augmented, Gate, Rejected
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.datasets.folder import ImageFolder
-from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import DatasetError
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.transforms import build_transforms
@@ -52,15 +51,6 @@ class Worker(Witness):
 
     def prepare(self, records, cache):
         pass
-
-
-class LimesOnly(Gate):
-    """Accepts the limes alone."""
-
-    stage = "subject"
-
-    def objection(self, draft):
-        return None if draft.sample.record.class_name == "lime" else "not a lime"
 
 
 class Tally(LightningModule):
@@ -167,15 +157,6 @@ def test_online_needs_the_store_and_merges_anew(open_data):
     assert kinds(data.train_dataloader()) == {"original": 8, 250: 16}
 
 
-def test_an_incomplete_store_says_what_to_run(open_data):
-    data = open_data(Witness(), degree=2)
-    data.collection.make(data.collection.requests[:3])
-    with pytest.raises(
-        DatasetError, match=r"lacks 13 of 16 augmentations: call setup\('fit'\) or run the verb augment"
-    ):
-        data.train_dataloader()
-
-
 def test_replacing_swaps_originals_at_the_cost_of_none(open_data):
     data = filled(open_data(Witness(), replace_probability=1.0))
     assert kinds(data.train_dataloader()) == {90: 8}
@@ -188,33 +169,6 @@ def test_the_last_epochs_show_originals_only(open_data, tmp_path):
     trainer(tmp_path, max_epochs=2, limit_val_batches=0).fit(model, datamodule=data)
     assert kinds(model.trained[:5]) == {"original": 8, 90: 8}  # 3, 3, 3, 3 and 4
     assert kinds(model.trained[5:]) == {"original": 16}  # as many steps as the epoch before
-
-
-@pytest.mark.parametrize("augmenter", [None, Witness()])
-def test_each_epoch_has_the_steps_that_are_set(open_data, tmp_path, augmenter):
-    data = open_data(augmenter, steps_per_epoch=7)
-    if augmenter is not None:
-        filled(data)
-    model = Tally()
-    run = trainer(tmp_path, max_epochs=2, limit_val_batches=0)
-    run.fit(model, datamodule=data)
-    assert [len(labels) for _, labels in model.trained] == [3] * 14
-    assert run.global_step == 14
-
-
-def test_steps_are_those_of_the_optimizer(open_data, tmp_path):
-    model = Tally()
-    run = trainer(tmp_path, accumulate_grad_batches=2, limit_val_batches=0)
-    run.fit(model, datamodule=open_data(steps_per_epoch=4))
-    assert run.global_step == 4
-    assert [len(labels) for _, labels in model.trained] == [3] * 8
-
-
-def test_max_steps_tells_how_many_epochs_there_will_be(open_data, tmp_path):
-    data = filled(open_data(Witness(), real_only_epochs=1, steps_per_epoch=2))
-    run = trainer(tmp_path, max_epochs=-1, max_steps=4, limit_val_batches=0)
-    run.fit(Tally(), datamodule=data)
-    assert run.global_step == 4
 
 
 def test_an_epoch_is_set_by_the_runs_seed(open_data, monkeypatch):
@@ -257,13 +211,6 @@ def test_classes_are_known_before_anything_is_prepared(open_data):
 def test_training_images_are_counted_by_class(open_data, disc_folder):
     (disc_folder / "train" / "plum" / "plum_0.png").unlink()
     assert open_data().class_counts() == [4, 3]
-
-
-def test_the_training_labels_follow_the_class_names(open_data):
-    data = open_data(batch_size=8)
-    ((_, labels),) = data.train_dataloader()
-    assert sorted(labels.tolist()) == [0] * 4 + [1] * 4
-    assert {record.class_name: record.label for record in data.train_records} == {"lime": 0, "plum": 1}
 
 
 class Cameras(ImageFolder):
@@ -326,88 +273,6 @@ def test_what_is_not_predicted_is_told(open_data, disc_folder):
         assert len(open_data(predict_folder=str(disc_folder / "dusk")).predict_records) == 4
 
 
-def test_a_bare_folder_to_predict_has_no_groups(open_data, disc_folder):
-    data = open_data(kind=Cameras, batch_size=8, predict_folder=str(disc_folder / "val"))
-    ((images, labels),) = data.predict_dataloader()
-    assert len(images) == 6 and set(labels.tolist()) == {-1}
-
-
-def test_a_data_set_without_groups_has_no_names_of_groups(open_data):
-    data = open_data()
-    assert data.group_names == ()
-    assert {len(batch) for loader in data.val_dataloader() for batch in loader} == {2}
-
-
-@pytest.mark.parametrize(
-    ("settings", "counts"),
-    [
-        ({}, [12, 12]),
-        ({"mode": "lazy"}, [12, 12]),
-        ({"mode": "online"}, [12, 12]),
-        ({"mode": "off"}, [4, 4]),
-        ({"replace_probability": 0.5}, [4, 4]),  # an augmentation comes in an original's place
-        ({"superclasses": {"plum": ""}}, [12, 4]),
-        ({"superclasses": {"plum": ""}, "rejected": "original"}, [12, 12]),
-        ({"superclasses": {"plum": ""}, "mode": "lazy"}, [12, 12]),
-    ],
-)
-def test_an_epoch_shows_as_many_images_of_each_class_as_are_counted(open_data, settings, counts):
-    data = open_data(Witness(), degree=2, **settings)
-    if data.pregenerates:
-        filled(data)
-    assert data.class_counts() == counts
-    shown = Counter(torch.cat([labels for _, labels in data.train_dataloader()]).tolist())
-    assert [shown[label] for label in range(2)] == counts
-
-
-def test_an_epoch_has_the_steps_that_it_counts(open_data, tmp_path):
-    run, model = trainer(tmp_path, max_epochs=2), Tally()
-    data = open_data(batch_size=7)  # 8 images
-    run.fit(model, datamodule=data)
-    assert [len(labels) for _, labels in data.train_dataloader()] == [8]
-    assert run.global_step == run.estimated_stepping_batches == 2
-
-
-def test_rejects_are_counted_as_they_are_shown(open_data):
-    for rejected, counts in (("skip", [8, 8]), ("original", [12, 12])):
-        data = filled(open_data(Witness(rejects=[1]), degree=2, rejected=rejected))
-        with pytest.warns(UserWarning, match="8 of 16 augmentations were rejected"):
-            assert data.class_counts() == counts
-
-
-@pytest.mark.parametrize(
-    ("settings", "shown"),
-    [
-        ({}, {"original": 8, 90: 4, 140: 4}),
-        ({"rejected": "original"}, {"original": 16, 90: 4, 140: 4}),
-        ({"mode": "lazy"}, {"original": 16, 90: 4, 140: 4}),
-        ({"mode": "online"}, {"original": 8, 250: 8}),
-        ({"mode": "online", "rejected": "original"}, {"original": 16, 250: 8}),
-        ({"replace_probability": 1.0, "rejected": "original"}, {"original": 4, "augmented": 4}),
-        ({"replace_probability": 1.0}, {"original": 4, "augmented": 4}),
-    ],
-)
-def test_images_without_a_subject_are_shown_as_they_are(open_data, settings, shown):
-    worker = Worker()
-    data = open_data(worker, degree=2, superclasses={"plum": ""}, **settings)
-    if data.pregenerates:
-        filled(data)
-    found = kinds(data.train_dataloader())
-    if "augmented" in shown:  # which of the two variants is drawn
-        found = Counter({"original": found["original"], "augmented": found[90] + found[140]})
-    assert found == shown
-    assert {path.parent.name for path in worker.shown} == {"lime"}
-
-
-def test_only_images_with_a_subject_count_as_rejected(open_data):
-    data = filled(open_data(Witness(rejects=[1]), degree=2, superclasses={"plum": ""}))
-    with pytest.warns(UserWarning, match=r"4 of 8 augmentations were rejected"):
-        assert kinds(data.train_dataloader()) == {"original": 8, 90: 4}
-    data = filled(open_data(Witness(rejects=[0]), superclasses={"plum": ""}))
-    with pytest.raises(DatasetError, match="4 of 4 augmentations were rejected"):
-        data.train_dataloader()
-
-
 def test_where_no_image_has_a_subject_the_remedy_is_told(open_data):
     with pytest.raises(DatasetError, match=r"no training image shows a subject: set --data\.dataset\.superclasses"):
         open_data(Witness(), superclasses={"plum": "", "lime": ""}).collection  # noqa: B018
@@ -427,62 +292,6 @@ def test_no_augmenter_ever_sees_an_image_to_judge_by(open_data, disc_folder, tmp
     assert set(witness.shown) == set((disc_folder / "train").rglob("*.png"))
 
 
-@pytest.mark.parametrize(
-    ("rejected", "shown"), [("skip", {"original": 8, 90: 8}), ("original", {"original": 16, 90: 8})]
-)
-def test_rejects_are_left_out_or_replaced_by_the_original(open_data, rejected, shown):
-    data = filled(open_data(Witness(rejects=[1]), degree=2, rejected=rejected))
-    with pytest.warns(UserWarning, match=r"8 of 16 augmentations were rejected \(8 x variant N is blurred\)"):
-        loader = data.train_dataloader()
-    assert kinds(loader) == shown
-
-
-def test_lazy_shows_the_original_for_a_reject(open_data):
-    data = open_data(Witness(rejects=[1]), degree=2, mode="lazy")
-    assert kinds(data.train_dataloader()) == {"original": 16, 90: 8}
-
-
-@pytest.mark.parametrize(("rejected", "shown"), [("skip", 12), ("original", 16)])
-def test_online_treats_rejects_as_it_is_told(open_data, rejected, shown):
-    data = filled(open_data(AGA(segmenter=GrabCut(size=48), gates=[LimesOnly()]), mode="online", rejected=rejected))
-    with pytest.warns(UserWarning, match="4 of 8 augmentations were rejected"):
-        loader = data.train_dataloader()
-    assert sum(kinds(loader).values()) == shown
-    originals = images_of(open_data().train_dataloader())
-    unchanged = sum(any(torch.equal(image, original) for original in originals) for image in images_of(loader))
-    assert unchanged == (8 if rejected == "skip" else 12)
-
-
-@pytest.mark.parametrize("mode", ["pregenerate", "lazy", "online"])
-@pytest.mark.parametrize(
-    ("quota", "counts"), [(0, [4, 4]), (3, [7, 7]), ({"plum": 1}, [12, 5]), ({"lime": 0, "plum": 8}, [4, 12])]
-)
-def test_a_class_shows_as_many_augmentations_as_its_quota(open_data, mode, quota, counts):
-    data = open_data(Witness(), degree=2, mode=mode, augmented_per_class=quota)
-    if data.pregenerates:
-        filled(data)
-    assert data.class_counts() == counts
-    shown = Counter(torch.cat([labels for _, labels in data.train_dataloader()]).tolist())
-    assert [shown[label] for label in range(2)] == counts
-    assert kinds(data.train_dataloader())["original"] == 8
-
-
-def test_a_lazy_quota_makes_no_more_than_it_shows(open_data):
-    data = open_data(Witness(), degree=2, mode="lazy", augmented_per_class=1)
-    images_of(data.train_dataloader())
-    assert len(data.collection.find_all()) == 2
-
-
-def test_a_quota_is_chosen_by_the_augmentation_seed(open_data):
-    def chosen(seed):
-        return list(
-            open_data(Witness(), degree=2, mode="lazy", augmented_per_class=2, augmentation_seed=seed).augmented
-        )
-
-    assert chosen(1) == chosen(1)
-    assert len({tuple(chosen(seed)) for seed in range(4)}) > 1
-
-
 def test_a_quota_of_an_unknown_class_is_found_before_anything_is_made(open_data, tmp_path):
     data = open_data(Witness(), augmented_per_class={"lemon": 2})
     with pytest.raises(DatasetError, match="augmented_per_class names 'lemon', but the classes are lime, plum"):
@@ -490,21 +299,9 @@ def test_a_quota_of_an_unknown_class_is_found_before_anything_is_made(open_data,
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_store_of_rejects_alone_is_an_error_with_the_reason(open_data):
-    data = filled(open_data(Witness(rejects=[0])))
-    with pytest.raises(DatasetError, match=r"8 of 8 augmentations were rejected \(8 x variant N is blurred\)\. See "):
-        data.train_dataloader()
-
-
 def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
-
-
-def test_a_truncated_photo_stops_training_with_its_name(open_data, disc_folder):
-    bad = truncate(disc_folder / "train" / "lime" / "lime_2.png")
-    with pytest.raises(ImageReadError, match=bad.name):
-        images_of(open_data().train_dataloader())
 
 
 def test_truncated_photos_can_be_left_out_of_every_set(open_data, disc_folder, tmp_path):
@@ -544,13 +341,6 @@ def masked_data(open_data, disc_folder):
     return lambda *arguments, **settings: open_data(*arguments, kind=masked, **settings)
 
 
-def test_background_sets_are_judged_beside_the_data_sets_own(masked_data, tmp_path):
-    data, model = masked_data(background_sets=["mixed_rand", "only_bg_t"], ood_during_fit=False), Tally()
-    assert data.test_names == ["val", "ood/dusk", "ood/mixed_rand", "ood/only_bg_t"]
-    trainer(tmp_path).test(model, datamodule=data, verbose=False)
-    assert model.judged == {"val": 6, "ood/dusk": 4, "ood/mixed_rand": 6, "ood/only_bg_t": 6}
-
-
 def test_a_fit_makes_background_sets_before_it_generates(masked_data, tmp_path):
     data = masked_data(Witness(), background_sets="all")
     data.look_ahead()
@@ -585,3 +375,56 @@ def test_wrong_settings_are_refused(open_data):
         open_data(degree=-1)
     with pytest.raises(ValueError, match="unknown recipe"):
         open_data(recipe="cubist")
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown", "counts"),
+    [
+        ({}, {"original": 8, 90: 8, 140: 8}, [12, 12]),
+        ({"replace_probability": 0.5}, None, [4, 4]),  # an augmentation comes in an original's place
+        ({"augmented_per_class": {"plum": 1}}, None, [12, 5]),
+        ({"augmented_per_class": 3, "mode": "lazy"}, None, [7, 7]),
+        ({"augmented_per_class": {"lime": 0, "plum": 8}, "mode": "online"}, {"original": 8, 250: 8}, [4, 12]),
+        ({"rejects": [1]}, {"original": 8, 90: 8}, [8, 8]),
+        ({"rejects": [1], "rejected": "original"}, {"original": 16, 90: 8}, [12, 12]),
+        ({"rejects": [1], "mode": "lazy"}, {"original": 16, 90: 8}, [12, 12]),
+        ({"empty": True}, {"original": 8, 90: 4, 140: 4}, [12, 4]),
+        ({"empty": True, "rejected": "original"}, {"original": 16, 90: 4, 140: 4}, [12, 12]),
+        ({"empty": True, "mode": "lazy"}, {"original": 16, 90: 4, 140: 4}, [12, 12]),
+        ({"empty": True, "mode": "online"}, {"original": 8, 250: 8}, [12, 4]),
+        ({"empty": True, "mode": "online", "rejected": "original"}, {"original": 16, 250: 8}, [12, 12]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*augmentations were rejected", "ignore:.*lack .* augmentations in all")
+def test_an_epoch_shows_what_is_counted_and_photos_without_a_subject_stay(open_data, settings, shown, counts):
+    settings = dict(settings)
+    worker = Worker(rejects=settings.pop("rejects", ()))
+    names = {"plum": ""} if settings.pop("empty", False) else "fruit"
+    data = open_data(worker, degree=2, superclasses=names, **settings)
+    if data.pregenerates:
+        filled(data)
+    assert data.class_counts() == counts
+    found = Counter(torch.cat([labels for _, labels in data.train_dataloader()]).tolist())
+    assert [found[label] for label in range(2)] == counts
+    assert shown is None or kinds(data.train_dataloader()) == shown
+    if names != "fruit":
+        assert {path.parent.name for path in worker.shown} == {"lime"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "run_settings", "steps", "sizes"),
+    [
+        ({"steps_per_epoch": 7}, {"max_epochs": 2}, 14, [3] * 14),
+        ({"steps_per_epoch": 4}, {"accumulate_grad_batches": 2}, 4, [3] * 8),
+        ({"steps_per_epoch": 2, "real_only_epochs": 1}, {"max_epochs": -1, "max_steps": 4}, 4, [3] * 4),
+        ({"batch_size": 7, "augmenter": None}, {"max_epochs": 2}, 2, [8, 8]),  # of 8 images, none is left alone
+    ],
+)
+def test_an_epoch_has_the_optimiser_steps_that_are_set(open_data, tmp_path, settings, run_settings, steps, sizes):
+    data = open_data(**({"augmenter": Witness()} | settings))
+    if data.pregenerates:
+        filled(data)
+    model, run = Tally(), trainer(tmp_path, limit_val_batches=0, **run_settings)
+    run.fit(model, datamodule=data)
+    assert [len(labels) for _, labels in model.trained] == sizes
+    assert run.global_step == run.estimated_stepping_batches == steps

@@ -16,7 +16,6 @@ from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.reading import ImageReadError, read_image
 from aga_lightning.training.loading import (
-    AugmentedImages,
     EvaluationImages,
     LazyImages,
     RecombinedImages,
@@ -108,35 +107,12 @@ def test_an_item_depends_on_its_pick_alone(tmp_path, disc_records):
     assert not torch.equal(images[Pick(0, ORIGINAL, 8)][0], first)
 
 
-def test_the_main_process_keeps_its_own_random_numbers(disc_records):
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    epoch(disc_records, None, workers=0, degree=0)
-    torch.manual_seed(5)
-    state = torch.get_rng_state()
-    TrainingImages(disc_records, TRAIN)[Pick(0, ORIGINAL, 7)]
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(torch.rand(3), expected)
-
-
 def test_originals_and_augmentations_are_told_apart(tmp_path, disc_records):
     images = TrainingImages(disc_records, EXACT, lazy(collect(tmp_path, disc_records, Painted(), degree=3)))
     original, label = images[Pick(5, ORIGINAL, 0)]
     assert torch.equal(original, EXACT(read_image(disc_records[5].path)))
     assert label == disc_records[5].label == 1
     assert [grey(images[Pick(5, variant, 0)][0]) for variant in (0, 2)] == [40, 160]
-
-
-@pytest.mark.parametrize("source", [lazy, stored])
-def test_where_an_augmentation_was_rejected_the_original_stands_in(tmp_path, disc_records, source):
-    collection = collect(tmp_path, disc_records, Painted(), degree=2)
-    augmented = source(collection)
-    if source is stored:
-        augmented.paths = {pair: path for pair, path in augmented.paths.items() if path is not None}
-    images = TrainingImages(disc_records, EXACT, augmented)
-    assert torch.equal(images[Pick(2, 1, 0)][0], images[Pick(2, ORIGINAL, 0)][0])
-    assert not torch.equal(images[Pick(2, 0, 0)][0], images[Pick(2, ORIGINAL, 0)][0])
 
 
 def test_lazy_makes_an_image_when_it_is_first_touched_and_reads_it_ever_after(tmp_path, disc_records):
@@ -189,58 +165,23 @@ def test_online_draws_afresh_for_each_seed_and_repeats_itself(tmp_path, disc_rec
     assert not np.array_equal(one, stored(images.collection).image(Pick(0, 0, 0)))
 
 
-class Unmergeable(Painted):
-    """Finds fault with every recombination."""
-
-    def recombine(self, request, background, seed, cache):
-        return Rejected(request, "no")
-
-
-def test_where_a_recombination_was_rejected_the_original_stands_in(tmp_path, disc_records):
-    collection = collect(tmp_path, disc_records, Unmergeable())
-    images = TrainingImages(disc_records, EXACT, RecombinedImages(collection, collection.requests))
-    assert torch.equal(images[Pick(0, 0, 1)][0], images[Pick(0, ORIGINAL, 1)][0])
-
-
 def test_a_method_without_backgrounds_says_that_it_cannot_recombine(tmp_path, disc_records):
     collection = collect(tmp_path, disc_records, Painted())
     with pytest.raises(TypeError, match=r"Painted has no separate backgrounds; use --data\.mode"):
         RecombinedImages(collection, collection.requests).image(Pick(0, 0, 1))
 
 
-def test_without_a_source_of_augmentations_originals_are_shown(disc_records):
-    images = TrainingImages(disc_records, EXACT)
-    assert torch.equal(images[Pick(0, 0, 0)][0], images[Pick(0, ORIGINAL, 0)][0])
-    assert len(images) == 8
-
-
-def test_evaluation_images_come_in_order_and_unchanged(disc_records):
-    images = EvaluationImages(disc_records, EVALUATE)
-    assert [label for _, label in (images[index] for index in range(len(images)))] == [0] * 4 + [1] * 4
-    assert torch.equal(images[2][0], EVALUATE(read_image(disc_records[2].path)))
-
-
-def test_evaluation_images_tell_their_groups_where_there_are_groups(disc_records):
+def test_evaluation_images_come_in_order_unchanged_and_with_their_groups(disc_records):
     cameras = ("", "dam 2", "hill/north")
     taken_by = [cameras[number] for number in (2, 0, 1, 1, 2, 2, 0, 2)]
     records = [replace(record, group=group) for record, group in zip(disc_records, taken_by, strict=True)]
+    assert len(EvaluationImages(records, EVALUATE)[0]) == 2, "groups that nobody asks for are left out"
     loader = DataLoader(EvaluationImages(records, EVALUATE, cameras), batch_size=5)
     images, labels, groups = (torch.cat(parts) for parts in zip(*loader, strict=True))
     assert groups.dtype == torch.int64
     assert [cameras[group] for group in groups] == taken_by
     assert labels.tolist() == [0] * 4 + [1] * 4
-    assert torch.equal(images[3], EvaluationImages(records, EVALUATE)[3][0])
-
-
-def test_a_number_stands_for_the_same_group_in_every_set(disc_records):
-    groups = ("east", "west")
-    records = [replace(record, group="west") for record in disc_records[:2]]
-    assert [item[2] for item in map(EvaluationImages(records, EVALUATE, groups).__getitem__, range(2))] == [1, 1]
-
-
-def test_groups_that_nobody_asks_for_are_left_out(disc_records):
-    records = [replace(record, group="west") for record in disc_records]
-    assert len(EvaluationImages(records, EVALUATE)[0]) == 2
+    assert torch.equal(images[3], EVALUATE(read_image(disc_records[3].path)))
 
 
 @pytest.mark.parametrize("source", [lazy, online])
@@ -265,12 +206,18 @@ def test_an_unreadable_photo_stops_training_with_its_name(disc_records, workers)
         epoch(disc_records, None, workers, degree=0)
 
 
-def test_a_source_of_augmentations_has_one_verb(disc_records):
-    class Mirror(AugmentedImages):
-        def image(self, pick):
-            return read_image(disc_records[pick.record].path).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+class Unmergeable(Painted):
+    """Finds fault with every recombination."""
 
-    images = TrainingImages([replace(record, label=9) for record in disc_records], EXACT, Mirror())
-    image, label = images[Pick(0, 0, 0)]
-    assert label == 9
-    assert torch.equal(image.flip(-1), images[Pick(0, ORIGINAL, 0)][0])
+    def recombine(self, request, background, seed, cache):
+        return Rejected(request, "no")
+
+
+@pytest.mark.parametrize("source", [None, lazy, online])
+def test_where_there_is_no_augmentation_the_original_stands_in(tmp_path, disc_records, source):
+    collection = collect(tmp_path, disc_records, Unmergeable())
+    images = TrainingImages(disc_records, EXACT, source and source(collection))
+    state = torch.get_rng_state()
+    assert torch.equal(images[Pick(2, 1, 0)][0], images[Pick(2, ORIGINAL, 0)][0])
+    assert torch.equal(torch.get_rng_state(), state), "the process keeps its own random numbers"
+    assert len(images) == 8

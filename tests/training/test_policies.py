@@ -27,10 +27,6 @@ def centres(outputs):
     return {tuple(pixels[pixels.shape[0] // 2, pixels.shape[1] // 2].tolist()) for pixels in outputs}
 
 
-def test_none_is_no_step():
-    assert build_policy() == build_policy("none") == []
-
-
 @pytest.mark.parametrize(
     ("policy", "magnitude", "kind", "published"),
     [

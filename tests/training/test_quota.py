@@ -83,21 +83,6 @@ def test_a_larger_quota_keeps_what_a_smaller_one_chose(store, seed, few):
     assert smaller <= larger
 
 
-def test_each_image_comes_once_before_one_comes_twice():
-    records = [record(number, "lime") for number in range(5)]
-    accepted = {(index, variant): True for index in range(5) for variant in range(3)}
-    for quota, times in ((4, [1, 1, 1, 1]), (5, [1] * 5), (7, [1, 1, 1, 2, 2]), (13, [2, 2, 3, 3, 3])):
-        kept = choose(accepted, records, {"lime": quota}, seed=0)
-        assert sorted(Counter(index for index, _ in kept).values()) == times
-
-
-def test_a_data_set_that_moved_gives_the_same_choice():
-    homes = [[record(number, "lime", root) for number in range(6)] for root in ("/data", "/elsewhere")]
-    accepted = {(index, variant): True for index in range(6) for variant in range(2)}
-    first, second = ([choose(accepted, home, {"lime": 3}, seed) for seed in range(5)] for home in homes)
-    assert first == second
-
-
 def test_the_seed_draws_images_and_variants_evenly():
     records = [record(number, "lime") for number in range(6)]
     accepted = {(index, variant): True for index in range(6) for variant in range(2)}

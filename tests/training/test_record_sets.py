@@ -1,7 +1,6 @@
 """The sets of a run: listed once, missing files named, guides given along."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,15 +67,6 @@ def test_missing_files_are_counted_and_the_first_is_named(folder):
         _ = RecordSets(Cameras(folder)).train
 
 
-def test_missing_and_broken_files_are_left_out_where_that_is_asked_for(folder, tmp_path):
-    (folder / "empty.png").unlink()
-    listing = tmp_path / "unreadable.txt"
-    with pytest.warns(UserWarning, match="1 of 2 images cannot be read"):
-        records = RecordSets(Cameras(folder), listing).train
-    assert [record.path.name for record in records] == ["train.png"]
-    assert "empty.png does not exist" in listing.read_text()
-
-
 def test_errors_carry_the_guide(folder):
     with pytest.raises(DatasetError, match=r"test\.csv is missing") as caught:
         _ = RecordSets(Cameras(folder)).test
@@ -97,14 +87,6 @@ def test_groups_are_those_of_the_evaluation_sets(folder):
     sets = RecordSets(WithTest(folder, ("north", "south")))
     assert groups_of(sets.evaluation) == ("north", "south", "west")
     assert groups_of([sets.val]) == ("north", "south")
-
-
-def test_there_are_no_groups_where_nobody_names_them(folder):
-    class Ungrouped(WithTest):
-        def ood_records(self):
-            return {}
-
-    assert groups_of(RecordSets(Ungrouped(folder)).evaluation) == ()
 
 
 class Masked(WithTest):
@@ -143,7 +125,3 @@ def test_where_masks_are_missing_the_guide_says_where_to_get_them(folder, tmp_pa
     with pytest.raises(DatasetError, match="no test image has one") as caught:
         _ = sets.ood
     assert caught.value.__notes__ == ["Get it from a shelf."]
-
-
-def test_a_record_has_a_subject_if_it_has_a_superclass():
-    assert [ImageRecord(Path("a"), 0, "a", word).has_subject for word in ("bird", "")] == [True, False]

@@ -56,10 +56,6 @@ def test_a_set_without_a_readable_image_is_an_error(disc_records, listing):
         screen(disc_records[:2], listing)
 
 
-def test_no_images_are_no_error(listing):
-    assert screen([], listing) == []
-
-
 def test_missing_files_are_counted_before_a_run(disc_records):
     require_files(disc_records)
     disc_records[3].path.unlink()
@@ -67,10 +63,3 @@ def test_missing_files_are_counted_before_a_run(disc_records):
     with pytest.raises(DatasetError) as caught:
         require_files(disc_records)
     assert f"2 of 8 image files are missing, such as {disc_records[3].path}: " in str(caught.value)
-
-
-def test_a_folder_is_no_image_file(disc_records):
-    disc_records[0].path.unlink()
-    disc_records[0].path.mkdir()
-    with pytest.raises(DatasetError, match="1 of 8 image files are missing"):
-        require_files(disc_records)

@@ -110,15 +110,6 @@ def test_a_lazy_quota_is_spent_on_photos_with_a_subject(disc_records, tmp_path):
     assert len(files) == 10
 
 
-def test_another_seed_chooses_others(disc_records, tmp_path):
-    def chosen(seed):
-        collection = Collection(Fussy(), Store(tmp_path), disc_records, 2, seed)
-        return set(usable_files(collection, "lazy", "skip", {"lime": 2, "plum": 2}))
-
-    assert chosen(0) == chosen(0)
-    assert len({frozenset(chosen(seed)) for seed in range(4)}) > 1
-
-
 def test_a_collection_that_lacks_images_says_what_to_run(disc_records, tmp_path):
     collection = Collection(Fussy(), Store(tmp_path), disc_records, 2, 0)
     collection.make(collection.requests[:5])

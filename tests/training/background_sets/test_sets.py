@@ -89,17 +89,6 @@ def test_each_set_shows_what_its_name_says(photos, tmp_path):
         assert len(random_background) == 1 and random_background < {background_of(other) for other in range(3)}
 
 
-def test_the_black_box_holds_mask_and_box(photos, tmp_path):
-    made = pixels(make(photos[:1], tmp_path / "cache", "only_bg_b")["only_bg_b"][0].path)
-    rows, columns = np.nonzero(~made.any(axis=2))
-    # The mask covers columns 1 to 11 and rows 4 to 12, and so holds the record's box.
-    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (1, 4, 12, 13)
-    wider = replace(photos[0], box=(0.5, 4.0, 13.5, 15.0))
-    made = pixels(make([wider], tmp_path / "cache", "only_bg_b")["only_bg_b"][0].path)
-    rows, columns = np.nonzero(~made.any(axis=2))
-    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (0, 4, 14, 15)
-
-
 def test_the_records_are_those_of_the_subjects(photos, tmp_path):
     for name, records in make(photos, tmp_path / "cache").items():
         assert [(r.label, r.class_name, r.group) for r in records] == [(p.label, p.class_name, p.group) for p in photos]
@@ -164,11 +153,6 @@ def test_neither_order_nor_the_sets_beside_it_nor_the_place_change_a_file(photos
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_another_photo_is_another_place(photos, tmp_path):
-    one, other = (make(some, tmp_path / "cache", "only_fg")["only_fg"][0].path for some in (photos, photos[:-1]))
-    assert one.parents[2] != other.parents[2]
-
-
 def fork(work, *arguments):
     child = os.fork()
     if child == 0:
@@ -213,11 +197,6 @@ def test_of_several_processes_one_makes_the_files(photos, tmp_path):
 def test_an_unknown_name_is_told_with_those_that_are_known(tmp_path):
     with pytest.raises(DatasetError, match=r"no background set 'only_bg': .*only_fg, .*, mixed_next; or say all"):
         BackgroundSets(["only_fg", "only_bg"], Store(tmp_path))
-
-
-def test_names_are_taken_once_and_in_their_order(tmp_path):
-    assert BackgroundSets(["no_fg", "only_fg", "no_fg"], Store(tmp_path)).names == ("no_fg", "only_fg")
-    assert BackgroundSets(["all"], Store(tmp_path)).names == BackgroundSets("all", Store(tmp_path)).names == SETS
 
 
 def test_without_any_mask_it_is_said_who_ships_them(photos, tmp_path):
