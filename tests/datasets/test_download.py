@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import URLError
 from urllib.request import Request
@@ -164,19 +165,17 @@ BUILDERS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["md5", "sha256"])
 @pytest.mark.parametrize("name", BUILDERS)
-def test_an_archive_becomes_the_folder_that_is_asked_for(server, tmp_path, name, kind):
+def test_an_archive_becomes_the_folder_or_file_that_is_asked_for(server, tmp_path, name):
     folder = tmp_path / "new" / "data"
-    place = fetch_archive(server.publish(name, BUILDERS[name](), kind), folder, "birds")
+    place = fetch_archive(server.publish(name, BUILDERS[name](), "md5"), folder, "birds")
     assert place == folder / "birds"
     assert content_of(place) == BIRDS
     assert names_in(folder) == ["birds"]
-
-
-def test_a_file_may_be_what_is_asked_for(server, tmp_path):
-    place = fetch_archive(server.publish("b.tar", tarred(FILES, "")), tmp_path, "notes.txt")
-    assert place.read_bytes() == FILES["notes.txt"]
+    note = fetch_archive(
+        server.publish(name, tarred(FILES) if "tgz" in name else BUILDERS[name]()), folder, "notes.txt"
+    )
+    assert note.read_bytes() == FILES["notes.txt"]
 
 
 def test_what_is_there_is_left_alone(server, tmp_path):
@@ -341,20 +340,20 @@ def test_a_wrong_archive_put_there_by_hand_is_refused_and_stays(server, tmp_path
     assert not server.asked
 
 
-@pytest.mark.parametrize("code", [403, 404, 503])
-def test_an_answer_of_the_server_is_handed_on(server, tmp_path, code):
-    server.failing["/files/gone.tgz"] = code
-    message = refusal(Archive(server.url("gone.tgz"), f"md5:{'0' * 32}"), tmp_path)
-    assert str(code) in message and f"put it at {tmp_path / 'gone.tgz'}" in message
-
-
-def test_no_network(tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
+@pytest.mark.parametrize("answer", ["503", "refused", "cannot be unpacked"])
+def test_what_the_server_answers_is_handed_on(server, tmp_path, answer):
+    archive = server.publish("gone.tgz", b"<html></html>")
+    if answer == "503":
+        server.failing["/files/gone.tgz"] = 503
+        del server.content["/files/gone.tgz"]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses connections
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/birds.tgz"
-        message = refusal(Archive(url, f"md5:{'0' * 32}"), tmp_path)
-    assert url in message and "refused" in message and f"put it at {tmp_path / 'birds.tgz'}" in message
+        if answer == "refused":
+            archive = replace(archive, url=f"http://127.0.0.1:{taken.getsockname()[1]}/gone.tgz")
+        message = refusal(archive, tmp_path)
+    assert (
+        answer in message and ("by hand" if "unpacked" in answer else f"put it at {tmp_path / 'gone.tgz'}") in message
+    )
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's")
@@ -362,19 +361,6 @@ def test_a_full_disk(server, tmp_path):
     (tmp_path / ".birds.tgz.part").symlink_to("/dev/full")
     message = refusal(server.publish("birds.tgz", tarred(FILES)), tmp_path)
     assert "No space left" in message and str(tmp_path / "birds") in message
-
-
-def test_a_disk_that_fills_while_unpacking_costs_no_second_download(server, tmp_path, monkeypatch):
-    archive = server.publish("birds.tgz", tarred(FILES))
-
-    def extract(self, *words, **settings):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tarfile.TarFile, "extract", extract)
-        assert "No space left" in refusal(archive, tmp_path)
-    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
-    assert len(server.asked) == 1
 
 
 def test_archives_may_lie_at_another_host(server, tmp_path):
@@ -436,20 +422,16 @@ def tar_entry(name, kind=tarfile.REGTYPE, target=""):
 
 EVIL_TARS = {
     "absolute": [tar_entry("/evil-of-a-test")],
-    "a drive": [tar_entry("c:\\evil")],
     "above": [tar_entry("birds/../../evil")],
-    "above, beside the member": [tar_entry("../evil")],
     "above, by other slashes": [tar_entry("birds\\..\\..\\evil")],
     "absolute link": [tar_entry("birds/link", tarfile.SYMTYPE, "/etc/passwd")],
     "link above its folder": [tar_entry("birds/images/link", tarfile.SYMTYPE, "../images.txt")],
     "link above": [tar_entry("birds/link", tarfile.SYMTYPE, "../../evil")],
     "through a link": [tar_entry("birds/link", tarfile.SYMTYPE, "../.."), tar_entry("birds/link/evil")],
     "hard link": [tar_entry("birds/link", tarfile.LNKTYPE, "../evil")],
-    "absolute hard link": [tar_entry("birds/link", tarfile.LNKTYPE, "/etc/passwd")],
     "hard link to nothing": [tar_entry("birds/link", tarfile.LNKTYPE, "birds/nothing")],
     "pipe": [tar_entry("birds/pipe", tarfile.FIFOTYPE)],
     "device": [tar_entry("birds/null", tarfile.CHRTYPE)],
-    "block device": [tar_entry("birds/sda", tarfile.BLKTYPE)],
 }
 
 
@@ -525,25 +507,12 @@ def test_an_archive_that_grows_out_of_all_proportion_is_refused(server, tmp_path
     fetch_archive(server.publish(name, pack(noise)), tmp_path, "birds")
 
 
-@pytest.mark.parametrize("name, pack", [("b.tgz", tarred), ("b.zip", zipped)])
-def test_a_flood_of_empty_files_is_refused(server, tmp_path, monkeypatch, name, pack):
-    monkeypatch.setattr(download, "_FLOOR", 1_000_000)
-    monkeypatch.setattr(download, "_RATIO", 2)
-    refusal(server.publish(name, pack({f"birds/{number}": b"" for number in range(300)})), tmp_path)
-
-
 def test_an_archive_without_the_member_names_what_it_has(server, tmp_path):
     message = refusal(server.publish("b.tgz", tarred(FILES)), tmp_path, "fish")
     assert "'fish'" in message and "'birds'" in message and "'notes.txt'" in message
     for target in ("birds", "."):
         link = [tar_entry("fish", tarfile.SYMTYPE, target)]
         refusal(server.publish("b.tgz", tarred(FILES, entries=link)), tmp_path, "fish")
-    assert names_in(tmp_path) == []
-
-
-@pytest.mark.parametrize("name", ["b.tgz", "b.zip"])
-def test_what_is_no_archive_is_refused(server, tmp_path, name):
-    assert "cannot be unpacked" in refusal(server.publish(name, b"<html></html>"), tmp_path)
     assert names_in(tmp_path) == []
 
 

@@ -11,12 +11,6 @@ def held(some, count, seed):
     return {name for name, out in zip(some, hold_out(some, count, seed), strict=True) if out}
 
 
-@given(names, st.data(), seeds)
-def test_as_many_are_held_out_as_asked_for(some, data, seed):
-    count = data.draw(st.integers(0, len(some)))
-    assert sum(hold_out(some, count, seed)) == count
-
-
 @given(names, st.integers(0, 30), seeds, st.randoms())
 def test_neither_the_order_nor_a_second_call_matters(some, count, seed, random):
     shuffled = random.sample(some, len(some))
@@ -34,11 +28,6 @@ def test_a_new_image_takes_at_most_one_place(some, count, seed):
     leavers = held(before, count, seed) - held(some, count, seed)
     joiners = held(some, count, seed) - held(before, count, seed)
     assert len(leavers) <= 1 and joiners <= {new}
-
-
-@given(names.filter(bool), st.integers(0, 30), seeds)
-def test_a_new_image_with_a_place_of_its_own_drives_nobody_out(some, count, seed):
-    assert held(some[:-1], count, seed) <= held(some, count + 1, seed)
 
 
 def test_a_split_made_today_is_the_same_tomorrow():

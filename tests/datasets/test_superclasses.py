@@ -3,7 +3,7 @@ from jsonargparse import ArgumentParser
 from tiny.wordnet import wordnet_in
 
 from aga_lightning.datasets.folder import ImageFolder
-from aga_lightning.datasets.superclasses import check_known, find_superclasses
+from aga_lightning.datasets.superclasses import find_superclasses
 from aga_lightning.images.records import DatasetError
 
 CLASSES = ("empty", "owl", "wren")
@@ -90,12 +90,6 @@ def test_an_unknown_class_is_named_with_the_nearest_ones(write):
     assert find({"heron": "wader"}, known=["heron"]) == {name: name for name in CLASSES}
 
 
-def test_known_classes_pass_and_without_a_near_one_some_are_shown():
-    check_known("owl", CLASSES, "here")
-    with pytest.raises(DatasetError, match="nearest to it are empty, owl, wren"):
-        check_known("§", CLASSES, "here")
-
-
 @pytest.mark.parametrize("setting", ["wordnet", "wordnet:", "wordnet:nine", "wordnet:-1", "wordnet:9.5", "wordnet:٩"])
 def test_wordnet_without_a_depth_is_not_taken_for_a_word(setting):
     refused(setting, "lacks a depth: write wordnet:<depth>")
@@ -133,11 +127,3 @@ def test_the_command_line_passes_the_setting_on_as_it_is_typed(typed, setting):
     parser.add_class_arguments(ImageFolder, "dataset")
     settings = parser.parse_args(["--dataset.root", "photos", "--dataset.superclasses", typed])
     assert parser.instantiate_classes(settings).dataset.superclasses == setting
-
-
-def test_the_command_line_leaves_the_file_to_us(write):
-    parser = ArgumentParser()
-    parser.add_class_arguments(ImageFolder, "dataset")
-    file = write("owl: no\nwren: 007\n")
-    settings = parser.parse_args(["--dataset.root", "photos", "--dataset.superclasses", file])
-    assert find(parser.instantiate_classes(settings).dataset.superclasses)["wren"] == "007"

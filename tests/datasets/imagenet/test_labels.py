@@ -53,11 +53,6 @@ def test_a_list_is_found_up_to_three_folders_above_and_the_nearest_is_taken(tmp_
     assert find_labels(home) == kit
 
 
-def test_a_list_is_found_above_a_root_that_is_given_by_a_relative_path(trees, monkeypatch):
-    monkeypatch.chdir(home_of(trees, "kaggle").parent)
-    assert find_labels(home_of(trees, "kaggle").relative_to(trees["kaggle"] / "ILSVRC" / "Data")) is not None
-
-
 @pytest.mark.parametrize(
     ("line", "text", "complaint"),
     [
@@ -85,13 +80,6 @@ def test_an_image_that_is_listed_twice_is_named(kaggle):
     lines = kaggle.read_text().splitlines()
     kaggle.write_text("\n".join([*lines, lines[1]]))
     with pytest.raises(DatasetError, match=f"line {len(lines) + 1}: image ILSVRC2012_val_.* is listed twice"):
-        read_labels(kaggle)
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
-def test_a_list_without_text_is_named(kaggle, content):
-    kaggle.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"LOC_val_solution\.csv (is empty|cannot be read)"):
         read_labels(kaggle)
 
 

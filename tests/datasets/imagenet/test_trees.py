@@ -8,9 +8,7 @@ from tiny.imagenet import CLASSES, write_imagenet, write_sketch, write_v2
 from aga_lightning.datasets.imagenet.classes import IMAGENET10, ImageNetClass
 from aga_lightning.datasets.imagenet.trees import (
     find_home,
-    find_sketch,
     find_v2,
-    has_class_folders,
     other_files,
     sketch_images,
     train_images,
@@ -69,17 +67,6 @@ def test_the_folder_of_all_classes_may_be_a_link_but_no_link_leads_out_of_it(roo
         train_images(root, IMAGENET10)
 
 
-@pytest.mark.parametrize("layout", ["kaggle", "devkit"])
-def test_validation_images_in_one_folder_are_the_same_as_in_class_folders(tmp_path, layout):
-    sorted_tree, flat_tree = write_imagenet(tmp_path / "sorted"), write_imagenet(tmp_path / "flat", layout)
-    expected = validation_images(sorted_tree, IMAGENET10)
-    found = validation_images(find_home(flat_tree), IMAGENET10)
-    for listed in IMAGENET10:
-        assert [path.name for path in found[listed]] == [path.name for path in expected[listed]]
-        for ours, theirs in zip(found[listed], expected[listed], strict=True):
-            assert ours.read_bytes() == theirs.read_bytes()
-
-
 def test_images_in_one_folder_without_labels_are_named_with_the_remedy(tmp_path):
     root = write_imagenet(tmp_path / "imagenet", "kaggle", train_per_class=1)
     listing = root / "LOC_val_solution.csv"
@@ -133,15 +120,6 @@ def test_v2_needs_the_index_of_a_class(tmp_path):
         v2_images(write_v2(tmp_path), [ImageNetClass("n01776313", "tick", "tick")])
 
 
-def test_v2_and_sketch_are_found_from_the_folder_above(tmp_path):
-    v2, sketch = write_v2(tmp_path / "a"), write_sketch(tmp_path / "b")
-    assert find_v2(v2.parent) == find_v2(v2) == v2
-    assert find_sketch(sketch.parent) == find_sketch(sketch) == sketch
-    assert find_v2(tmp_path) is find_sketch(tmp_path) is find_sketch(tmp_path / "nowhere") is None
-    assert v2_images(v2.parent, IMAGENET10) == v2_images(v2, IMAGENET10)
-    assert sketch_images(sketch.parent, IMAGENET10) == sketch_images(sketch, IMAGENET10)
-
-
 def test_of_two_selections_of_v2_one_has_to_be_named(tmp_path):
     write_v2(tmp_path)
     write_v2(tmp_path, name="imagenetv2-top-images-format-val")
@@ -173,9 +151,3 @@ def test_files_that_are_not_known_are_listed_but_hidden_ones(root):
     for name in ("b.txt", "a.JPEG", ".DS_Store"):
         (folder / name).touch()
     assert list(other_files([folder], known)) == [folder / "a.JPEG", folder / "b.txt"]
-
-
-def test_class_folders_are_told_from_images(root):
-    assert has_class_folders(root / "train")
-    assert not has_class_folders(root / "train" / "n01592084")
-    assert not has_class_folders(root)
