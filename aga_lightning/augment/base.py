@@ -1,4 +1,4 @@
-"""The seams of the plugin: one verb each, and the small frozen things that pass through them.
+"""The interfaces of the plugin, one method each, and the frozen values that pass between them.
 
 The recipe of the paper is a chain of these parts (its Figure 2). A new detector, painter or gate is one class here
 with one method; its constructor arguments become its settings on the command line and, through
@@ -25,14 +25,13 @@ class Detection:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Subject:
-    """The isolated subject: its mask, the box the mask was grown from, and how sure the two parts were (0..1).
+    """The isolated subject: its mask, the box that the mask was grown from, and their score (0..1).
 
     Args:
-        mask: All that belongs to the subject, every instance of it that was kept.
+        mask: All pixels of the subject, with every instance that was kept.
         detection: The best box.
-        score: How sure detector and segmenter were, 0..1.
-        instances: The instances one by one, best first, where each is to be pasted alone; empty where all of them are
-            pasted together.
+        score: Joint score of detector and segmenter, 0..1.
+        instances: The single instances, best first, if each is to be pasted alone; empty if all are pasted together.
     """
 
     mask: Mask
@@ -41,13 +40,13 @@ class Subject:
     instances: tuple[Self, ...] = ()
 
     def for_variant(self, variant: int) -> Self:
-        """What augmentation number `variant` pastes: the instances in turn, or all there is."""
+        """The subject that augmentation number `variant` pastes: the instances in turn, or the whole subject."""
         return self.instances[variant % len(self.instances)] if self.instances else self
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the captioner is asked: instruction x spatial setting x time or season, and the words to avoid."""
+    """A question to the captioner: instruction x spatial setting x time or season, and the words to avoid."""
 
     instruction: str
     spatial: str
@@ -61,8 +60,8 @@ class Caption:
 
     Args:
         text: The words.
-        prompt: What was asked.
-        tries: How many answers it took, the kept one included.
+        prompt: The question.
+        tries: Number of answers until this one.
         fallback: Whether no answer was usable, so that a template wrote the words instead.
     """
 
@@ -77,10 +76,10 @@ class Scene:
     """One background to paint.
 
     Args:
-        caption: What to paint.
+        caption: The background in words.
         size: Width and height in pixels.
-        seed: All that is random about it.
-        source: Digest of the image whose subject will stand in front of it: a donor has to be another one.
+        seed: Seed of the picture.
+        source: Digest of the image whose subject will stand in front of it; a donor has to be another image.
     """
 
     caption: Caption
@@ -94,11 +93,11 @@ class Edit:
     """One picture to make of another one.
 
     Args:
-        image: What to start from.
-        text: What the result should show; for an editor that follows instructions, what to change.
-        seed: All that is random about it.
-        strength: How much of the start is given up, above 0 (nothing) to 1 (all of it).
-        mask: (height, width); True where the picture may change. None everywhere.
+        image: The picture to start from.
+        text: A description of the result; for an editor that follows instructions, the instruction.
+        seed: Seed of the result.
+        strength: Share of the start that is given up, above 0 (nothing) to 1 (all of it).
+        mask: (height, width); True where the picture may change. None lets all of it change.
     """
 
     image: Image
@@ -119,9 +118,9 @@ class Request:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Draft:
-    """An augmentation while it is being made; each gate looks at what its stage has added.
+    """An augmentation while it is being made; each gate looks at the result of its own stage.
 
-    `landed` is where the subject is in `image`; None for methods that do not know.
+    `landed` is the mask of the subject in `image`; None for methods that do not know it.
     """
 
     sample: Sample
@@ -137,9 +136,9 @@ class Augmented:
     """A finished augmentation.
 
     Args:
-        request: What was asked.
+        request: The request.
         image: The result.
-        facts: What a reader of the store may want to know (caption, score, ...); plain JSON values.
+        facts: Facts for readers of the store (caption, score, ...); plain JSON values.
     """
 
     request: Request
@@ -149,7 +148,7 @@ class Augmented:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An augmentation that could not be made, and why in words for a person."""
+    """A request without an augmentation, and the reason in words for a person."""
 
     request: Request
     reason: str
@@ -169,12 +168,12 @@ class Part(ABC):
     needs_accelerator: ClassVar[bool] = False
 
     def setting(self, argument: str) -> object:
-        """A constructor argument as it enters the key; weights in a local folder enter by their content, say."""
+        """A constructor argument as it enters the key; local weights, for example, enter by their content."""
         return getattr(self, argument)
 
 
 def parts_in(value: object) -> Iterator[Part]:
-    """A part, and all parts among its settings at any depth; nothing for a plain value."""
+    """A part and all parts among its settings, at any depth; none for a plain value."""
     if isinstance(value, Part):
         yield value
         for setting in vars(value).values():
@@ -216,13 +215,13 @@ class Captioner(Part):
 class SubjectSource(ABC):
     """The training images with their subjects, for painters that borrow real backgrounds and gates that learn.
 
-    Those without a subject are among them: backgrounds to a painter, another class to a gate. Sources that know records
-    and digests without opening an image say so themselves; the rest is as slow as to look at all images.
+    Images without a subject are included: to a painter they are backgrounds, to a gate another class. Override
+    `records` and `digests` if they are known without opening images; the defaults open every one.
     """
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many training images there are."""
+        """Number of training images."""
 
     @abstractmethod
     def digest(self) -> str:
@@ -230,11 +229,11 @@ class SubjectSource(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
-        """A training image and its subject, None where it could not be isolated, or where the record has none."""
+        """A training image and its subject; the subject is None if the record has none or it was not found."""
 
     @property
     def records(self) -> Sequence[ImageRecord]:
-        """What is known of each training image without looking at it."""
+        """The record of each training image."""
         return [self.sample(index).record for index in range(len(self))]
 
     @property
@@ -243,10 +242,10 @@ class SubjectSource(ABC):
         return [self.sample(index).digest for index in range(len(self))]
 
     def sample(self, index: int) -> Sample:
-        """A training image alone, in which no subject is looked for.
+        """A training image alone, without isolating its subject.
 
         Raises:
-            ImageReadError: If it cannot be read.
+            ImageReadError: If the image cannot be read.
         """
         return self[index][0]
 
@@ -260,38 +259,38 @@ class BackgroundGenerator(Part):
     borrows: ClassVar[bool] = False
 
     def borrow(self, training: SubjectSource) -> None:
-        """Take what a painter of real backgrounds needs from the training images (and from no others)."""
+        """Take the training images, for painters of real backgrounds; no other images are ever given."""
 
     def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height to paint for an image of this size; the same, but for painters with a size of their own."""
+        """Width and height to paint for an image of this size; another size for painters with a size of their own."""
         return size
 
     @abstractmethod
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene; it depends on that scene alone."""
+        """One image of the scene's size for each scene; it depends on that scene alone."""
 
 
 class ImageEditor(Part):
-    """Make a picture of another one, as words ask: image-to-image, inpainting, instructions."""
+    """Edit a picture as words ask: image-to-image, inpainting, instructions."""
 
     @abstractmethod
     def edit(self, edits: Sequence[Edit]) -> list[Image]:
-        """One image an edit, of the size of the one it starts from; it depends on that edit alone."""
+        """One image for each edit, of the size of its start; it depends on that edit alone."""
 
 
 class ImageCaptioner(Part):
-    """What a photo shows, in words."""
+    """Describe photos in words."""
 
     @abstractmethod
     def describe(self, images: Sequence[Image]) -> list[str]:
-        """One line an image; it depends on that image alone."""
+        """One line for each image; it depends on that image alone."""
 
 
 class Gate(Part):
-    """Accept or reject what one stage has made.
+    """Accept or reject the result of one stage.
 
     `guards` says that the gate compares with evaluation images, `learns` that it looks at the training images first,
-    `opens` that it opens them for that, which takes long; those that do not learn from the records alone.
+    `opens` that it opens their files for that, which takes long; a gate that does not learns from the records alone.
     """
 
     stage: ClassVar[Literal["subject", "caption", "background", "image"]]
@@ -307,8 +306,8 @@ class Gate(Part):
 
     @abstractmethod
     def objection(self, draft: Draft) -> str | None:
-        """Why the draft must not be used, in words for a person; None where it may."""
+        """Reason why the draft must not be used, in words for a person; None if it may."""
 
     def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
-        """The objections to several drafts; a gate with a model looks at them in batches."""
+        """The objections to several drafts."""
         return [self.objection(draft) for draft in drafts]

@@ -1,1 +1,1 @@
-"""What each stage has made, accepted or rejected; one idea a file."""
+"""Gates accept or reject the result of each stage; one idea a file."""

@@ -1,25 +1,27 @@
-"""Reject backgrounds that show one of the classes: what CLIP sees in them is to be their words, not a subject."""
+"""Reject backgrounds that show one of the classes: CLIP has to find them more like their caption than like a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from aga_lightning.augment.base import Draft, Gate, SubjectSource
+from aga_lightning.augment.base import Draft, SubjectSource
 from aga_lightning.augment.clip import Clip
+from aga_lightning.augment.gates.picture_gate import PictureGate
+from aga_lightning.images.pixels import Image
 
 
 @dataclass(kw_only=True, eq=False)
-class ClassFreeBackground(Clip, Gate):
-    """Rejects backgrounds that CLIP finds more like a class than like their words (Beyond Generation, Ge et al. 2023).
+class ClassFreeBackground(Clip, PictureGate):
+    """Rejects backgrounds that CLIP finds more like a class than their caption (Beyond Generation, Ge et al. 2023).
 
-    A background that shows a class without being asked is a wrong label for whatever is pasted on it. The authors'
-    code ranks all pictures of a caption and keeps those that are least like any class, and of them those that are most
-    like the caption; a gate sees one picture at a time, and so asks which of the two it is more like. The model and
-    the text for a class are theirs.
+    A background that shows a class by accident makes the label of the pasted subject wrong. The authors' code ranks all
+    pictures of a caption, keeps the pictures that are least like any class, and of these the ones that are most like
+    the caption; a gate sees one picture at a time, and so asks which of the two it is more like. The model and the text
+    for a class are the authors'.
 
     Args:
-        text: What a picture of a class looks like; {class} stands for each class of the training images in turn.
+        text: Description of a picture of a class; {class} stands for each class of the training images in turn.
 
     Raises:
         ValueError: If {class} is not in the text.
@@ -42,32 +44,26 @@ class ClassFreeBackground(Clip, Gate):
         names = sorted({record.class_name for record in training.records if record.has_subject})
         self._texts = tuple(self.text.replace("{class}", name.replace("_", " ")) for name in names)
 
-    def objection(self, draft: Draft) -> str | None:
-        """Which class the background looks like; None where it looks like its words."""
-        return self.objections([draft])[0]
+    def applies(self, draft: Draft) -> bool:
+        """Only to backgrounds with a caption."""
+        return super().applies(draft) and draft.caption is not None
 
-    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
-        """The objections to several drafts, whose backgrounds are looked at in batches.
+    def judge(self, drafts: Sequence[Draft], pictures: Sequence[Image]) -> list[str | None]:
+        """The class that each background looks like; None if it looks like its caption.
 
         Raises:
             RuntimeError: If `learn` was not called.
         """
         if not self._texts:
             raise RuntimeError("ClassFreeBackground needs to know the classes first: call `learn`")
-        found: list[str | None] = [None] * len(drafts)
-        pairs = [
-            (index, draft.background, draft.caption.text)
-            for index, draft in enumerate(drafts)
-            if draft.background is not None and draft.caption is not None
+        captions = [draft.caption.text for draft in drafts if draft.caption is not None]
+        known = self.known_texts({*self._texts, *captions})
+        return [
+            self._complaint(
+                [float(feature @ known[text]) for text in self._texts], words, float(feature @ known[words])
+            )
+            for words, feature in zip(captions, self.image_features(pictures), strict=True)
         ]
-        if not pairs:
-            return found
-        known = self.known_texts({*self._texts, *(words for _, _, words in pairs)})
-        features = self.image_features([background for _, background, _ in pairs])
-        for (index, _, words), feature in zip(pairs, features, strict=True):
-            likeness = [float(feature @ known[text]) for text in self._texts]
-            found[index] = self._complaint(likeness, words, float(feature @ known[words]))
-        return found
 
     def _complaint(self, likeness: Sequence[float], words: str, own: float) -> str | None:
         if not np.isfinite([*likeness, own]).all():

@@ -1,4 +1,4 @@
-"""Reject images that look more like nothing in particular than like the subject: ALIA's semantic filter."""
+"""Reject images that look more like a generic picture than like the subject: ALIA's semantic filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,22 +6,24 @@ from string import Formatter
 
 import numpy as np
 
-from aga_lightning.augment.base import Draft, Gate
+from aga_lightning.augment.base import Draft
 from aga_lightning.augment.clip import Clip
+from aga_lightning.augment.gates.picture_gate import PictureGate
+from aga_lightning.images.pixels import Image
 
 _PLACEHOLDERS = ("class", "superclass", "caption")
 
 
 @dataclass(kw_only=True, eq=False)
-class ClipFilter(Clip, Gate):
+class ClipFilter(Clip, PictureGate):
     """Rejects images that CLIP finds more like a negative text than like any positive one (ALIA, Dunlap et al. 2023).
 
-    In the texts, {class} and {superclass} stand for those of the source image and {caption} for what was painted; so
-    "a photo of a {superclass}, {caption}" also asks whether the painter did as it was told.
+    In the texts, {class} and {superclass} stand for the class and superclass of the source image and {caption} for the
+    caption of the background; so "a photo of a {superclass}, {caption}" also tests whether the painter followed it.
 
     Args:
-        positives: What an image should look like.
-        negatives: What it looks like where something went wrong. Empty: only `min_similarity` counts.
+        positives: Descriptions of good images.
+        negatives: Descriptions of failed images. If empty, only `min_similarity` counts.
         min_similarity: Smallest cosine of the image and the nearest positive text, -1..1; null for any. CLIP gives
             about 0.2 to 0.3 to a photo and its own description.
 
@@ -55,21 +57,14 @@ class ClipFilter(Clip, Gate):
         self.positives = tuple(self.positives)
         self.negatives = tuple(self.negatives)
 
-    def objection(self, draft: Draft) -> str | None:
-        """What the image looks like instead; None where it looks as it should."""
-        return self.objections([draft])[0]
-
-    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
-        """The objections to several drafts, whose images are looked at in batches."""
-        images = {index: draft.image for index, draft in enumerate(drafts) if draft.image is not None}
-        found: list[str | None] = [None] * len(drafts)
-        if not images:
-            return found
-        texts = {index: self._texts(drafts[index]) for index in images}
-        known = self.known_texts({text for positives, negatives in texts.values() for text in positives + negatives})
-        for index, features in zip(images, self.image_features(list(images.values())), strict=True):
-            likeness = [{text: float(features @ known[text]) for text in side} for side in texts[index]]
-            found[index] = self._complaint(*likeness)
+    def judge(self, drafts: Sequence[Draft], pictures: Sequence[Image]) -> list[str | None]:
+        """The text that each image looks like instead; None if it looks as it should."""
+        texts = [self._texts(draft) for draft in drafts]
+        known = self.known_texts({text for positives, negatives in texts for text in positives + negatives})
+        found = []
+        for sides, feature in zip(texts, self.image_features(pictures), strict=True):
+            positives, negatives = ({text: float(feature @ known[text]) for text in side} for side in sides)
+            found.append(self._complaint(positives, negatives))
         return found
 
     def _texts(self, draft: Draft) -> tuple[list[str], list[str]]:
@@ -100,7 +95,9 @@ def _check_placeholders(text: str) -> None:
     try:
         unknown = {name for _, name, _, _ in Formatter().parse(text) if name is not None} - set(_PLACEHOLDERS)
     except ValueError as error:
-        raise ValueError(f"the text {text!r} cannot be read ({error}); write a brace twice to mean itself") from error
+        raise ValueError(
+            f"the text {text!r} cannot be read ({error}); write a brace twice for a plain brace"
+        ) from error
     if unknown:
         known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
         raise ValueError(f"the text {text!r} holds {{{sorted(unknown)[0]}}}; there are {known}")

@@ -1,4 +1,4 @@
-"""Reject images that a classifier of the originals is already sure of, rightly or wrongly: ALIA's confidence filter."""
+"""Reject images about which a classifier of the originals is already sure, right or wrong: ALIA's confidence filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,9 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torchvision.transforms.v2 import functional
 
-from aga_lightning.augment.base import Draft, Gate, SubjectSource
+from aga_lightning.augment.base import Draft, SubjectSource
 from aga_lightning.augment.gates.classifier_file import check_backbone, read_classifier
+from aga_lightning.augment.gates.picture_gate import PictureGate
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
 from aga_lightning.checkpoints.facts import Facts
 from aga_lightning.files import shown
@@ -21,14 +22,14 @@ Probabilities = npt.NDArray[np.float64]
 
 
 def confident_thresholds(probabilities: Probabilities, labels: npt.NDArray[np.int64]) -> Probabilities:
-    """How sure a classifier is, on average, of the images that are labelled with a class (Northcutt et al. 2021).
+    """Mean confidence of a classifier in each class, over the images with its label (Northcutt et al. 2021).
 
     Args:
-        probabilities: (N, K), a row an image.
+        probabilities: (N, K), one row for each image.
         labels: (N,) classes in 0..K-1.
 
     Returns:
-        (K,) the mean probability of class k over the images labelled k; infinity where there is none.
+        (K,) the mean probability of class k over the images labelled k; infinity if there are none.
     """
     thresholds = np.full(probabilities.shape[1], np.inf)
     for label in np.unique(labels):
@@ -37,12 +38,12 @@ def confident_thresholds(probabilities: Probabilities, labels: npt.NDArray[np.in
 
 
 @dataclass(kw_only=True, eq=False)
-class ConfidenceRule(Pretrained, Gate):
+class ConfidenceRule(Pretrained, PictureGate):
     """Rejects images that a classifier of the original images is sure about (ALIA, Dunlap et al. 2023).
 
-    It is sure where its likeliest class is at least as probable as that class is on average for the training images
-    with its label (confident learning, Northcutt et al. 2021). If the class is the image's own, the image is too easy
-    to add anything; if it is another one, the subject was changed. The rest, which the classifier doubts, is kept.
+    The classifier is sure if its likeliest class is at least as probable as that class is on average for the training
+    images with its label (confident learning, Northcutt et al. 2021). If it is the image's own class, the image is too
+    easy to add anything; if it is another class, the subject was changed. All other images are kept.
 
     Args:
         weights: A file of a torchvision classifier that was trained on the original images alone, with the classes in
@@ -52,8 +53,8 @@ class ConfidenceRule(Pretrained, Gate):
         size: Height and width of its input in pixels.
         resize: Shorter side in pixels of the image from which the input is cut in the middle; null squashes the whole
             image to the input's size. Give both as the classifier was evaluated.
-        mean: Subtracted from the channels, whose values are in 0..1; ImageNet's by default.
-        std: What the channels are divided by then. Zeros and ones leave the values as they are.
+        mean: Per-channel mean that is subtracted from values in 0..1; ImageNet's by default.
+        std: Per-channel standard deviation to divide by. Means of 0 and deviations of 1 leave the values as they are.
         drop_easy: Whether to reject images that are too easy.
         drop_mislabelled: Whether to reject images that look like another class.
         batch_size: Images at once. It changes probabilities by rounding only (1e-7 in float32).
@@ -101,10 +102,10 @@ class ConfidenceRule(Pretrained, Gate):
         return net.to(self.torch_device, self.torch_dtype).eval()
 
     def learn(self, training: SubjectSource) -> None:
-        """Find how sure the classifier is of the training images; nothing to do where it saw the same ones before.
+        """Measure the classifier's confidence in the training images, unless it has seen the same images before.
 
         Raises:
-            PretrainedError: If the classifier knows fewer classes than there are labels, or other ones.
+            PretrainedError: If the classifier has fewer classes than the data set, or other classes.
         """
         if self._learnt == (digest := training.digest()):
             return
@@ -130,32 +131,23 @@ class ConfidenceRule(Pretrained, Gate):
         self._thresholds = confident_thresholds(np.concatenate(rows), np.array(labels))
         self._names, self._learnt = names, digest
 
-    def objection(self, draft: Draft) -> str | None:
-        """What the classifier is sure of; None where it is not sure."""
-        return self.objections([draft])[0]
-
-    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
-        """The objections to several drafts, whose images are looked at in batches.
+    def judge(self, drafts: Sequence[Draft], pictures: Sequence[Image]) -> list[str | None]:
+        """The class of which the classifier is sure; None if it is not sure.
 
         Raises:
             RuntimeError: If `learn` was not called.
         """
-        images = {index: draft.image for index, draft in enumerate(drafts) if draft.image is not None}
-        found: list[str | None] = [None] * len(drafts)
-        if not images:
-            return found
         if self._thresholds is None:
             raise RuntimeError("ConfidenceRule needs to see the training images first: call `learn`")
-        for index, row in zip(images, self.probabilities(list(images.values())), strict=True):
-            found[index] = self._complaint(row, drafts[index].sample.record.label, self._thresholds)
-        return found
+        rows = zip(self.probabilities(pictures), drafts, strict=True)
+        return [self._complaint(row, draft.sample.record.label, self._thresholds) for row, draft in rows]
 
     def probabilities(self, images: Sequence[Image]) -> Probabilities:
-        """What the classifier says of pictures: (N, K), rows add up to 1."""
+        """The classifier's probabilities: (N, K), rows add up to 1."""
         return np.stack(self.batched(images, self._classify))
 
     def _check_input(self, trained: Facts) -> None:
-        """Refuse a classifier that was trained on other numbers; say so where it was on another size."""
+        """Refuse a classifier that was trained with another normalisation; warn if it was with another image size."""
         if trained.normalisation not in (None, (tuple(self.mean), tuple(self.std))):
             mean, std = trained.normalisation or ((), ())
             raise PretrainedError(
@@ -166,7 +158,7 @@ class ConfidenceRule(Pretrained, Gate):
             rank_zero_info(f"Warning: {self.weights} was trained with image_size {trained.image_size}, not {self.size}")
 
     def _check_class(self, label: int, name: str) -> None:
-        """Refuse a classifier whose output of a label's number is of another class."""
+        """Refuse a classifier for which a label's number is another class."""
         known = self._trained_on.classes
         if known is not None and known[label : label + 1] != (name,):
             was = shown(known[label]) if label < len(known) else "none"
@@ -194,7 +186,7 @@ class ConfidenceRule(Pretrained, Gate):
             return list(logits.double().softmax(1).cpu().numpy())
 
     def _input(self, image: Image) -> torch.Tensor:
-        """What the classifier is shown of a picture: (3, size, size)."""
+        """The classifier's input for a picture: (3, size, size)."""
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
         whole = [self.size, self.size] if self.resize is None else [self.resize]
         pixels = functional.center_crop(functional.resize(pixels, whole, antialias=True), [self.size, self.size])

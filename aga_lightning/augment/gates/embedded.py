@@ -1,4 +1,4 @@
-"""Accept or reject what a stage has made, with the reason in words and numbers."""
+"""Gates without weights; each gives its reason in words and numbers."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class MaskSanity(Gate):
     allow_spanning: bool = False
 
     def objection(self, draft: Draft) -> str | None:
-        """What is wrong with the subject's mask; None where it may be used."""
+        """The fault of the subject's mask; None if it may be used."""
         if draft.subject is None or not draft.subject.mask.any():
             return "no subject was found"
         mask, score = draft.subject.mask, draft.subject.score
@@ -63,7 +63,7 @@ class MaskSanity(Gate):
 
 
 def _contacts(mask: Mask) -> tuple[Mask, Mask, Mask, Mask]:
-    """Where a mask comes within 1% of the left, top, right and bottom edge; cuts often stop just short of it."""
+    """Where a mask comes within 1% of the left, top, right and bottom edge; masks often end just short of an edge."""
     height, width = mask.shape
     x, y = max(1, round(0.01 * width)), max(1, round(0.01 * height))
     left, top, right, bottom = (
@@ -74,10 +74,10 @@ def _contacts(mask: Mask) -> tuple[Mask, Mask, Mask, Mask]:
 
 @dataclass(kw_only=True, eq=False)
 class SaliencyAgreement(Gate):
-    """Rejects subjects that are not what stands out from the picture's border (Zhu et al. 2014): for unboxed photos.
+    """Rejects subjects that differ from the region that stands out from the picture's border (Zhu et al. 2014).
 
-    Where the box was found without knowing what it is to hold, two methods that see the same thing are more often
-    right than one. Leave it out where boxes are given: a subject need not be salient.
+    For photos without boxes: a detector without weights does not know what it looks for, and two methods that agree are
+    more often right than one. Leave this gate out if boxes are given: a subject need not be salient.
 
     Args:
         min_overlap: Smallest intersection over union of the mask and the salient region.
@@ -88,7 +88,7 @@ class SaliencyAgreement(Gate):
     min_overlap: float = 0.6
 
     def objection(self, draft: Draft) -> str | None:
-        """That mask and salient region differ; None where they agree."""
+        """That mask and salient region differ; None if they agree."""
         if draft.subject is None:
             return "no subject was found"
         levels = np.round(saliency(draft.sample.image) * 255).astype(np.uint8)
@@ -100,12 +100,12 @@ class SaliencyAgreement(Gate):
 
 
 class AvoidedWords(Gate):
-    """Rejects captions that name what the background must not contain (section 4.2 of the paper)."""
+    """Rejects captions that contain a word to avoid (section 4.2 of the paper)."""
 
     stage = "caption"
 
     def objection(self, draft: Draft) -> str | None:
-        """The word that the caption should have avoided; None where there is none."""
+        """The word that the caption should have avoided; None if there is none."""
         if draft.caption is None:
             return None
         word = mentions(draft.caption.text, draft.caption.prompt.avoid)
@@ -127,7 +127,7 @@ class BlankBackground(Gate):
     min_contrast: float = BLANK
 
     def objection(self, draft: Draft) -> str | None:
-        """That the background is blank; None where it is not."""
+        """That the background is blank; None if it is not."""
         if draft.background is None:
             return None
         found = contrast(draft.background)

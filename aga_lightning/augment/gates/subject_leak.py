@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aga_lightning.augment.base import Detection, Detector, Draft, Gate
+from aga_lightning.augment.base import Detection, Detector, Draft
+from aga_lightning.augment.gates.picture_gate import PictureGate
 from aga_lightning.images.boxes import clamp
+from aga_lightning.images.pixels import Image
 from aga_lightning.images.samples import Sample
 
 
 @dataclass(kw_only=True, eq=False)
-class SubjectLeak(Gate):
+class SubjectLeak(PictureGate):
     """Rejects backgrounds in which a detector finds the superclass that is to be pasted.
 
-    A second subject may be one of another class, and so a wrong label. Only a detector that is asked for something
-    in words (GroundingDINO) can tell; one without weights finds a box in any picture.
+    A second subject may belong to another class, which would make the label wrong. This needs a detector that is asked
+    in words (GroundingDINO); a detector without weights finds a box in any picture.
 
     Args:
         detector: Looks for the superclass.
@@ -35,19 +37,10 @@ class SubjectLeak(Gate):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}; give a number in 0..1")
 
-    def objection(self, draft: Draft) -> str | None:
-        """That the background shows the superclass; None where it does not."""
-        return self.objections([draft])[0]
-
-    def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
-        """The objections to several drafts, from one call of the detector."""
-        painted = [index for index, draft in enumerate(drafts) if draft.background is not None]
-        samples = [_background(drafts[index]) for index in painted]
-        found: list[str | None] = [None] * len(drafts)
-        if samples:
-            for index, sample, detections in zip(painted, samples, self.detector.detect(samples), strict=True):
-                found[index] = self._complaint(sample, detections)
-        return found
+    def judge(self, drafts: Sequence[Draft], pictures: Sequence[Image]) -> list[str | None]:
+        """That a background shows the superclass; None if it does not. The detector is called once."""
+        samples = [_sample(draft, background) for draft, background in zip(drafts, pictures, strict=True)]
+        return [self._complaint(*found) for found in zip(samples, self.detector.detect(samples), strict=True)]
 
     def _complaint(self, sample: Sample, detections: Sequence[Detection]) -> str | None:
         height, width = sample.image.shape[:2]
@@ -66,8 +59,7 @@ class SubjectLeak(Gate):
         )
 
 
-def _background(draft: Draft) -> Sample:
+def _sample(draft: Draft, background: Image) -> Sample:
     """The background as a picture of its own, which has the record's classes but not its boxes."""
-    assert draft.background is not None
     record = replace(draft.sample.record, box=None, mask_path=None)
-    return replace(draft.sample, image=draft.background, record=record, box=None, mask=None)
+    return replace(draft.sample, image=background, record=record, box=None, mask=None)

@@ -1,1 +1,1 @@
-"""Painters of backgrounds (step 3a): one family a file."""
+"""Painters of backgrounds (step 3a); one family a file."""

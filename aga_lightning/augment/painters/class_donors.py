@@ -1,4 +1,4 @@
-"""Real backgrounds that are chosen by class: those that keep the link of background and label, or break it."""
+"""Real backgrounds that are chosen by class, to keep or to break the link of background and label."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ import numpy as np
 
 from aga_lightning.augment.base import Scene, SubjectSource
 from aga_lightning.augment.painters.donors import DonorPhotos, NoDonorError, hole_around
-from aga_lightning.augment.painters.sources import Sources
 from aga_lightning.images.pixels import Image, Mask
 
 Classes = Literal["all", "same", "other"]
@@ -19,12 +18,11 @@ Classes = Literal["all", "same", "other"]
 class ClassDonors(DonorPhotos):
     """Borrows the background of a training photo of any class, of the subject's class or of another class.
 
-    All else is as with `DonorPhotos`. Where no other photo of the class will do, `same` falls back on the subject's own
-    photo, with its subject painted over, which keeps the link of background and label too.
+    Otherwise as `DonorPhotos`. If no other photo of the class is usable, `same` falls back on the subject's own photo,
+    with its subject painted over, which keeps the link of background and label too.
 
     Args:
-        classes: Whose backgrounds: all, same or other. What is not of the same class is of another one, such as an
-            empty frame of a camera trap.
+        classes: The classes of the donors: all, same or other. An empty frame of a camera trap is of another class.
 
     Raises:
         ValueError: If `classes` is none of these, or `min_crop` or `max_hole` is out of range.
@@ -42,26 +40,26 @@ class ClassDonors(DonorPhotos):
         self._donors: dict[frozenset[int], list[int]] = {}
 
     def borrow(self, training: SubjectSource) -> None:
-        """Take the training photos as donors, and note their classes; none is opened."""
+        """Take the training images, and note their classes; none is opened."""
         super().borrow(training)
         labels: dict[str, set[int]] = defaultdict(set)
         for record, digest in zip(training.records, training.digests, strict=True):
             labels[digest].add(record.label)
-        # A file that is listed under two classes is of both.
+        # A file that is listed under two classes belongs to both.
         self._labels = {digest: frozenset(found) for digest, found in labels.items()}
         self._donors = {}
 
-    def _candidates(self, scene: Scene, training: SubjectSource) -> Sequence[int]:
+    def _candidates(self, scene: Scene) -> Sequence[int]:
         if self.classes == "all":
-            return super()._candidates(scene, training)
+            return super()._candidates(scene)
         wanted = self._labels.get(scene.source)
         if wanted is None:
             raise RuntimeError(
-                "the class of the subject in front of this background is not known; backgrounds of "
-                "the same or of other classes are for painting without a bank only"
+                "this background has no subject of a known class yet: backgrounds of the same or of other classes can "
+                "be painted only without a bank"
             )
         if wanted not in self._donors:
-            same = [not wanted.isdisjoint(self._labels[digest]) for digest in training.digests]
+            same = [not wanted.isdisjoint(self._labels[digest]) for digest in self.training.digests]
             self._donors[wanted] = [index for index, is_same in enumerate(same) if is_same == (self.classes == "same")]
         return self._donors[wanted]
 
@@ -69,7 +67,7 @@ class ClassDonors(DonorPhotos):
         try:
             return super()._donor(scene, rng)
         except NoDonorError:
-            if self.classes != "same" or self._training is None:
+            if self.classes != "same":
                 raise
-        image, mask = Sources(self._training).isolated(scene.source)
+        image, mask = self.sources.isolated(scene.source)
         return image, hole_around(mask, self.margin)

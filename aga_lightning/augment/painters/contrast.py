@@ -1,11 +1,11 @@
-"""How much there is to see in an image: what tells a painted background from a blank one."""
+"""Contrast of an image, by which a blank background is recognised."""
 
 import numpy as np
 
 from aga_lightning.images.pixels import Image
 
 BLANK = 4.0
-"""Images of less contrast, in levels of 0..255, are taken for blank."""
+"""Images of less contrast, in levels of 0..255, count as blank."""
 
 
 def contrast(image: Image) -> float:

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.augment.base import BackgroundGenerator, Scene, SubjectSource
+from aga_lightning.augment.base import Scene
+from aga_lightning.augment.painters.sources import BorrowingPainter
 from aga_lightning.images.pixels import Image, Mask
 from aga_lightning.images.reading import ImageReadError
 
@@ -17,25 +18,22 @@ class NoDonorError(RuntimeError):
 
 
 @dataclass(kw_only=True, eq=False)
-class DonorPhotos(BackgroundGenerator):
+class DonorPhotos(BorrowingPainter):
     """Borrows the background of another training photo, with the subject painted over and a random crop and flip.
 
-    A photo without a subject, such as an empty frame of a camera trap, is taken as it is. Of each donor only its index
-    is drawn; the photo is read when it is needed, and never kept. The caption is not followed: what the training
-    photos do not show, this painter cannot paint.
+    A photo without a subject, such as an empty frame of a camera trap, is taken as it is. Photos are read when they are
+    needed, and never kept. The caption is ignored: this painter gives only backgrounds that the training photos show.
 
     Args:
-        margin: By how much the hole reaches beyond the donor's mask, in diagonals of the subject's box. Masks miss
-            beaks and tails; what is left of them in the background would be noise in the labels.
-        max_hole: Largest share of the donor that the hole may cover; donors with larger subjects are passed over.
+        margin: How far the hole reaches beyond the donor's mask, in diagonals of the subject's box. Masks miss beaks
+            and tails, and remains of them in the background would make the label wrong.
+        max_hole: Largest share of the donor that the hole may cover; donors with larger subjects are skipped.
         min_crop: Smallest side of the crop, in sides of the largest crop of the scene's shape.
-        attempts: How many donors to look at before giving up.
+        attempts: Number of donors to try.
 
     Raises:
         ValueError: If `min_crop` or `max_hole` is out of range.
     """
-
-    borrows = True
 
     margin: float = 0.12
     max_hole: float = 0.45
@@ -47,33 +45,23 @@ class DonorPhotos(BackgroundGenerator):
             raise ValueError(f"min_crop is {self.min_crop}; give a share above 0, at most 1")
         if not 0 < self.max_hole < 1:
             raise ValueError(f"max_hole is {self.max_hole}; give a share above 0 and below 1")
-        self._training: SubjectSource | None = None
 
-    def borrow(self, training: SubjectSource) -> None:
-        """Take the training photos as donors."""
-        self._training = training
-
-    def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene, from a donor that is not the scene's own source.
+    def paint_one(self, scene: Scene) -> Image:
+        """The background of a donor that is not the scene's own photo.
 
         Raises:
-            RuntimeError: If there are no donors, or none of those looked at will do.
+            NoDonorError: If none of the donors that were tried has a usable background.
         """
-        return [self._paint(scene) for scene in scenes]
-
-    def _paint(self, scene: Scene) -> Image:
         rng = np.random.default_rng(scene.seed)
         image, hole = self._donor(scene, rng)
         return _crop(fill_hole(image, hole, rng), scene.size, self.min_crop, rng)
 
     def _donor(self, scene: Scene, rng: np.random.Generator) -> tuple[Image, Mask]:
-        """A photo that gives its background, and what to paint over in it."""
-        if self._training is None:
-            raise RuntimeError(f"{type(self).__name__} has no training photos yet: call borrow() first")
-        candidates = self._candidates(scene, self._training)
+        """The photo of a donor, and the hole to paint over in it."""
+        candidates = self._candidates(scene)
         order = rng.permutation(len(candidates))[: self.attempts]
         for place in order:
-            found = self._usable(candidates[int(place)], scene, self._training)
+            found = self._usable(candidates[int(place)], scene)
             if found is not None:
                 return found
         raise NoDonorError(
@@ -81,21 +69,21 @@ class DonorPhotos(BackgroundGenerator):
             f"more than {self.max_hole:.0%}; try more attempts, a larger max_hole, or another painter"
         )
 
-    def _candidates(self, scene: Scene, training: SubjectSource) -> Sequence[int]:
-        """Which training photos may be asked."""
-        return range(len(training))
+    def _candidates(self, scene: Scene) -> Sequence[int]:
+        """The indices of the training photos that may be donors."""
+        return range(len(self.training))
 
-    def _usable(self, index: int, scene: Scene, training: SubjectSource) -> tuple[Image, Mask] | None:
-        """A photo and its hole; None where it cannot give its background."""
+    def _usable(self, index: int, scene: Scene) -> tuple[Image, Mask] | None:
+        """A photo and its hole; None if its background cannot be used."""
         try:
-            sample, subject = training[index]
+            sample, subject = self.training[index]
         except ImageReadError:
-            return None  # named where the photo's own augmentations are asked for
+            return None  # the photo's own augmentations are rejected with its name
         if sample.digest == scene.source:
             return None
         if not sample.record.has_subject:
             return sample.image, np.zeros(sample.image.shape[:2], np.bool_)
-        # A photo whose subject was not found still shows it somewhere.
+        # If no subject was found, it is still somewhere in the photo.
         if subject is None or not subject.mask.any():
             return None
         hole = widen(subject.mask, self.margin)
@@ -119,7 +107,7 @@ def widen(mask: Mask, margin: float) -> Mask:
 
 
 def hole_around(mask: Mask, margin: float) -> Mask:
-    """What to paint over so that no subject is left: `widen`, or the bare mask where that would leave nothing."""
+    """The hole that removes a subject: its widened mask, or the bare mask if the widened one covers the whole photo."""
     wide = widen(mask, margin)
     return mask if wide.all() else wide
 
@@ -127,14 +115,13 @@ def hole_around(mask: Mask, margin: float) -> Mask:
 def fill_hole(image: Image, hole: Mask, rng: np.random.Generator, size: int = 96) -> Image:
     """Paint over a hole: smooth colours from around it, and the grain of the rest of the picture on top.
 
-    Inpainting (Telea 2004) runs on a reduced picture, where a large hole is small, so that it spreads colours and not
-    the streaks that it draws across large holes. The grain (all that the reduced picture cannot show) is copied from
-    a shifted, perhaps mirrored place of the same picture.
+    Inpainting (Telea 2004) runs on a reduced picture, because it draws streaks across large holes. The grain, which
+    the reduced picture cannot show, is copied from a shifted, perhaps mirrored place of the same picture.
 
     Args:
         image: (height, width, 3) RGB.
-        hole: (height, width); what to paint over.
-        rng: Chooses where the grain comes from.
+        hole: (height, width); the pixels to paint over.
+        rng: Chooses the place of the grain.
         size: Longest side in pixels of the reduced picture.
 
     Returns:
@@ -162,19 +149,19 @@ def fill_hole(image: Image, hole: Mask, rng: np.random.Generator, size: int = 96
 
 
 def _grain(image: npt.NDArray[np.float32], hole: Mask, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Fine texture for the hole, from shifted copies of the picture that fill it one after the other."""
+    """Fine texture for the hole; shifted copies of the picture fill it one after the other."""
     height, width = hole.shape
     known = (~hole).astype(np.float32)
     spread = max(1.0, 0.02 * max(height, width))
     weight = np.maximum(cv2.GaussianBlur(known, (0, 0), spread), 1e-3)[..., None]
-    # Blurring over known pixels only, so that no trace of the subject is in what is called grain.
+    # Blurred over known pixels only, so that the grain holds no trace of the subject.
     smooth = cv2.GaussianBlur(image * known[..., None], (0, 0), spread) / weight
     fine = (image - smooth) * known[..., None]
-    # What the mask missed lies near the hole; copied as grain it would be a beak or a tail several times over.
+    # Parts of the subject that the mask missed lie near the hole, and must not be copied as grain.
     unfit = widen(hole, 0.1)
     grain, empty = np.zeros_like(image), hole.copy()
     for _ in range(12):
-        # Mostly sideways: what lies at one height has one distance, hence one scale of texture.
+        # Mostly sideways: pixels at one height have one distance, hence one scale of texture.
         step = int(height * rng.uniform(-0.12, 0.12)), int(rng.integers(width))
         way = -1 if rng.integers(2) else 1
         new = empty & ~np.roll(unfit[:, ::way], step, (0, 1))

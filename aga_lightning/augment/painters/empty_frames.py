@@ -1,15 +1,16 @@
 """Real backgrounds of camera traps: the frames on which there is no animal."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
-from aga_lightning.augment.base import BackgroundGenerator, Scene, SubjectSource
+from aga_lightning.augment.base import Scene, SubjectSource
 from aga_lightning.augment.compositing import cover
 from aga_lightning.augment.grey import is_grey
+from aga_lightning.augment.painters.sources import BorrowingPainter
 from aga_lightning.images.pixels import Image
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import DatasetError
@@ -19,29 +20,27 @@ Cameras = Literal["own", "other", "any"]
 
 
 @dataclass(kw_only=True, eq=False)
-class EmptyFrames(BackgroundGenerator):
+class EmptyFrames(BorrowingPainter):
     """Borrows a whole training image that has no subject: an empty frame of a camera trap.
 
-    Records without a subject are those of a class whose superclass is empty; a record's group is its camera. The
-    painter prefers a frame of the same light, grey (night) for a grey photo and colour for one in colour. Where there
-    is none it falls back, for `own`, to another camera in the same light and only then to the own one in another light,
-    because an animal in the wrong light looks wrong wherever it stands; for `other`, to another camera in another light
-    before the own one, because that would tie the camera to the class again. Where the camera is not known, as with a
-    bank or in a data set without groups, any frame will do; with a bank, in any light. A frame whose file is also
-    listed with a subject is not taken for empty. The caption is not followed.
+    A record has no subject if the superclass of its class is empty; a record's group is its camera. The painter prefers
+    a frame of the same light: a grey (night) frame for a grey photo, a colour frame for a colour photo. If there is
+    none, `own` falls back to another camera in the same light and then to the own camera in another light, because an
+    animal in the wrong light looks wrong anywhere; `other` falls back to another camera in another light before the own
+    camera, which would tie the camera to the class again. If the camera is unknown, as with a bank or in a data set
+    without groups, any frame is used; with a bank, in any light. A file that is also listed with a subject does not
+    count as empty. The caption is ignored.
 
-    In the mode `online` subjects and backgrounds of all cameras are paired afresh, whatever `cameras` says.
+    The mode `online` pairs subjects and backgrounds of all cameras, whatever `cameras` says.
 
     Args:
-        cameras: Whose frames: own (where the subject was seen, at the scale that it has there), other (which breaks the
-            link between camera and class) or any.
-        attempts: At how many frames to look for the same light before falling back.
+        cameras: The cameras of the frames: own (the subject's camera, where its scale is right), other (which breaks
+            the link between camera and class) or any.
+        attempts: Number of frames in which to look for the same light before falling back.
 
     Raises:
-        ValueError: If `cameras` is none of these, or `attempts` is below 1.
+        ValueError: If `cameras` is unknown, or `attempts` is below 1.
     """
-
-    borrows = True
 
     cameras: Cameras = "own"
     attempts: int = 50
@@ -51,9 +50,8 @@ class EmptyFrames(BackgroundGenerator):
             raise ValueError(f"cameras must be one of {', '.join(get_args(Cameras))}, not {self.cameras!r}")
         if self.attempts < 1:
             raise ValueError(f"attempts is {self.attempts}; give a number of at least 1")
-        self._training: SubjectSource | None = None
         self._frames: list[_Frame] = []
-        self._sources: dict[str, _Frame] = {}
+        self._with_subject: dict[str, _Frame] = {}
         self._grey: dict[str, bool] = {}
 
     def borrow(self, training: SubjectSource) -> None:
@@ -62,29 +60,28 @@ class EmptyFrames(BackgroundGenerator):
         Raises:
             DatasetError: If there are none.
         """
-        frames, sources = (_frames(training, has_subject) for has_subject in (False, True))
-        self._training, self._sources, self._grey = training, sources, {}
-        # By digest, so that the order of the records, and how often one is listed, change nothing.
-        self._frames = [frames[digest] for digest in sorted(frames) if digest not in sources]
+        super().borrow(training)
+        frames, self._with_subject = (_frames(training, has_subject) for has_subject in (False, True))
+        self._grey = {}
+        # By digest, so that the order of the records and repeated records change nothing.
+        self._frames = [frames[digest] for digest in sorted(frames) if digest not in self._with_subject]
         if not self._frames:
             raise DatasetError(
                 "EmptyFrames needs training images without a subject, and there are none: give the class of empty "
                 'frames the superclass "" in the data set\'s setting superclasses, or take another painter'
             )
 
-    def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene: the middle of an empty frame, as much of it as fits.
+    def paint_one(self, scene: Scene) -> Image:
+        """The largest middle part of an empty frame that has the scene's proportions.
 
         Raises:
-            RuntimeError: If nothing was borrowed, or no empty frame can be read.
+            RuntimeError: If no empty frame can be read.
         """
-        if self._training is None:
-            raise RuntimeError("EmptyFrames has no training images yet: call borrow() first")
-        return [cover(self._donor(scene, self._training).image, scene.size) for scene in scenes]
+        return cover(self._donor(scene, self.training).image, scene.size)
 
     def _donor(self, scene: Scene, training: SubjectSource) -> Sample:
         rng = np.random.default_rng(scene.seed)
-        source = self._sources.get(scene.source)
+        source = self._with_subject.get(scene.source)
         light = None if source is None else self._light(source, training)
         for frames, same_light in self._preferences(source):
             if same_light and light is None:
@@ -96,14 +93,14 @@ class EmptyFrames(BackgroundGenerator):
                 try:
                     return training.sample(frame.index)
                 except ImageReadError:
-                    continue  # the loader of the originals names it
+                    continue  # reported when the original itself is loaded
         raise RuntimeError(
             f"none of {len(self._frames)} empty frames can be read: see the verb check, or raise attempts (now "
             f"{self.attempts})"
         )
 
     def _preferences(self, source: "_Frame | None") -> Iterator[tuple[list["_Frame"], bool]]:
-        """Frames to draw from, the best first, and whether they must have the source's light."""
+        """Frames to draw from, the best first, and whether they must have the same light as the source."""
         if source is None or not source.cameras or self.cameras == "any":
             yield self._frames, True
             yield self._frames, False
@@ -116,7 +113,7 @@ class EmptyFrames(BackgroundGenerator):
             yield from ((other, True), (other, False), (own, True), (own, False))
 
     def _light(self, frame: "_Frame", training: SubjectSource) -> bool | None:
-        """Whether a frame is grey, which is worth remembering; None where it cannot be read."""
+        """Whether a frame is grey, looked at once; None if it cannot be read."""
         if frame.digest not in self._grey:
             try:
                 self._grey[frame.digest] = is_grey(training.sample(frame.index).image)
@@ -127,7 +124,7 @@ class EmptyFrames(BackgroundGenerator):
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A training image: its bytes, one of its places in the training set, and the cameras it is said to be of."""
+    """A training image: the digest of its file, one of its indices in the training set, and its cameras."""
 
     digest: str
     index: int
@@ -135,7 +132,7 @@ class _Frame:
 
 
 def _frames(training: SubjectSource, has_subject: bool) -> dict[str, _Frame]:
-    """The training images with, or without, a subject, by digest; equal files are one image of all their cameras."""
+    """The training images with, or without, a subject, by digest; equal files are one image of several cameras."""
     places: dict[str, list[int]] = defaultdict(list)
     records = training.records
     for index, (record, digest) in enumerate(zip(records, training.digests, strict=True)):

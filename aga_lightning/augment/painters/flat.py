@@ -9,7 +9,7 @@ from aga_lightning.images.pixels import Image
 
 
 class FlatColour(BackgroundGenerator):
-    """Fills the background with one colour, drawn uniformly from the RGB cube by the scene's seed."""
+    """Fills the background with one colour, drawn uniformly from all RGB colours by the scene's seed."""
 
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
         """One image of the asked size a scene; it depends on that scene alone."""

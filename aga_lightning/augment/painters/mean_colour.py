@@ -1,7 +1,7 @@
 """The mean colour of real backgrounds and nothing else: no texture, no layout."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, get_args
@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.augment.base import BackgroundGenerator, Scene, SubjectSource
+from aga_lightning.augment.base import Scene, SubjectSource
 from aga_lightning.augment.painters.donors import hole_around
-from aga_lightning.augment.painters.sources import Sources
+from aga_lightning.augment.painters.sources import BorrowingPainter
 from aga_lightning.images.pixels import Image, Mask
 from aga_lightning.images.reading import ImageReadError
 
@@ -19,23 +19,22 @@ Of = Literal["training", "image"]
 
 
 @dataclass(kw_only=True, eq=False)
-class MeanColour(BackgroundGenerator):
-    """Fills the background with the mean colour of the training images' backgrounds, or of the photo's own one.
+class MeanColour(BorrowingPainter):
+    """Fills the background with the mean colour of the training images' backgrounds, or of the photo's own background.
 
-    Each photo counts the same, whatever its size; one without a subject, such as an empty frame of a camera trap, is
-    background all over. The caption is not followed.
+    Photos have equal weights, whatever their sizes; a photo without a subject, such as an empty frame of a camera trap,
+    counts as background as a whole. The caption is ignored.
 
     Args:
-        of: training has one colour for all scenes, image the mean of the background of the scene's own photo.
-        photos: Of how many training photos the one colour is the mean at most, since their subjects have to be found
-            first; they are chosen by the digests of their files. Null takes all of them.
-        margin: By how much the subject is taken to reach beyond its mask, in diagonals of its box.
+        of: training: one colour for all scenes, the mean over the training photos. image: the mean over the background
+            of the scene's own photo.
+        photos: Largest number of training photos in the mean, since their subjects have to be found first; they are
+            chosen by the digests of their files. Null takes all photos.
+        margin: Width of the border around the subject that is left out of the mean, in diagonals of its box.
 
     Raises:
-        ValueError: If `of` is neither, `photos` is below 1 or `margin` is negative.
+        ValueError: If `of` is unknown, `photos` is below 1 or `margin` is negative.
     """
-
-    borrows = True
 
     of: Of = "training"
     photos: int | None = 256
@@ -48,36 +47,35 @@ class MeanColour(BackgroundGenerator):
             raise ValueError(f"photos is {self.photos}; give a number of at least 1, or null for all")
         if self.margin < 0:
             raise ValueError(f"margin must not be negative, but is {self.margin}")
-        self._training: SubjectSource | None = None
-        self._sources: Sources | None = None
         self._colour: npt.NDArray[np.uint8] | None = None
 
     def borrow(self, training: SubjectSource) -> None:
-        """Take the training photos; none is opened before the first scene."""
-        self._training, self._sources, self._colour = training, Sources(training), None
+        """Take the training images; none is opened before the first scene."""
+        super().borrow(training)
+        self._colour = None
 
-    def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene.
+    def paint_one(self, scene: Scene) -> Image:
+        """An image of one colour.
 
         Raises:
-            RuntimeError: If no training photo has a background that is known, or the scene's own has none.
+            RuntimeError: If no subject was found in any training photo, or in the scene's own photo.
         """
-        return [np.full((scene.size[1], scene.size[0], 3), self._colour_of(scene)) for scene in scenes]
+        return np.full((scene.size[1], scene.size[0], 3), self._colour_of(scene))
 
     def _colour_of(self, scene: Scene) -> npt.NDArray[np.uint8]:
-        if self._training is None or self._sources is None:
-            raise RuntimeError("MeanColour has no training photos yet: call borrow() first")
         if self.of == "image":
-            image, mask = self._sources.isolated(scene.source)
+            image, mask = self.sources.isolated(scene.source)
             return _rounded(background_mean(image, mask, self.margin))
         if self._colour is None:
-            self._colour = self._colour_of_all(self._training)
+            self._colour = self._colour_of_all(self.training)
         return self._colour
 
     def _colour_of_all(self, training: SubjectSource) -> npt.NDArray[np.uint8]:
         means = list(islice(self._means(training), self.photos))
         if not means:
-            raise RuntimeError(f"no subject was found in any of {len(training)} training photos, so no background is")
+            raise RuntimeError(
+                f"no subject was found in any of {len(training)} training photos, so their backgrounds are unknown"
+            )
         # Summed without rounding, so that the order of the photos changes nothing.
         return _rounded(np.array([math.fsum(channel) / len(means) for channel in zip(*means, strict=True)]))
 
@@ -87,7 +85,7 @@ class MeanColour(BackgroundGenerator):
             try:
                 sample, subject = training[places[digest]]
             except ImageReadError:
-                continue  # named where the photo's own augmentations are asked for
+                continue  # the photo's own augmentations are rejected with its name
             if not sample.record.has_subject:
                 yield background_mean(sample.image, np.zeros(sample.image.shape[:2], np.bool_), self.margin)
             elif subject is not None and not subject.mask.all():
@@ -95,11 +93,11 @@ class MeanColour(BackgroundGenerator):
 
 
 def background_mean(image: Image, mask: Mask, margin: float) -> npt.NDArray[np.float64]:
-    """(3,) mean RGB outside a mask that is widened by a margin; of what the mask leaves, where the margin takes all.
+    """(3,) mean RGB outside a widened mask; outside the bare mask if the widened one covers the whole image.
 
     Args:
         image: (height, width, 3) RGB.
-        mask: (height, width); of a mask that covers everything, the mean of the whole image is given.
+        mask: (height, width); if it covers everything, the mean of the whole image is returned.
         margin: Growth in diagonals of the mask's box.
     """
     outside = ~hole_around(mask, margin) if mask.any() else ~mask

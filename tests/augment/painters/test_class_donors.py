@@ -132,9 +132,9 @@ def test_what_cannot_be_done_is_named():
         ClassDonors(classes="similar")
     with pytest.raises(ValueError, match="max_hole"):
         ClassDonors(max_hole=1.0)
-    with pytest.raises(RuntimeError, match=r"ClassDonors has no training photos yet"):
+    with pytest.raises(RuntimeError, match=r"ClassDonors has no training images yet"):
         ClassDonors().paint([Scene(CAPTION, (4, 4), 0)])
     for classes in ("same", "other"):
-        with pytest.raises(RuntimeError, match="without a bank only"):
+        with pytest.raises(RuntimeError, match="only without a bank"):
             lenders(THREE, "", classes)
     assert lenders(THREE, "", "all") == set("abcdef")

@@ -87,7 +87,7 @@ EVERYTHING = "Ad1 Ad2 An3 An4 Bd5 Bn6 Ad7+ An8+ Bd9+"
         ("other", "n8", {"n6"}),
         ("any", "d7", {"d1", "d2", "d5"}),
         ("any", "n8", {"n3", "n4", "n6"}),
-        ("own", "", {"d1", "d2", "n3", "n4", "d5", "n6"}),  # a bank: nobody knows who will stand before it
+        ("own", "", {"d1", "d2", "n3", "n4", "d5", "n6"}),  # a bank: its subject is not known yet
         ("other", "x", {"d1", "d2", "n3", "n4", "d5", "n6"}),
     ],
 )
