@@ -1,4 +1,4 @@
-"""CLIP: pictures and texts as directions, which are the nearer the better they fit."""
+"""CLIP: embeddings of pictures and texts, whose cosine says how well the two fit."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image as PillowImage
 
-from aga_lightning.augment.pretrained import Pretrained, explained
+from aga_lightning.augment.pretrained import Pretrained, explained, from_transformers
 from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
@@ -26,7 +26,7 @@ class Clip(Pretrained):
         weights: A hub's name or a local folder of a CLIP model, in the format of transformers. SigLIP works too; its
             published tokenizers need the package sentencepiece.
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
-        batch_size: Images, or texts, at once. It changes similarities by rounding only (1e-7 in float32).
+        batch_size: Images, or texts, a batch. It changes similarities by rounding only (1e-7 in float32).
     """
 
     half = torch.float16
@@ -43,19 +43,15 @@ class Clip(Pretrained):
         Raises:
             PretrainedError: If the weights are missing, incomplete, or of another model.
         """
-        import transformers
+        from transformers import AutoProcessor
 
-        transformers.utils.logging.disable_progress_bar()
-        with explained("a CLIP or SigLIP checkpoint of transformers", self.weights):
-            model, report = transformers.AutoModel.from_pretrained(
-                self.weights, revision=self.revision, dtype=self.torch_dtype, output_loading_info=True
-            )
+        what = "a CLIP or SigLIP checkpoint of transformers"
+        model = from_transformers("AutoModel", self.weights, what, revision=self.revision, dtype=self.torch_dtype)
+        with explained(what, self.weights):
             if not (hasattr(model, "get_image_features") and hasattr(model, "get_text_features")):
                 raise ValueError(f"it holds a {type(model).__name__}, which does not compare images with texts")
-            if report["missing_keys"]:  # transformers would go on with random numbers in their place
-                raise ValueError(f"it lacks {', '.join(sorted(report['missing_keys'])[:3])}")
-            processor = transformers.AutoProcessor.from_pretrained(self.weights, revision=self.revision)
-        return model.to(self.torch_device).eval(), processor
+            processor = AutoProcessor.from_pretrained(self.weights, revision=self.revision)
+        return model.to(self.torch_device), processor
 
     def image_features(self, images: Sequence[Image]) -> Features:
         """The embeddings of pictures: (N, d), of length 1."""
@@ -66,8 +62,8 @@ class Clip(Pretrained):
         return self._unit(self.batched(texts, self._embed_texts))
 
     def known_texts(self, texts: Iterable[str]) -> dict[str, Features]:
-        """The embedding of each text, (d,); those that were asked for before are remembered."""
-        if len(self._known) > _TEXTS_KEPT:  # captions may be as many as images
+        """The embedding of each text, (d,); embeddings are kept for the next call."""
+        if len(self._known) > _TEXTS_KEPT:  # there may be as many captions as images
             self._known.clear()
         wanted = set(texts)
         new = sorted(wanted - set(self._known))
@@ -83,7 +79,7 @@ class Clip(Pretrained):
 
     def _embed_texts(self, texts: Sequence[str]) -> list[Features]:
         model, processor = self.model
-        # As SigLIP was trained: all texts at full length, and no mask. CLIP looks at nothing behind the end of a text.
+        # As SigLIP was trained: all texts at full length, and no mask. CLIP ignores tokens behind the end of a text.
         length = model.config.text_config.max_position_embeddings
         inputs = processor(
             text=list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"

@@ -1,7 +1,8 @@
-"""Parts with weights: found by a hub's name or in a local folder, loaded when first used, dropped when asked to."""
+"""Parts with weights: found by a hub's name or in a local folder, loaded at the first use, dropped by `release`."""
 
 import gc
 import hashlib
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,8 +38,8 @@ class PretrainedError(RuntimeError):
 class Pretrained(Part):
     """A part that owns a model with weights.
 
-    A subclass builds its model in `load`, and adds settings of its own as further fields. The model is loaded by the
-    first use of `model` in the process that uses it; it is never pickled, and `release` frees its memory.
+    A subclass builds its model in `load`, and adds its settings as further fields. The model is loaded at the first use
+    of `model` in each process; it is never pickled, and `release` frees its memory.
 
     Args:
         weights: A hub's name ("org/name"), or a local folder or file. Local weights enter the keys of the store by
@@ -74,10 +75,11 @@ class Pretrained(Part):
 
     @property
     def model(self) -> Any:  # noqa: ANN401 as `load`
-        """The model, loaded now if need be.
+        """The model; it is loaded at the first use.
 
         Raises:
-            PretrainedError: If the weights cannot be found or loaded, or not here.
+            PretrainedError: If the weights cannot be found or loaded, or if this is a loader's worker process and the
+                model needs an accelerator.
         """
         if self._model is None:
             if get_worker_info() is not None and self.torch_device.type != "cpu":
@@ -105,7 +107,7 @@ class Pretrained(Part):
 
     @property
     def torch_device(self) -> torch.device:
-        """Where the model runs."""
+        """The device of the model."""
         if self.device is not None:
             return torch.device(self.device)
         if self._place is not None:
@@ -114,30 +116,30 @@ class Pretrained(Part):
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        """What the model computes with."""
+        """The number format of the model."""
         if self.dtype != "auto":
             return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[self.dtype]
         return torch.float32 if self.torch_device.type == "cpu" else self.half
 
     @cached_property
     def identity(self) -> str:
-        """What tells these weights from others: a name and revision, or the digest of local files."""
+        """Identity of the weights: a name and revision, or the digest of local files."""
         return weights_identity(self.weights, self.revision)
 
     def setting(self, argument: str) -> object:
-        """Weights enter a key by their identity, not by where they lie."""
+        """Weights enter a key by their identity, not by their path."""
         return self.identity if argument == "weights" else super().setting(argument)
 
     def batched(
         self, items: Sequence[Item], call: Callable[[Sequence[Item]], Sequence[Result]], pad: bool = True
     ) -> list[Result]:
-        """Run a model over batches, halving them for good when the device runs out of memory.
+        """Run a model over batches; when the device runs out of memory, the batch size is halved for good.
 
         Args:
-            items: All there is to do.
-            call: Runs the model on one batch; one result an item.
+            items: The items of all batches.
+            call: Runs the model on one batch; returns one result for each item.
             pad: Fill the last batch up with copies of its last item, whose results are dropped. Kernels may round
-                differently for batches of another size; with one size, a result depends on its own item alone.
+                differently for other batch sizes; with a single size, a result depends on its own item alone.
 
         Raises:
             PretrainedError: If not even one item fits into the device's memory.
@@ -175,15 +177,15 @@ class Pretrained(Part):
 
 
 def weights_identity(weights: str, revision: str | None = None) -> str:
-    """What tells weights from others, wherever they lie.
+    """Identity of weights, independent of the path of local files.
 
     Args:
         weights: A hub's name, or a local folder or file.
-        revision: Of the hub's repository.
+        revision: Revision of the hub's repository.
 
     Returns:
         `<name>@<revision>` for a hub's name; for local files the digest of their names, sizes, and first and last
-        64 KiB each (gigabytes are not read for a key).
+        64 KiB each, since reading gigabytes would take long.
     """
     path = Path(weights).expanduser()
     if not path.exists():
@@ -203,11 +205,11 @@ def weights_identity(weights: str, revision: str | None = None) -> str:
 
 @contextmanager
 def explained(what: str, weights: str) -> Iterator[None]:
-    """Turn what libraries raise about weights that are missing or do not fit into a line with the remedy.
+    """Turn a library's errors about missing or unsuitable weights into one line with the remedy.
 
     Args:
         what: The kind of model ("a GroundingDINO checkpoint of transformers").
-        weights: As the user named them.
+        weights: The weights as the user named them.
 
     Raises:
         PretrainedError: In place of an OSError, ValueError, KeyError, RuntimeError or SafetensorError.
@@ -227,3 +229,31 @@ def explained(what: str, weights: str) -> Iterator[None]:
         else:
             remedy = f"give a folder that exists, or fetch the hub's repository first: hf download {weights}"
         raise PretrainedError(f"{weights} cannot be loaded as {what} ({first}): {remedy}") from error
+
+
+def from_transformers(auto: str, weights: str, what: str, **options: object) -> Any:  # noqa: ANN401 any model
+    """A model of transformers with all of its weights; no remote code is run.
+
+    Args:
+        auto: Name of the class of transformers that loads it, such as "AutoModel".
+        weights: A hub's name or a local folder.
+        what: The kind of model, for the message.
+        options: Further arguments of `from_pretrained`.
+
+    Raises:
+        PretrainedError: If the weights are missing, incomplete, or of another kind of model.
+    """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    with explained(what, weights):
+        model, report = getattr(transformers, auto).from_pretrained(
+            os.path.expanduser(weights), output_loading_info=True, trust_remote_code=False, **options
+        )
+    # transformers only warns, and goes on with random numbers.
+    if missing := sorted(set(model.state_dict()) & set(report["missing_keys"])):
+        raise PretrainedError(
+            f"{weights} lacks {len(missing)} tensors of its {type(model).__name__} ({', '.join(missing[:3])}, ...): "
+            "fetch the checkpoint again"
+        )
+    return model.eval()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from aga_lightning.augment.pretrained import PretrainedError, explained
+from aga_lightning.augment.pretrained import PretrainedError, explained, from_transformers
 
 Format = Literal["auto", "chat", "alpaca", "plain"]
 
@@ -26,14 +26,14 @@ def alpaca(question: str, system: str = "") -> str:
     """A question in the instruction format of Alpaca (the paper's; Taori et al. 2023).
 
     Args:
-        question: What is asked.
-        system: How to behave; "" for the usual words.
+        question: The question.
+        system: Instruction on how to answer; "" for Alpaca's own.
     """
     return f"{system or ALPACA_SYSTEM}\n\n### Instruction:\n{question}\n\n### Response:\n"
 
 
 def plain(question: str, system: str = "") -> str:
-    """A question for a model that goes on with any text."""
+    """A question for a model that continues any text."""
     return f"{system}\n\n{question}\n".lstrip()
 
 
@@ -42,8 +42,8 @@ class CausalLM:
     """A network and its tokenizer.
 
     Args:
-        network: On its device, in evaluation mode.
-        tokenizer: With or without a chat template; it needs no padding token.
+        network: The network, on its device and in evaluation mode.
+        tokenizer: Its tokenizer, with or without a chat template; it needs no padding token.
     """
 
     network: Any
@@ -51,7 +51,7 @@ class CausalLM:
 
     @property
     def longest(self) -> int | None:
-        """Tokens that the network can read and write together; None where it names no limit."""
+        """Largest number of tokens of question and answer together; None if the network names no limit."""
         return getattr(self.network.config.get_text_config(), "max_position_embeddings", None)
 
     def tokens(self, question: str, system: str = "", format: Format = "auto") -> list[int]:
@@ -96,9 +96,9 @@ class CausalLM:
 
         Args:
             questions: Tokens, `width` at most each.
-            width: What the questions are padded to, on the left.
-            sampler: A logits processor under which the maximum of a row is its next token.
-            max_new_tokens: Where an answer is broken off.
+            width: Tokens to which the questions are padded, on the left.
+            sampler: A logits processor after which the maximum of a row is its next token.
+            max_new_tokens: Largest number of tokens of an answer.
 
         Returns:
             The answers without special tokens.
@@ -131,44 +131,35 @@ def load_causal_lm(weights: str, revision: str | None, dtype: torch.dtype, devic
     """Load a model and its tokenizer; GPTQ checkpoints too (Frantar et al. 2023; the files of AutoGPTQ).
 
     Raises:
-        PretrainedError: If the weights cannot be found, or are not all there, or need a package that is missing.
+        PretrainedError: If the weights cannot be found, are incomplete, or need a package that is missing.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
+    from transformers import AutoConfig, AutoTokenizer
 
-    disable_progress_bar()
-    source = os.path.expanduser(weights)
+    source, what = os.path.expanduser(weights), "a causal language model of transformers"
     found = {"revision": revision, "trust_remote_code": False}
-    with explained("a causal language model of transformers", weights):
+    with explained(what, weights):
         config = AutoConfig.from_pretrained(source, **found)
         if gptq := _is_gptq(config):
             _need_gptq(weights)
-            # The kernel that `auto` takes on a CPU is compiled first, for minutes, and needs a compiler.
+            # On a CPU, `auto` takes a kernel that has to be compiled, which takes minutes and needs a compiler.
             config.quantization_config["backend"] = "auto" if device.type == "cuda" else "torch"
-        # The tokenizer would warn of prompts beyond its own limit, which is often wrong; the network's counts.
+        # The tokenizer would warn of prompts beyond its own limit, which is often wrong; the network's limit counts.
         tokenizer = AutoTokenizer.from_pretrained(source, model_max_length=1 << 30, **found)
         try:
             with warnings.catch_warnings():
-                # optimum touches every attribute of a network, also those that transformers is giving up.
+                # optimum reads every attribute of a network, deprecated ones too.
                 warnings.filterwarnings("ignore", ".*is deprecated and will be removed", FutureWarning)
                 # gptqmodel leaves the removal of a temporary folder to the garbage collector.
                 warnings.simplefilter("ignore", ResourceWarning)
-                network, loaded = AutoModelForCausalLM.from_pretrained(
-                    source, config=config, dtype=dtype, device_map={"": device}, output_loading_info=True, **found
-                )
+                given = {"revision": revision, "config": config, "dtype": dtype, "device_map": {"": device}}
+                network = from_transformers("AutoModelForCausalLM", weights, what, **given)
         except ImportError as error:
             remedy = _GPTQ_REMEDY if gptq else "install it, or take weights that are not quantised"
             raise PretrainedError(f"{weights} needs a package that is missing ({error}): {remedy}") from error
-    # transformers only warns, and goes on with random numbers.
-    if missing := sorted(set(network.state_dict()) & set(loaded["missing_keys"])):
-        raise PretrainedError(
-            f"{weights} lacks {len(missing)} tensors of its {type(network).__name__} ({', '.join(missing[:3])}, ...): "
-            "fetch the checkpoint again"
-        )
     if gptq and device.type == "cpu":
         _uncompile(network)
     _forget_sampling(network, tokenizer)
-    return CausalLM(network.eval(), tokenizer)
+    return CausalLM(network, tokenizer)
 
 
 def _is_gptq(config: Any) -> bool:  # noqa: ANN401 each architecture has a class of its own
@@ -188,13 +179,13 @@ def _need_gptq(weights: str) -> None:
 
 
 def _uncompile(network: Any) -> None:  # noqa: ANN401 as above
-    """Take back what gptqmodel hands to `torch.compile`, which calls a C++ compiler at the first question."""
+    """Undo gptqmodel's use of `torch.compile`, which calls a C++ compiler at the first question."""
     for module in network.modules():
         vars(module).pop("dequantize_weight", None)
 
 
 def _forget_sampling(network: Any, tokenizer: Any) -> None:  # noqa: ANN401 as above
-    """Keep the special tokens of a checkpoint's generation settings and nothing else: our own settings say the rest."""
+    """Keep only the special tokens of a checkpoint's generation settings; the rest is set by our own settings."""
     from transformers import GenerationConfig
 
     ends = network.generation_config.eos_token_id

@@ -10,17 +10,17 @@ import torch
 
 from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
 from aga_lightning.augment.detectors.wording import names_something
-from aga_lightning.augment.pretrained import PretrainedError, explained
+from aga_lightning.augment.pretrained import explained, from_transformers
 from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 
 @dataclass(kw_only=True, eq=False)
 class ZeroShotDetector(PromptedDetector):
-    """Finds what a text names, with any zero-shot object detector of transformers.
+    """Finds the things that a text names, with any zero-shot object detector of transformers.
 
-    GroundingDINO, MM-Grounding-DINO (LLMDet too), OWL-ViT and OWLv2 are understood. The OWL models want a sentence
-    (`prompt: a photo of a {superclass}`) and a lower threshold (0.1 or so).
+    GroundingDINO, MM-Grounding-DINO (and LLMDet), OWL-ViT and OWLv2 are supported. The OWL models need a sentence
+    (`prompt: a photo of a {superclass}`) and a lower threshold (about 0.1).
 
     Raises:
         ValueError: If a setting is out of range or `prompt` has an unknown field.
@@ -30,28 +30,19 @@ class ZeroShotDetector(PromptedDetector):
         """The processor and the model.
 
         Raises:
-            PretrainedError: If the weights cannot be found, or are not all there.
+            PretrainedError: If the weights cannot be found, or are incomplete.
         """
-        from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
-        from transformers.utils.logging import disable_progress_bar
+        from transformers import AutoProcessor
 
-        disable_progress_bar()
-        source = os.path.expanduser(self.weights)
-        with explained("a zero-shot object detector of transformers", self.weights):
-            processor = AutoProcessor.from_pretrained(source, revision=self.revision)
-            model, loaded = AutoModelForZeroShotObjectDetection.from_pretrained(
-                source, revision=self.revision, dtype=self.torch_dtype, output_loading_info=True
-            )
-        # transformers only warns, and goes on with random numbers.
-        if missing := sorted({name for name, _ in model.named_parameters()} & set(loaded["missing_keys"])):
-            raise PretrainedError(
-                f"{self.weights} lacks {len(missing)} tensors of its {type(model).__name__} ({', '.join(missing[:3])}, "
-                "...): fetch the checkpoint again"
-            )
-        return processor, model.to(self.torch_device).eval()
+        what = "a zero-shot object detector of transformers"
+        with explained(what, self.weights):
+            processor = AutoProcessor.from_pretrained(os.path.expanduser(self.weights), revision=self.revision)
+        found = {"revision": self.revision, "dtype": self.torch_dtype}
+        model = from_transformers("AutoModelForZeroShotObjectDetection", self.weights, what, **found)
+        return processor, model.to(self.torch_device)
 
     def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
-        """What the model finds in images of one size."""
+        """The boxes and scores that the model finds in images of one size."""
         processor, model = self.model
         by_tokens = model.config.model_type in ("grounding-dino", "mm-grounding-dino")
         text = query if query.endswith(".") or not by_tokens else f"{query}."

@@ -1,1 +1,1 @@
-"""Pictures made of other pictures, as words ask."""
+"""Editors: pictures made from other pictures by instructions in words."""

@@ -1,1 +1,1 @@
-"""What a photo shows, in words."""
+"""Image captioners: photos in words."""

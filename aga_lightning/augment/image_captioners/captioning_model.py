@@ -9,22 +9,22 @@ import torch
 from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import ImageCaptioner
-from aga_lightning.augment.pretrained import Pretrained, explained
+from aga_lightning.augment.pretrained import Pretrained, explained, from_transformers
 from aga_lightning.images.pixels import Image
 from aga_lightning.paths import NameOrPath
 
 
 @dataclass(kw_only=True, eq=False)
 class CaptioningModel(Pretrained, ImageCaptioner):
-    """Says in a line what a photo shows; BLIP (Li et al. 2022), BLIP-2, GIT and others that caption without being told.
+    """Describes a photo in one line with BLIP (Li et al. 2022), BLIP-2, GIT or another captioning model.
 
     The likeliest word is taken at each step, so that a photo always has the same caption. Models that only answer
-    questions in a chat do not suit.
+    questions in a chat are not supported.
 
     Args:
         weights: A hub's name or a local folder of transformers; only safetensors are read.
-        prompt: Words that each caption begins with and the model goes on from ("a camera trap photo of"); "" for none.
-        max_new_tokens: Where a caption is broken off.
+        prompt: The first words of each caption, which the model continues ("a camera trap photo of"); "" for none.
+        max_new_tokens: Largest number of tokens of a caption.
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
 
     Raises:
@@ -49,22 +49,17 @@ class CaptioningModel(Pretrained, ImageCaptioner):
         Raises:
             PretrainedError: If the weights are missing, incomplete, or of another kind of model.
         """
-        import transformers
+        from transformers import AutoProcessor
 
-        transformers.utils.logging.disable_progress_bar()
-        found = {"revision": self.revision, "trust_remote_code": False}
-        with explained("a captioning model of transformers", self.weights):
-            model, report = transformers.AutoModelForImageTextToText.from_pretrained(
-                self.weights, dtype=self.torch_dtype, use_safetensors=True, output_loading_info=True, **found
-            )
-            # transformers would go on with random numbers in their place.
-            if missing := sorted(set(model.state_dict()) & set(report["missing_keys"])):
-                raise ValueError(f"it lacks {', '.join(missing[:3])}")
-            processor = transformers.AutoProcessor.from_pretrained(self.weights, **found)
-        return model.to(self.torch_device).eval(), processor
+        what = "a captioning model of transformers"
+        found = {"revision": self.revision, "dtype": self.torch_dtype, "use_safetensors": True}
+        model = from_transformers("AutoModelForImageTextToText", self.weights, what, **found)
+        with explained(what, self.weights):
+            processor = AutoProcessor.from_pretrained(self.weights, revision=self.revision, trust_remote_code=False)
+        return model.to(self.torch_device), processor
 
     def describe(self, images: Sequence[Image]) -> list[str]:
-        """One line an image; it depends on that image alone."""
+        """One line for each image; it depends on that image alone."""
         return self.batched(images, self._describe)
 
     def _describe(self, images: Sequence[Image]) -> list[str]:
@@ -73,12 +68,12 @@ class CaptioningModel(Pretrained, ImageCaptioner):
         words = {"text": [self.prompt] * len(images)} if self.prompt else {}
         inputs = dict(processor(images=pictures, return_tensors="pt", **words))
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-        inputs.pop("token_type_ids", None)  # of BERT's tokenizer, and of no use to a model that generates
+        inputs.pop("token_type_ids", None)  # of BERT's tokenizer; a model that generates has no use for them
         if self.prompt and model.config.model_type == "git":
-            # The end of a text, behind which GIT has nothing more to say; BLIP takes it off itself.
+            # GIT writes nothing after an end-of-text token; BLIP removes it from the prompt itself.
             inputs |= {name: inputs[name][:, :-1] for name in ("input_ids", "attention_mask")}
         with torch.inference_mode(), warnings.catch_warnings():
-            # What checkpoints say of sampling, and of lengths, has no meaning here.
+            # Warnings about sampling and lengths in a checkpoint's settings do not apply here.
             warnings.filterwarnings("ignore", category=UserWarning, module="transformers")
             written = model.generate(
                 **{name: value.to(model.device) for name, value in inputs.items()},

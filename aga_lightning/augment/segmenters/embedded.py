@@ -17,10 +17,10 @@ from aga_lightning.images.samples import Sample
 
 @dataclass(kw_only=True, eq=False)
 class DatasetMasks(Segmenter):
-    """Gives the mask that the data set ships, and asks another segmenter where it ships none.
+    """Gives the mask that the data set ships; for samples without one, another segmenter is asked.
 
     Args:
-        fallback: Asked about samples without a mask; without it they have no subject.
+        fallback: The segmenter for samples without a mask; null gives them no subject.
     """
 
     fallback: Segmenter | None = None
@@ -44,15 +44,15 @@ class DatasetMasks(Segmenter):
 class GrabCut(Segmenter):
     """Cuts the subject out of its box by colour (GrabCut, Rother, Kolmogorov and Blake 2004).
 
-    The ellipse in the box is probably subject and a small core of it surely is; all outside the box is background.
-    The cut is made on the box and its surroundings alone, enlarged or shrunk to one size, so that small subjects are
-    cut as finely as large ones. The score is the geometric mean of the detection's score and of how different the
-    colours on the two sides of the cut are.
+    The ellipse in the box starts as probable subject, a small core of it as certain subject, and all pixels outside the
+    box as background. The cut is made on the box and its surroundings alone, resized to one size, so that small
+    subjects are cut as finely as large ones. The score is the geometric mean of the detection's score and of the
+    difference between the colours on the two sides of the cut.
 
     Args:
-        size: Longest side in pixels of the resized surroundings; 192 does for drawings of 64 px, photos want 256.
+        size: Longest side in pixels of the resized surroundings; 192 is enough for drawings of 64 px, photos need 256.
         iterations: Rounds of colour modelling and cutting.
-        context: How much of the surroundings to look at, in longer sides of the box.
+        context: Width of the surroundings, in longer sides of the box.
         core: Diameter of the core, in sides of the box.
     """
 
@@ -73,7 +73,7 @@ class GrabCut(Segmenter):
             return None
         view = _View.around(image, box, self.context, self.size)
         mask = self._cut(view, self.core)
-        # A subject that looks like its surroundings is cut down to its core; a larger core then saves most of it.
+        # A subject that looks like its surroundings is cut down to its core; a larger core then keeps most of it.
         if _collapsed(mask, view.box):
             mask = self._cut(view, max(self.core, 0.35))
         score = float(np.sqrt(detection.score * separability(view.image, mask)))
@@ -151,9 +151,9 @@ def _collapsed(mask: Mask, box: Box) -> bool:
 
 
 def clean(mask: Mask) -> Mask:
-    """Keep the largest part of a mask, with what a thin gap parts from it, and fill its holes.
+    """Keep the largest part of a mask, with parts behind a thin gap, and fill its holes.
 
-    No opening: it would erase the tails, beaks and legs that tell species apart.
+    There is no morphological opening: it would erase the tails, beaks and legs that tell species apart.
     """
     height, width = mask.shape
     gap = np.ones((3, 3), np.uint8) if min(height, width) >= 64 else np.ones((1, 1), np.uint8)
@@ -166,7 +166,7 @@ def clean(mask: Mask) -> Mask:
 
 
 def separability(image: Image, mask: Mask) -> float:
-    """How different the colours inside and outside a mask are.
+    """Difference between the colours inside and outside a mask.
 
     Args:
         image: (height, width, 3) RGB.

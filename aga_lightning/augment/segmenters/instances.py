@@ -1,6 +1,7 @@
-"""From the masks of several boxes to one subject: what all segmenters that are asked about boxes share."""
+"""Segmenters with a model that gives a mask for each box: from several boxes of an image to one subject."""
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -9,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from aga_lightning.augment.base import Detection, Subject
+from aga_lightning.augment.base import Detection, Segmenter, Subject
+from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.images.boxes import clamp, mask_overlap
 from aga_lightning.images.pixels import Image
 from aga_lightning.images.records import Box
@@ -18,7 +20,7 @@ from aga_lightning.images.samples import Sample
 Instances = Literal["best", "union", "each"]
 
 DUPLICATE = 0.8
-"""Two masks that overlap more than this (intersection over union) show one instance, found twice."""
+"""Two masks that overlap by more than this (intersection over union) show the same instance."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,54 +39,52 @@ class BoxMasks:
     quality: npt.NDArray[np.float64]
 
 
-def check_instances(instances: Instances) -> None:
-    """Check the setting.
-
-    Raises:
-        ValueError: If it is none of the three.
-    """
-    if instances not in get_args(Instances):
-        raise ValueError(f"instances is {instances!r}; choose one of {', '.join(get_args(Instances))}")
-
-
-def subjects_in_boxes(
-    samples: Sequence[Sample],
-    detections: Sequence[Sequence[Detection]],
-    instances: Instances,
-    cut: Callable[[Sequence[BoxPrompt]], Sequence[BoxMasks]],
-) -> list[Subject | None]:
-    """Ask a model about the boxes of each sample, and make one subject of its answer.
+@dataclass(kw_only=True, eq=False)
+class BoxSegmenter(Pretrained, Segmenter):
+    """A segmenter with a model that is asked about boxes; a subclass loads the model and cuts the masks.
 
     Args:
-        samples: The images.
-        detections: The boxes of each, best first; what lies outside the image is cut off.
-        instances: See `assemble`.
-        cut: The model; samples without a box of a pixel or more are kept from it.
-
-    Returns:
-        The subject of each sample; None where there is no box, or no mask with a pixel.
+        instances: If there are several boxes: "best" keeps the mask of the best box, "union" joins all masks into one
+            subject, "each" pastes the instances one by one, in turn over the augmentations.
+        dtype: Numbers to encode the image with; masks are always decoded in float32. auto is float32 everywhere,
+            because users of ViT-H report useless masks in float16.
+        batch_size: Images encoded at once.
     """
-    usable = [_inside(sample.image, found) for sample, found in zip(samples, detections, strict=True)]
-    asked = [index for index, pairs in enumerate(usable) if pairs]
-    prompts = [BoxPrompt(samples[index].image, tuple(box for _, box in usable[index])) for index in asked]
-    subjects: list[Subject | None] = [None] * len(samples)
-    for index, answer in zip(asked, cut(prompts) if prompts else (), strict=True):
-        subjects[index] = assemble([detection for detection, _ in usable[index]], answer, instances)
-    return subjects
+
+    instances: Instances = "union"
+    batch_size: int = 4
+
+    def __post_init__(self) -> None:
+        if self.instances not in get_args(Instances):
+            raise ValueError(f"instances is {self.instances!r}; choose one of {', '.join(get_args(Instances))}")
+
+    @abstractmethod
+    def cut(self, prompts: Sequence[BoxPrompt]) -> list[BoxMasks]:
+        """The masks of a batch of images."""
+
+    def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
+        """The subject of each sample; None without a box of a pixel or more, or if all masks are empty."""
+        usable = [_inside(sample.image, found) for sample, found in zip(samples, detections, strict=True)]
+        asked = [index for index, pairs in enumerate(usable) if pairs]
+        prompts = [BoxPrompt(samples[index].image, tuple(box for _, box in usable[index])) for index in asked]
+        subjects: list[Subject | None] = [None] * len(samples)
+        for index, answer in zip(asked, self.batched(prompts, self.cut), strict=True):
+            subjects[index] = assemble([detection for detection, _ in usable[index]], answer, self.instances)
+        return subjects
 
 
 def assemble(detections: Sequence[Detection], answer: BoxMasks, instances: Instances) -> Subject | None:
-    """One subject of the masks of several boxes.
+    """One subject from the masks of several boxes.
 
     Args:
         detections: The boxes, best first.
-        answer: A mask for each; empty ones are left out.
-        instances: "best" keeps the mask of the best box; "union" joins all masks; "each" does so too, and keeps the
-            instances to be pasted one by one, without those that were found twice.
+        answer: A mask for each box; empty masks are left out.
+        instances: "best" keeps the mask of the best box; "union" joins all masks; "each" joins them too, and keeps the
+            single instances, without duplicates, to be pasted one by one.
 
     Returns:
-        The subject, None where all masks are empty. Its detection and score are those of the best box: the geometric
-        mean of the detector's score and the predicted quality, each cut to 0..1.
+        The subject, None if all masks are empty. It has the detection of the best box, and as score the geometric mean
+        of the detector's score and the predicted quality, each clipped to 0..1.
     """
     found = [
         Subject(mask, detection, _score(detection.score, float(quality)))
@@ -103,7 +103,7 @@ def assemble(detections: Sequence[Detection], answer: BoxMasks, instances: Insta
 
 
 def most_confident(logits: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the masks that a model offers for each box, the one it thinks best.
+    """The mask with the best predicted quality among those that a model offers for each box.
 
     Args:
         logits: (boxes, masks, height, width).

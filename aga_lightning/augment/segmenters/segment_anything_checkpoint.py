@@ -9,17 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aga_lightning.augment.base import Detection, Segmenter, Subject
-from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
-from aga_lightning.augment.segmenters.instances import (
-    BoxMasks,
-    BoxPrompt,
-    Instances,
-    check_instances,
-    most_confident,
-    subjects_in_boxes,
-)
-from aga_lightning.images.samples import Sample
+from aga_lightning.augment.pretrained import PretrainedError, explained
+from aga_lightning.augment.segmenters.instances import BoxMasks, BoxPrompt, BoxSegmenter, most_confident
 from aga_lightning.paths import NameOrPath
 
 SIZES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
@@ -30,31 +21,21 @@ _SOURCE = "https://dl.fbaipublicfiles.com/segment_anything/"
 
 
 @dataclass(kw_only=True, eq=False)
-class SegmentAnything(Pretrained, Segmenter):
+class SegmentAnything(BoxSegmenter):
     """Cuts the subject out of its boxes with SAM (Kirillov et al. 2023), from a checkpoint of its authors.
 
-    Needs no hub; which of the three sizes it is, is read from the file. An image is encoded once at 1024 px, whatever
-    its boxes; of the three masks that the model offers for each box, the one with the highest predicted overlap is
-    kept. The score is the geometric mean of that overlap and the detector's score.
+    It needs no hub; the size of the model is read from the file. An image is encoded once at 1024 px for all of its
+    boxes; of the three masks that the model offers for each box, the one with the highest predicted overlap is kept.
+    The score is the geometric mean of that overlap and the detector's score.
 
     Args:
         weights: A .pth or .safetensors file with the names of the `segment-anything` package; the default is the
             ViT-H of the paper, as its authors named it.
-        instances: Where there are several boxes: "best" keeps the mask of the best one, "union" joins all masks into
-            one subject, "each" pastes the instances one by one, in turn over the augmentations.
-        dtype: Numbers that the image is encoded with; masks are always decoded in float32. auto is float32
-            everywhere, because users of ViT-H report useless masks in float16.
-        batch_size: Images encoded at once.
     """
 
     revision: str | None = field(default=None, init=False)  # a file has none
 
     weights: NameOrPath | str = "sam_vit_h_4b8939.pth"
-    instances: Instances = "union"
-    batch_size: int = 4
-
-    def __post_init__(self) -> None:
-        check_instances(self.instances)
 
     def load(self) -> Any:  # noqa: ANN401 segment_anything is not typed
         """The model of the size that the file holds.
@@ -77,12 +58,9 @@ class SegmentAnything(Pretrained, Segmenter):
             model.load_state_dict(state)
         return model.to(self.torch_device).eval()
 
-    def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
-        """The subject of each sample; None where it has no boxes, or where all masks are empty."""
-        return subjects_in_boxes(samples, detections, self.instances, lambda prompts: self.batched(prompts, self._cut))
-
     @torch.inference_mode()
-    def _cut(self, prompts: Sequence[BoxPrompt]) -> list[BoxMasks]:
+    def cut(self, prompts: Sequence[BoxPrompt]) -> list[BoxMasks]:
+        """The masks of a batch of images."""
         from segment_anything.utils.transforms import ResizeLongestSide
 
         model = self.model
@@ -92,7 +70,7 @@ class SegmentAnything(Pretrained, Segmenter):
         with torch.autocast(self.torch_device.type, self.torch_dtype, enabled=self.torch_dtype != torch.float32):
             encoded = model.image_encoder(pixels)
         answers = []
-        # Image by image: a decoder's batch of one image's boxes gives the same masks in all company.
+        # Image by image, so that an image's masks do not depend on the other images of the batch.
         for prompt, image, one in zip(prompts, images, encoded.float(), strict=True):
             size = prompt.image.shape[:2]
             boxes = resize.apply_boxes_torch(torch.tensor(prompt.boxes, device=self.torch_device), size)

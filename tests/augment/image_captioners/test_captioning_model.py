@@ -81,7 +81,7 @@ def test_what_is_no_captioning_model_or_not_whole_is_refused(captioners, tmp_pat
     model = BlipForConditionalGeneration.from_pretrained(broken)
     kept = {name: value for name, value in model.state_dict().items() if "crossattention" not in name}
     model.save_pretrained(broken, state_dict=kept)
-    with pytest.raises(PretrainedError, match="it lacks text_decoder"):
+    with pytest.raises(PretrainedError, match=r"lacks \d+ tensors of its .*\(text_decoder"):
         CaptioningModel(weights=str(broken)).describe(PHOTOS[:1])
 
 

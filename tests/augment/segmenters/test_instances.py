@@ -7,10 +7,9 @@ import torch
 from aga_lightning.augment.base import Detection, ImageRecord
 from aga_lightning.augment.segmenters.instances import (
     BoxMasks,
+    BoxSegmenter,
     assemble,
-    check_instances,
     most_confident,
-    subjects_in_boxes,
 )
 from aga_lightning.images.samples import Sample
 
@@ -98,6 +97,21 @@ def test_of_the_offered_masks_the_most_confident_is_kept():
     assert not most_confident(logits, torch.full((2, 3), float("nan")))[1].any()
 
 
+class Fake(BoxSegmenter):
+    """Cuts the same mask for every box, and notes the prompts."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.seen = []
+
+    def load(self):
+        raise NotImplementedError
+
+    def cut(self, prompts):
+        self.seen += prompts
+        return [answer(*[mask(1, 4)] * len(prompt.boxes)) for prompt in prompts]
+
+
 def test_the_model_sees_boxes_within_the_image_and_only_samples_that_have_some():
     nan = float("nan")
     boxes = [
@@ -106,22 +120,18 @@ def test_the_model_sees_boxes_within_the_image_and_only_samples_that_have_some()
         [Detection((nan, nan, nan, nan), 0.9)],
         [Detection((1, 1, 9, 9), 0.6), Detection((2, 2, 8, 8), 0.5)],
     ]
-    seen = []
-
-    def cut(prompts):
-        seen.extend(prompts)
-        return [answer(*[mask(1, 4)] * len(prompt.boxes)) for prompt in prompts]
-
-    first, none, bad, last = subjects_in_boxes([sample()] * 4, boxes, "union", cut)
-    assert [prompt.boxes for prompt in seen] == [((0, 0, 10, 20),), ((1, 1, 9, 9), (2, 2, 8, 8))]
+    segmenter = Fake(weights="fake", batch_size=1)
+    first, none, bad, last = segmenter.segment([sample()] * 4, boxes)
+    assert [prompt.boxes for prompt in segmenter.seen] == [((0, 0, 10, 20),), ((1, 1, 9, 9), (2, 2, 8, 8))]
     assert first.detection is boxes[0][0] and last.detection is boxes[3][0]
     assert none is None and bad is None
 
 
 def test_the_model_is_not_called_for_nothing():
-    assert subjects_in_boxes([sample()] * 2, [[], []], "each", cut=None) == [None, None]
+    segmenter = Fake(weights="fake")
+    assert segmenter.segment([sample()] * 2, [[], []]) == [None, None] and not segmenter.seen
 
 
 def test_other_modes_are_refused():
     with pytest.raises(ValueError, match="choose one of best, union, each"):
-        check_instances("all")
+        Fake(weights="fake", instances="all")
