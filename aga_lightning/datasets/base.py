@@ -1,4 +1,4 @@
-"""What every data set gives: records, classes and superclasses."""
+"""The interface of data sets: records, classes and superclasses."""
 
 from abc import ABC, abstractmethod
 from typing import Literal
@@ -11,7 +11,7 @@ Split = Literal["train", "val", "test"]
 class ImageDataset(ABC):
     """A data set: named classes, and records for training and for in- and out-of-distribution evaluation.
 
-    `download` says that `prepare` may fetch files from elsewhere, `follow_links` that symbolic links may lead anywhere.
+    `download` allows `prepare` to download files, `follow_links` allows symbolic links to lead out of the folders.
     """
 
     download: bool = False
@@ -20,39 +20,39 @@ class ImageDataset(ABC):
     @property
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
-        """Class names in label order; cheap, and known before any file is made."""
+        """Class names in label order; quick to get, and known before any file is made."""
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.classes)
 
     @property
     def imagenet_indices(self) -> tuple[int, ...] | None:
-        """Which outputs of a net for ImageNet's 1000 classes the classes are, in label order; None where unknown."""
+        """Index of each class, in label order, among the 1000 outputs of an ImageNet network; None if unknown."""
         return None
 
     def superclass(self, class_name: str) -> str:
-        """The kind of thing a class is; the class itself unless the data set knows better.
+        """The superclass of a class, for which a detector is asked; by default the class itself.
 
         It is empty for a class without a subject.
         """
         return class_name
 
     def guide(self) -> str:
-        """Where to get the files and how they have to lie, in some lines for a person; empty where anything goes."""
+        """Where to get the files and the layout of their folders, in a few lines; empty if the layout is free."""
         return ""
 
     def remarks(self) -> list[str]:
-        """What is odd about the files but stops nothing, a line each: extra files, counts other than the published."""
+        """Remarks on unusual files that are no errors, one line each: extra files, counts other than the published."""
         return []
 
     def unused(self) -> list[Unused]:
-        """What was found among the images, as far as they were listed by now, and is not used."""
+        """Files among the images that are not used, as far as the images have been listed."""
         return []
 
     def prepare(self) -> None:
-        """Put the files in place. Called once a machine, before `records`; finished work is not redone."""
+        """Put the files in place. Called once on each machine, before `records`; finished work is not repeated."""
 
     @abstractmethod
     def records(self, split: Split) -> list[ImageRecord]:

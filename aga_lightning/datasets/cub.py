@@ -11,6 +11,7 @@ from typing import Literal
 
 from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.datasets.download import Archive, fetch_archive
+from aga_lightning.datasets.lists import Row, read_lines, some
 from aga_lightning.datasets.superclasses import Superclasses, find_superclasses
 from aga_lightning.images.finding import find_images
 from aga_lightning.images.formats import image_endings
@@ -30,8 +31,9 @@ _MASK_ARCHIVE = Archive(
 )
 _PUBLISHED = {"classes": 200, "images": 11_788, "training images": 5_994, "test images": 5_794}
 _HELD_OUT = 5  # images of each class
-_HALF = 127  # of 255: a mask's value is the share of the annotators who called the pixel bird
+_HALF = 127  # of 255: a mask's value is the share of annotators who called the pixel bird
 _NUMBER = re.compile("[0-9]{1,9}")
+_SIDE, _CORNERS = "1 for training or 0", ("x", "y", "width", "height")
 _REMEDY = "take the file from CUB_200_2011.tgz again"
 _GUIDE = """\
 CUB-200-2011 is free to fetch: https://data.caltech.edu/records/65de6-vp158 has the images (CUB_200_2011.tgz, 1.2 GB),
@@ -51,21 +53,22 @@ class CUB(ImageDataset):
 
     - holdout: trains on 4,994 images, the official training set less the last five of each class; those 1,000 validate.
     - alia: trains on the same 4,994 (Dunlap et al. 2023). The test set validates too, so that the checkpoint is
-      selected on the images that it is then judged by; comparable with ALIA, but optimistic.
+      selected and tested on the same images: comparable with ALIA, but optimistic.
     - official: trains on all 5,994. Validates on the test set, as alia does.
 
     Args:
         root: The folder CUB_200_2011, which holds images.txt, or the folder that holds CUB_200_2011.
         split: Which images train and which validate: holdout, official or alia.
-        extra: Also train on the 1,000 images that alia holds out, its measure of what as many real images are worth.
-            Only for the split alia: official trains on them anyway, and holdout validates on them.
-        superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for "bird".
+        extra: Also train on the 1,000 images that alia holds out; ALIA compares its augmentations with as many more
+            real images. Only for the split alia: official trains on them anyway, and holdout validates on them.
+        superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
+            superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for
+            "bird".
         boxes: Whether records carry the authors' boxes.
-        masks: Whether records carry the authors' masks, where the folder `segmentations` lies in CUB_200_2011 or beside
-            it. What more than half of the annotators called bird is subject.
-        download: Fetch what is missing, 1.2 GB: into `root` if that is called CUB_200_2011, or else into a folder of
-            this name below it.
+        masks: Whether records carry the authors' masks, from the folder `segmentations` in CUB_200_2011 or beside it.
+            Pixels that more than half of the annotators called bird are subject.
+        download: Download missing files, 1.2 GB, into `root` if its name is CUB_200_2011, otherwise into a folder of
+            this name in it.
     """
 
     root: UserPath | str
@@ -89,7 +92,7 @@ class CUB(ImageDataset):
 
     @property
     def folder(self) -> Path:
-        """The folder CUB_200_2011, there or still to be fetched."""
+        """The folder CUB_200_2011, whether it exists or is still to be downloaded."""
         root, inner = Path(self.root), Path(self.root, _FOLDER)
         if (root / "images.txt").is_file():
             return root
@@ -99,32 +102,35 @@ class CUB(ImageDataset):
     def classes(self) -> tuple[str, ...]:
         """The species in label order, such as "Black footed Albatross", from classes.txt alone."""
         self._require_folder()
-        listed = _List(self.folder / "classes.txt", ("class id", "class name"))
-        if [*listed.rows] != [*range(1, len(listed.rows) + 1)]:
-            raise DatasetError(f"{listed.path} does not number its classes 1, 2, 3 and so on: {_REMEDY}")
-        names = [words[0].partition(".")[2].replace("_", " ") for words in listed.rows.values()]
-        for class_id, name in enumerate(names, 1):
-            if not name or name in names[: class_id - 1]:
+        path = self.folder / "classes.txt"
+        rows = _read(path, "class id", "class name")
+        if [*rows] != [*range(1, len(rows) + 1)]:
+            raise DatasetError(f"{path} does not number its classes 1, 2, 3 and so on: {_REMEDY}")
+        names: list[str] = []
+        for row in rows.values():
+            name = row.words["class name"].partition(".")[2].replace("_", " ")
+            if not name or name in names:
                 what = "has no name after a dot" if not name else f"has the name {name!r} of another"
-                raise listed.error(class_id, f"the class {what}")
+                raise row.wrong(f"the class {what}")
+            names.append(name)
         return tuple(names)
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are; known before the download."""
+        """Number of classes; known before the download."""
         fetched_later = self.download and not (self.folder / "images.txt").is_file()
         return _PUBLISHED["classes"] if fetched_later else len(self.classes)
 
     def superclass(self, class_name: str) -> str:
-        """All are birds, unless the setting says otherwise."""
+        """The superclass of a class: "bird" unless the setting says otherwise."""
         return self._superclasses[class_name]
 
     def guide(self) -> str:
-        """Where to get the two archives, and the tree."""
+        """Where to get the two archives, and the layout of the folders."""
         return _GUIDE
 
     def prepare(self) -> None:
-        """Fetch the archives that are not there yet, if `download` says so."""
+        """Download the missing archives, if `download` is true."""
         if not self.download:
             return
         if not (self.folder / "images.txt").is_file():
@@ -138,7 +144,7 @@ class CUB(ImageDataset):
         """The images of one split, in the order of images.txt.
 
         Raises:
-            DatasetError: If one of the text files is missing, garbled or at odds with another.
+            DatasetError: If one of the lists is missing, garbled or contradicts another list.
         """
         folder, masks = self.folder / "images", self._masks
         return [
@@ -155,7 +161,7 @@ class CUB(ImageDataset):
         ]
 
     def remarks(self) -> list[str]:
-        """Counts other than the published ones, images that no list names, and masks that are not there."""
+        """Counts that differ from the published ones, images that are in no list, and missing masks."""
         trained = sum(image.trains for image in self._images)
         total = len(self._images)
         counts = len(self.classes), total, trained, total - trained
@@ -167,13 +173,14 @@ class CUB(ImageDataset):
         folder = self.folder / "images"
         strays = _files(folder, image_endings()) - {image.name for image in self._images}
         if strays:
-            remarks.append(f"{folder} holds {_some(strays, 'images')} that images.txt does not list; they are unused.")
+            shown = some(sorted(strays), "images")
+            remarks.append(f"{folder} holds {shown} that images.txt does not list; they are unused.")
         if self.masks:
             missing = {image.mask for image in self._images} - self._masks.keys()
             if self._mask_folder is None:
                 remarks.append(f"There is no folder {_MASKS} in {self.folder} or beside it: no image has a mask.")
             elif missing:
-                remarks.append(f"{self._mask_folder} lacks {_some(missing, 'masks')}; those images have none.")
+                remarks.append(f"{self._mask_folder} lacks {some(sorted(missing), 'masks')}; those images have none.")
         return remarks
 
     @cached_property
@@ -208,13 +215,13 @@ class CUB(ImageDataset):
 
     @property
     def _masks(self) -> dict[str, Path]:
-        """The masks there are, by their path in their folder."""
+        """The existing masks, by their path in their folder."""
         folder = self._mask_folder
         return {name: folder / name for name in _files(folder, {".png"})} if folder else {}
 
     @property
     def _mask_folder(self) -> Path | None:
-        """Where the masks lie, if they are wanted and there."""
+        """The folder of the masks; None if masks are not wanted or missing."""
         homes = (self.folder, self.folder.parent, self.folder.resolve().parent)
         return next((home / _MASKS for home in homes if self.masks and (home / _MASKS).is_dir()), None)
 
@@ -228,7 +235,7 @@ class CUB(ImageDataset):
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """A line of images.txt, and what the other files say of it."""
+    """A line of images.txt, joined with the other lists."""
 
     name: str
     """The path below `images`."""
@@ -242,89 +249,70 @@ class _Image:
         return PurePosixPath(self.name).with_suffix(".png").as_posix()
 
 
-class _List:
-    """A text file whose lines are an id and some words, in the order of the file.
+_Rows = dict[int, Row]
+"""The rows of a list by their ids, in the order of the file."""
 
-    Args:
-        path: The file.
-        fields: What each line holds, the id first.
+
+def _read(path: Path, *columns: str) -> _Rows:
+    """Read a list; the first column is the id.
 
     Raises:
-        DatasetError: If it cannot be read, or a line has more or fewer fields, no id, or the id of another.
+        DatasetError: If the list cannot be read, or a line has no id, or the id of another line.
     """
-
-    def __init__(self, path: Path, fields: tuple[str, ...]) -> None:
-        self.path = path
-        self.rows: dict[int, list[str]] = {}
-        self._lines: dict[int, int] = {}
-        form = " ".join(f"<{field}>" for field in fields)
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except FileNotFoundError as error:
-            raise DatasetError(f"{path} is missing: {_REMEDY}") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise DatasetError(f"{path} cannot be read ({error}): {_REMEDY}") from error
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if len(words) != len(fields) or not _NUMBER.fullmatch(words[0]):
-                raise DatasetError(f"{path}, line {number}: {line[:80]!r} is not of the form {form}: {_REMEDY}")
-            row = int(words[0])
-            first = self._lines.setdefault(row, number)
-            if first != number:
-                raise DatasetError(f"{path}, line {number}: {fields[0]} {row} is that of line {first}: {_REMEDY}")
-            self.rows[row] = words[1:]
-        if not self.rows:
-            raise DatasetError(f"{path} is empty: {_REMEDY}")
-
-    def error(self, row: int, complaint: str) -> DatasetError:
-        """What is wrong with a row."""
-        return DatasetError(f"{self.path}, line {self._lines[row]}: {complaint}: {_REMEDY}")
-
-    def require_ids_of(self, images: "_List") -> None:
-        """Refuse a file that does not speak of exactly the images of images.txt."""
-        for row in self.rows:
-            if row not in images.rows:
-                raise self.error(row, f"image {row} is not in images.txt")
-        missing = [row for row in images.rows if row not in self.rows]
-        if missing:
-            raise images.error(missing[0], f"{self.path.name} lacks {len(missing)} images, image {missing[0]} first")
+    rows: _Rows = {}
+    for row in read_lines(path, columns, _REMEDY):
+        first = rows.setdefault(row.number(columns[0]), row)
+        if first is not row:
+            raise row.wrong(f"{columns[0]} {row.number(columns[0])} is that of line {first.line}")
+    return rows
 
 
 def _read_images(folder: Path, num_classes: int, boxes: bool) -> list[_Image]:
-    """The images in the order of images.txt, joined by id with what the other files say."""
-    names = _List(folder / "images.txt", ("image id", "path"))
-    labels = _List(folder / "image_class_labels.txt", ("image id", "class id"))
-    sides = _List(folder / "train_test_split.txt", ("image id", "1 for training or 0"))
-    corners = _List(folder / "bounding_boxes.txt", ("image id", "x", "y", "width", "height")) if boxes else None
+    """The images in the order of images.txt, joined by id with the other lists."""
+    names = _read(folder / "images.txt", "image id", "path")
+    labels = _read(folder / "image_class_labels.txt", "image id", "class id")
+    sides = _read(folder / "train_test_split.txt", "image id", _SIDE)
+    corners = _read(folder / "bounding_boxes.txt", "image id", *_CORNERS) if boxes else None
     for other in (labels, sides, corners):
         if other is not None:
-            other.require_ids_of(names)
+            _require_same_ids(names, other)
     images: list[_Image] = []
     seen: dict[PureWindowsPath, int] = {}
-    for row, (name,) in names.rows.items():
-        (label,), (side,) = labels.rows[row], sides.rows[row]
+    for image_id, row in names.items():
+        name, label, side = row.words["path"], labels[image_id].words["class id"], sides[image_id].words[_SIDE]
         path = PureWindowsPath(name)  # it knows both kinds of slashes, and drives
         if path.anchor or ".." in path.parts or not path.name:
-            raise names.error(row, f"{name!r} is no file in the folder images")
-        if (first := seen.setdefault(path, row)) != row:
-            raise names.error(row, f"{name!r} is also image {first}")
+            raise row.wrong(f"{name!r} is no file in the folder images")
+        if (first := seen.setdefault(path, image_id)) != image_id:
+            raise row.wrong(f"{name!r} is also image {first}")
         if not (_NUMBER.fullmatch(label) and 1 <= int(label) <= num_classes):
-            raise labels.error(row, f"class {label!r} is not in classes.txt")
+            raise labels[image_id].wrong(f"class {label!r} is not in classes.txt")
         if side not in ("0", "1"):
-            raise sides.error(row, f"{side!r} is neither 1 for training nor 0")
-        box = None if corners is None else _box(corners, row)
+            raise sides[image_id].wrong(f"{side!r} is neither 1 for training nor 0")
+        box = None if corners is None else _box(corners[image_id])
         images.append(_Image(name, int(label) - 1, side == "1", box))
     return images
 
 
-def _box(corners: _List, row: int) -> Box:
+def _require_same_ids(names: _Rows, other: _Rows) -> None:
+    """Refuse a list that does not hold exactly the images of images.txt."""
+    for image_id, row in other.items():
+        if image_id not in names:
+            raise row.wrong(f"image {image_id} is not in images.txt")
+    if missing := [image_id for image_id in names if image_id not in other]:
+        file = next(iter(other.values())).path.name
+        raise names[missing[0]].wrong(f"{file} lacks {len(missing)} images, image {missing[0]} first")
+
+
+def _box(row: Row) -> Box:
     """A box as left, top, right, bottom."""
+    words = [row.words[column] for column in _CORNERS]
     try:
-        x, y, width, height = map(float, corners.rows[row])
+        x, y, width, height = map(float, words)
     except ValueError:
         x = y = width = height = math.nan
     if not (math.isfinite(x + y + width + height) and width > 0 and height > 0):
-        raise corners.error(row, f"{' '.join(corners.rows[row])!r} is no box of a width and a height above 0")
+        raise row.wrong(f"{' '.join(words)!r} is no box of a width and a height above 0")
     return x, y, x + width, y + height
 
 
@@ -337,12 +325,6 @@ def _last_of_each_class(images: Iterable[_Image]) -> set[_Image]:
 
 
 def _files(folder: Path, endings: Collection[str]) -> set[str]:
-    """Images below a folder by the ending of their names, as paths in it."""
+    """The files in a folder, at any depth, whose names have certain endings, as paths in it."""
     found = find_images(folder, follow_links=True) if folder.is_dir() else []
     return {path.relative_to(folder).as_posix() for path in found if path.suffix.lower() in endings}
-
-
-def _some(names: Iterable[str], what: str) -> str:
-    """How many there are, and which."""
-    names = sorted(names)
-    return f"{len(names):,} {what} (such as {', '.join(names[:3])})"

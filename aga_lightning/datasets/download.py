@@ -1,9 +1,9 @@
-"""Fetch a published archive: resumed where it broke off, compared with its checksum, unpacked as a whole or not at all.
+"""Download a published archive: resume if interrupted, compare the checksum, and unpack it as a whole or not at all.
 
-What our dependencies offer falls short: torch.hub and fsspec cannot resume, torchvision moreover follows a failed https
-download with plain http and unpacks without a look at the entries, and huggingface_hub serves its own hub only. The
-standard library's client is used because, unlike requests, it hands on the very bytes that were published: requests
-would undo the compression of an archive that a server labels as gzip-encoded.
+Our dependencies do not suffice: torch.hub and fsspec cannot resume; torchvision cannot either, repeats a failed https
+download over plain http, and unpacks without checking the entries; huggingface_hub serves its own hub only. The
+standard library's client is used because it passes on the published bytes: requests would decompress an archive that a
+server labels as gzip-encoded.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ _EXTENT = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 _CHUNK = 1 << 16
 _TIMEOUT = 60  # seconds without a byte
 
-# Photos hardly shrink and lists shrink five- to tenfold, so no archive of photos comes near the ratio. Below the floor
-# nobody's disk is at risk, whatever the ratio: a small archive of blank masks may well exceed it.
+# Photos hardly shrink and lists shrink five- to tenfold, so no archive of photos comes near the ratio. Sizes below the
+# floor are harmless at any ratio: a small archive of blank masks may well exceed it.
 _RATIO = 20
 _FLOOR = 1 << 30
-_BLOCK = 4096  # what even an empty entry takes on disk
+_BLOCK = 4096  # bytes on disk of even an empty entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Archive:
     """A published archive.
 
     Args:
-        url: Where it lies: http or https. The name at its end says what it is: .zip, or else a tar, compressed or not.
+        url: An http or https address. A file name that ends in .zip is a zip, any other a tar, compressed or not.
         checksum: "md5:<hex>" or "sha256:<hex>".
-        size: Its length in bytes, where that is known.
+        size: Its length in bytes, if known.
 
     Raises:
-        DatasetError: If the address or the checksum is of another form.
+        DatasetError: If the address or the checksum has another form.
     """
 
     url: str
@@ -70,25 +70,24 @@ class Archive:
 
 
 def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
-    """Download an archive and unpack one of its top-level entries; do nothing if that is there already.
+    """Download an archive and unpack one of its top-level entries, unless that exists already.
 
-    `folder / member` appears when it is complete, so this may be killed at any time, and the next call goes on from
-    there; of several processes, one works and the others wait. Other top-level entries are not unpacked. An archive
-    that lies complete at `folder / archive.name`, put there by hand, is used in place of a download, and stays. A
-    download has a hidden name of its own, and is removed once it is unpacked.
+    `folder / member` appears when it is complete, so this may be killed at any time, and the next call continues the
+    download; one process works while others wait. Other top-level entries are not unpacked. A complete archive that the
+    user has put at `folder / archive.name` is used instead of a download, and is kept. A download has a hidden name of
+    its own, and is removed after unpacking.
 
     Args:
-        archive: What to fetch.
-        folder: Where it is downloaded to and unpacked; made if it is missing.
+        archive: The archive.
+        folder: The folder to download and unpack to; made if it is missing.
         member: The name of a file or folder at the top of the archive.
 
     Returns:
         folder / member.
 
     Raises:
-        DatasetError: If it cannot be downloaded, differs from what was published (a download is then removed, a file
-            put there by hand is not), would write outside `folder`, or finds no room. What was downloaded of an
-            unfinished file is kept.
+        DatasetError: If the archive cannot be downloaded, differs from the published one (a download is then removed, a
+            user's file is not), would write outside `folder`, or finds no room. A partial download is kept.
     """
     place, path = folder / member, folder / archive.name
     if place.exists():
@@ -106,7 +105,7 @@ def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
 
 
 def _fetch(archive: Archive, path: Path, place: Path) -> None:
-    """Unpack the archive that was put there by hand, or else download it, unpack it and remove it."""
+    """Unpack the user's own copy of the archive, or download it, unpack it and remove it."""
     part = _part(path)
     if path.exists():
         fault = _fault(archive, path)
@@ -131,7 +130,7 @@ class _Interrupted(Exception):
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows a server to any other host, since archives often lie at one, but not from https to anything less."""
+    """Follows redirects to other hosts, where archives often are, but not from https to another protocol."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -143,12 +142,12 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def _host(url: str) -> str:
-    """Who answers: what follows in the address may be a key of hundreds of characters."""
+    """Protocol and host alone, since the rest of an address may hold a key of hundreds of characters."""
     return f"{urlsplit(url).scheme}://{urlsplit(url).hostname}"
 
 
 def _part(path: Path) -> Path:
-    """Where a download lies until it is unpacked: no name that a browser or a person gives."""
+    """Path of a download until it is unpacked: a name that no browser or person gives."""
     return path.with_name(f".{path.name}.part")
 
 
@@ -157,7 +156,7 @@ def _size(path: Path) -> int:
 
 
 def _download(archive: Archive, path: Path) -> None:
-    """Download an archive as it was published; where an older beginning was the wrong one, once more from the start."""
+    """Download an archive and compare it with the published one; restart once if an older partial file was wrong."""
     part = _part(path)
     for again in (False, True):
         continued = _receive_all(archive, path)
@@ -170,10 +169,10 @@ def _download(archive: Archive, path: Path) -> None:
 
 
 def _receive_all(archive: Archive, path: Path) -> bool:
-    """Fetch what is missing, over as many connections as it takes while each of them brings something.
+    """Download the missing bytes, with a new connection as long as each one brings some.
 
     Returns:
-        Whether the file begins with bytes of an earlier connection.
+        Whether the file begins with bytes from an earlier connection.
     """
     part = _part(path)
     while (start := _size(part)) == 0 or start != archive.size:
@@ -187,13 +186,13 @@ def _receive_all(archive: Archive, path: Path) -> bool:
 
 
 def _receive(archive: Archive, path: Path, start: int) -> bool:
-    """Fetch a file from a byte on, over one connection; from the beginning if the server will have it so.
+    """Download a file from a byte on, over one connection; from the beginning if the server insists.
 
     Returns:
-        Whether the file begins with what was there.
+        Whether the file begins with earlier bytes.
 
     Raises:
-        _Interrupted: If less came than was announced.
+        _Interrupted: If fewer bytes came than were announced.
     """
     part = _part(path)
     headers = {"User-Agent": "aga-lightning"} | ({"Range": f"bytes={start}-"} if start else {})
@@ -202,7 +201,7 @@ def _receive(archive: Archive, path: Path, start: int) -> bool:
     except HTTPError as error:
         with error:
             if start and error.code == 416:
-                return True  # there is nothing from that byte on; the checksum tells whether that is well
+                return True  # the file has no more bytes; the checksum shows whether it is complete
             raise _failure(archive, path, f"{_host(error.url)} answers {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise _Interrupted(getattr(error, "reason", None) or str(error) or type(error).__name__) from error
@@ -216,7 +215,7 @@ def _receive(archive: Archive, path: Path, start: int) -> bool:
         total = total or archive.size
         bar = tqdm(desc=path.name, initial=offset, total=total, unit="B", unit_scale=True, disable=None, leave=False)
         with bar, part.open("ab" if offset else "wb") as file:
-            # More than was announced is not waited for: no server may fill the disk.
+            # Bytes beyond the announced length are not read, so that no server can fill the disk.
             while (chunk := _read(response)) and (total is None or file.tell() <= total):
                 bar.update(file.write(chunk))
     if total and _size(part) < total:
@@ -225,14 +224,14 @@ def _receive(archive: Archive, path: Path, start: int) -> bool:
 
 
 def _extent(answer: HTTPResponse) -> tuple[int | None, int | None]:
-    """The first byte of a part, and how many the whole file has; None where the server does not say."""
+    """Offset of a part and length of the whole file; None if the server does not tell."""
     match = _EXTENT.fullmatch(answer.headers.get("Content-Range") or "")
     first, total = match.groups() if match else (None, None)
     return None if first is None else int(first), None if total in (None, "*") else int(total)
 
 
 def _read(response: HTTPResponse) -> bytes:
-    """Some bytes of a download; none at its end."""
+    """The next bytes of a download; empty at its end."""
     try:
         return response.read(_CHUNK)
     except (OSError, HTTPException) as error:
@@ -240,7 +239,7 @@ def _read(response: HTTPResponse) -> bytes:
 
 
 def _fault(archive: Archive, path: Path) -> str | None:
-    """How a file differs from what was published."""
+    """How a file differs from the published one; None if it is the same."""
     if archive.size not in (None, _size(path)):
         return f"it has {_size(path):,} bytes, {archive.size:,} are expected"
     kind = archive.checksum.partition(":")[0]
@@ -263,17 +262,17 @@ class _Entry:
     name: str
     size: int
     ordinary: bool
-    """Whether it is a file, a folder or a link, not a device."""
+    """Whether the entry is a file, a folder or a link, and no device."""
     target: str
-    """What a link leads to."""
+    """The target of a link; empty for other entries."""
     extract: Callable[[Path], object]
 
     def objection(self) -> str | None:
-        """Why it must not be unpacked."""
+        """Reason why the entry must not be unpacked; None if it may."""
         if not _leads_down(self.name):
             return "would lie outside the folder"
-        # Links that only lead down never leave the folder, whatever links they pass; to follow `..` through other links
-        # is where the `data` filter of older Pythons errs (CVE-2025-4517).
+        # Links that only lead down never leave the folder. Following `..` through other links is what the `data` filter
+        # of older Pythons gets wrong (CVE-2025-4517).
         if not _leads_down(self.target):
             return f"links to {self.target!r}, which may lie outside the folder"
         return None if self.ordinary else "is neither a file nor a folder"
@@ -285,9 +284,9 @@ def _leads_down(name: str) -> bool:
 
 
 def _unpack(source: Path, path: Path, place: Path) -> None:
-    """Unpack the entry of an archive called as `place` into a hidden folder beside it, then move it there.
+    """Unpack the archive's entry with the name of `place` into a hidden folder beside `place`, then move it there.
 
-    The archive lies at `source`; `path` is what it is called.
+    The archive is at `source`; messages call it `path`.
     """
     aside = place.with_name(f".{place.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
@@ -300,7 +299,7 @@ def _unpack(source: Path, path: Path, place: Path) -> None:
 
 
 def _extract(source: Path, path: Path, aside: Path, member: str) -> None:
-    """Unpack one top-level entry and all below it into a folder, after a look at every entry of the archive."""
+    """Unpack one top-level entry with all its contents into a folder; every entry of the archive is checked."""
     allowed = max(_FLOOR, _RATIO * source.stat().st_size)
     unpacked = 0
     seen: set[str] = set()
@@ -330,7 +329,7 @@ def _extract(source: Path, path: Path, aside: Path, member: str) -> None:
 
 
 def _entries(path: Path, zipped: bool) -> Generator[_Entry, None, None]:
-    """What a zip, or else a tar, holds, in its own order."""
+    """The entries of a zip or a tar, in their order."""
     if zipped:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

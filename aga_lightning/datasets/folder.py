@@ -15,29 +15,29 @@ from aga_lightning.images.records import DatasetError, ImageRecord, Unused
 from aga_lightning.paths import UserPath
 
 _PARTS = frozenset("annotations images img imgs labels masks segmentations".split())
-"""Folders of a data set that hold no class, as they are often called."""
+"""Frequent names of folders in a data set that hold no class."""
 
 
 class ImageFolder(ImageDataset):
     """A folder of images whose sub-folders are the classes.
 
     Args:
-        root: Either holds `train/` and `val/` (and perhaps `test/`; training, valid, validation, dev and testing mean
-            the same, in capitals or not), each with one folder a class; or holds the class folders themselves, whose
-            images are then split. Images may lie in further folders below those of their classes.
-        val_fraction: Share of each class that is held out for validation where `root` has no `train/`, between 0 and 1.
-        split_seed: Which images are held out.
-        superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, or the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each class's ancestor
-            at that depth of WordNet's tree of nouns. A class left out is its own superclass; one whose superclass is
-            empty has no subject, and is not augmented.
-        ood: Out-of-distribution sets: a name (lower case, digits and underscores) and a folder of class folders.
+        root: A folder with `train/` and `val/` (and perhaps `test/`; training, valid, validation, dev and testing mean
+            the same, in capitals or not), each with one folder for each class; or a folder of class folders, whose
+            images are then split. Images may be in further folders inside the class folders.
+        val_fraction: Share of each class that is held out for validation if `root` has no `train/`, between 0 and 1.
+        split_seed: Seed of the choice of held-out images.
+        superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
+            superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each
+            class's ancestor at that depth of WordNet's tree of nouns. A class that is left out is its own superclass; a
+            class whose superclass is empty has no subject, and is not augmented.
+        ood: Out-of-distribution sets: a name (lower case, digits and underscores) and a folder of class folders each.
             Classes may be missing there, but none may be new.
-        classes: The classes to use, in label order; by default all of them, sorted by name.
-        masks: A folder of the subjects' masks, PNG files in the same tree as the images below `root`
-            (`<masks>/train/owl/1.png` for `<root>/train/owl/1.jpg`) and of their sizes; pixels above 0 are subject.
-            Images without such a file have no mask.
-        follow_links: Let symbolic links lead out of `root` and of the folders of `ood`, as in a farm of links.
+        classes: The classes to use, in label order; by default all classes, sorted by name.
+        masks: A folder of the subjects' masks: PNG files of the images' sizes in the same tree as the images in `root`
+            (`<masks>/train/owl/1.png` for `<root>/train/owl/1.jpg`); pixels above 0 are subject. Images without such a
+            file have no mask.
+        follow_links: Let symbolic links lead out of `root` and of the folders of `ood`.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ImageFolder(ImageDataset):
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Class names in label order: one directory listing, the first time."""
+        """Class names in label order; the folder is listed once."""
         if self._chosen is None:
             return self._folders
         for name in self._chosen:
@@ -81,7 +81,7 @@ class ImageFolder(ImageDataset):
         return tuple(self._chosen)
 
     def superclass(self, class_name: str) -> str:
-        """What a detector is asked for instead of the class."""
+        """The superclass of a class, for which a detector is asked."""
         return self._superclasses[class_name]
 
     def records(self, split: Split) -> list[ImageRecord]:
@@ -89,7 +89,7 @@ class ImageFolder(ImageDataset):
 
         Raises:
             DatasetError: If a folder is missing or empty, a class is unknown, a link leads out of the root, or images
-                lie in folders that look like splits or other classes.
+                are in folders that are named like splits or other classes.
         """
         folder = self._folder_of(split)
         records = []
@@ -117,11 +117,11 @@ class ImageFolder(ImageDataset):
         return {name: self._ood_set(Path(folder)) for name, folder in (self.ood or {}).items()}
 
     def unused(self) -> list[Unused]:
-        """What was found among the images, as far as they were listed by now, and is not used."""
+        """Files among the images that are not used, as far as the images have been listed."""
         return [one for found in self._unused.values() for one in found]
 
     def remarks(self) -> list[str]:
-        """Folders beside the splits, doubtful classes and sub-folders, and images without masks."""
+        """Remarks on folders beside the splits, doubtful classes and sub-folders, and images without masks."""
         root = Path(self.root)
         remarks = []
         used = [Path(path).resolve() for path in (*(self.ood or {}).values(), self.masks) if path is not None]
@@ -161,7 +161,7 @@ class ImageFolder(ImageDataset):
         return records
 
     def _images_of(self, folder: Path, root: Path) -> list[Path]:
-        """The images of a class in one of the sets."""
+        """The images in a class folder."""
         self._unused[folder] = []
         images = find_images(folder, root, self.follow_links, self._unused[folder])
         refuse_nested(folder, images, self.classes)
@@ -180,7 +180,7 @@ class ImageFolder(ImageDataset):
 
     @cached_property
     def _splits(self) -> dict[Split, Path]:
-        """The folders of the splits that the user has made; none where `root` holds the class folders."""
+        """The folders of the user's splits; empty if `root` holds the class folders."""
         if not Path(self.root).is_dir():
             raise DatasetError(f"{shown(self.root)} is not a folder: set `root` to the folder of the images")
         return find_splits(Path(self.root))
@@ -242,7 +242,7 @@ class ImageFolder(ImageDataset):
         return tuple(path.name for path in find_folders(folder, self._home(root), self._unused[folder]))
 
     def _home(self, root: Path) -> Path | None:
-        """What links in a folder must not lead out of."""
+        """The folder that links must not lead out of; None if they may lead anywhere."""
         return None if self.follow_links else root.resolve()
 
     def _share_of(self, images: list[Path], folder: Path, split: Split) -> list[Path]:
@@ -260,7 +260,7 @@ def _alike_but_for_case(names: Sequence[str]) -> list[str]:
 
 
 def _shared_folders(records: Sequence[ImageRecord], folder: Path) -> list[str]:
-    """Names of sub-folders in which the images of every class lie; none unless there are at least two."""
+    """Names of sub-folders that hold the images of every class; empty unless there are at least two."""
     inside: dict[str, set[str]] = {}
     for parent, name in {(record.path.parent, record.class_name) for record in records}:
         inside.setdefault(name, set()).add("/".join(parent.relative_to(folder / name).parts[:1]))

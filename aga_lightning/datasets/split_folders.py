@@ -1,4 +1,4 @@
-"""Tell the folders of splits from those of classes, by their names and by what they hold."""
+"""Distinguish the folders of splits from class folders by their names and contents."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -19,20 +19,20 @@ _SPELLINGS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-"""How the splits may be called, in lower case."""
+"""The accepted names of the splits, in lower case."""
 
 _WORDS = frozenset(_SPELLINGS) | set("eval evaluation holdout trainset valset testset devset trn tst".split())
-"""What a folder's name may say of a split; some of them could mean either of two."""
+"""Words in folder names that point to a split; some of them are ambiguous."""
 
 
 def find_splits(root: Path) -> dict[Split, Path]:
-    """The folders of the splits in a data set's root; none where it holds the class folders themselves.
+    """The folders of the splits in a data set's root; empty if the root holds the class folders.
 
-    They may be called train, training, val, valid, validation, dev, test or testing, in capitals or not. Folders of
-    these names are classes where they hold images, as folders of other names beside them do, and no folders.
+    Accepted names are train, training, val, valid, validation, dev, test and testing, in capitals or not. Folders of
+    these names count as classes if they hold images and no folders, and other folders are beside them.
 
     Raises:
-        DatasetError: If two folders are the same split, or folders look like splits but are called otherwise.
+        DatasetError: If two folders are the same split, or folders look like splits but have other names.
     """
     folders = find_folders(root)
     named = [path for path in folders if path.name.lower() in _SPELLINGS]
@@ -61,19 +61,19 @@ def find_splits(root: Path) -> dict[Split, Path]:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in lower case; a capital letter starts one too, as in TrainImages."""
+    """The words of a name in lower case; a capital letter starts a word too, as in TrainImages."""
     return [word.lower() for word in re.findall("[A-Z]*[a-z]+|[A-Z]+", name)]
 
 
 def looks_like_split(name: str) -> bool:
-    """Whether a folder is called as a split may be."""
+    """Whether a name could be the name of a split."""
     return name.lower() in _WORDS
 
 
 def refuse_nested(folder: Path, images: Iterable[Path], classes: Collection[str]) -> None:
-    """Refuse a class folder whose images lie in sub-folders that are called like splits or like other classes.
+    """Refuse a class folder with images in sub-folders that are named like splits or like other classes.
 
-    Other sub-folders, such as those of cameras or days, are as good as none.
+    Other sub-folders, such as folders of cameras or days, are ignored.
 
     Args:
         folder: The class folder.
@@ -81,7 +81,7 @@ def refuse_nested(folder: Path, images: Iterable[Path], classes: Collection[str]
         classes: All classes.
 
     Raises:
-        DatasetError: If there are such; the message names the folder that is likely to be the right root.
+        DatasetError: If there are such sub-folders; the message names the folder that is probably the right root.
     """
     below: dict[Path, set[str]] = {}
     for inner in {path.parent for path in images} - {folder}:
@@ -107,7 +107,7 @@ def refuse_nested(folder: Path, images: Iterable[Path], classes: Collection[str]
 
 
 def likely_root(folder: Path) -> Path | None:
-    """The folder that holds several, at the end of a row of folders that hold one; None if images come first."""
+    """The first folder with several folders in a chain of folders that hold one; None if images come first."""
     while not holds_images(folder):
         inside = find_folders(folder)
         if len(inside) != 1:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 
 def hold_out(names: Sequence[str], count: int, seed: int) -> list[bool]:
-    """Which images of a class are held out; lots depend on an image's own name, so few change as some are added.
+    """Choose the held-out images of a class by hashes of their names, so that new images change few choices.
 
     Args:
-        names: What the images are called, each once.
-        count: How many are held out.
-        seed: Which.
+        names: The names of the images, each once.
+        count: Number of held-out images.
+        seed: Seed of the choice.
 
     Returns:
-        For each name whether it is held out.
+        For each name whether the image is held out.
     """
     lots = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest())
     chosen = set(lots[:count])

@@ -1,4 +1,4 @@
-"""What kind of thing a class is: from the data set, a word, a mapping, a YAML file or WordNet."""
+"""Superclasses of classes: from the data set, a word, a mapping, a YAML file or WordNet."""
 
 import difflib
 import re
@@ -12,8 +12,8 @@ from aga_lightning.paths import WordOrFile
 
 Superclasses = dict[str, str] | WordOrFile | str | None
 """The setting `superclasses`: one word for all classes, a mapping from class to superclass, the path of a YAML file
-(`.yaml` or `.yml`) with such a mapping, `wordnet:<depth>`, or null for what the data set knows. An empty superclass
-says that a class has no subject."""
+(`.yaml` or `.yml`) with such a mapping, `wordnet:<depth>`, or null for the data set's own. A class with an empty
+superclass has no subject."""
 
 _WORDNET = re.compile(r"wordnet(?::(.*))?", re.IGNORECASE)
 _FILE = re.compile(r"[/\\]|\.\w+$")
@@ -29,14 +29,15 @@ def find_superclasses(
     """The superclass of each class.
 
     Args:
-        setting: What the user has set. A word or WordNet gives no subject to a class that has none by `default`.
+        setting: The user's setting. A word, or WordNet, gives no subject to a class without a subject by `default`.
         classes: The classes, as the data set spells them.
-        default: What the data set says of a class that the setting leaves out; the class itself by default.
-        known: Further classes that a mapping may name without being wrong.
-        wordnet_ids: The WordNet id of a class (n01592084), where the data set knows it.
+        default: The data set's own superclass of a class, for classes that the setting leaves out.
+        known: Further classes that a mapping may name.
+        wordnet_ids: The WordNet ids (n01592084) of classes, as far as the data set knows them.
 
     Raises:
-        DatasetError: If a mapping names an unknown class, its file or WordNet cannot be read, or a word is none.
+        DatasetError: If a mapping names an unknown class, its file or WordNet cannot be read, or the setting is neither
+            a word nor the name of a YAML file.
     """
     defaults = {name: default(name) for name in classes}
     if setting is None:
@@ -61,10 +62,10 @@ def find_superclasses(
 
 
 def check_known(name: str, known: Collection[str], where: str) -> None:
-    """Refuse a class that nobody knows.
+    """Refuse an unknown class.
 
     Raises:
-        DatasetError: With the classes nearest to it.
+        DatasetError: If it is unknown; the message names the most similar classes.
     """
     if name not in known:
         nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:3]
@@ -84,10 +85,10 @@ def _depth(match: re.Match[str]) -> int:
 
 
 def read_words(path: Path) -> object:
-    """What a YAML file holds, every word as it is written: `no` and `007` stay text.
+    """The content of a YAML file with all values as text: `no` and `007` stay as they are written.
 
     Raises:
-        DatasetError: If it cannot be read.
+        DatasetError: If the file cannot be read.
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # makes nothing but text

@@ -1,9 +1,9 @@
 """Superclasses from WordNet, through the library wn (an extra).
 
-WordNet 3.0 is a tree of nouns that hang below `entity`, at depth 0. Depth 9 holds bird, mammal, reptile and arachnid;
-depth 7 holds vehicle and musical instrument. Where a word means several things, its first meaning counts, which can be
-wrong (a crane lifts loads, a warbler sings). The verb `check` prints what was found. Where that is wrong, write the
-superclasses into a YAML file, or name the class's folder by its WordNet id, as ImageNet does (n02012849).
+WordNet 3.0 has a tree of nouns below `entity`, at depth 0. Depth 9 holds bird, mammal, reptile and arachnid; depth 7
+holds vehicle and musical instrument. If a word has several meanings, the first one counts, which can be wrong (a crane
+lifts loads, a warbler sings). The verb `check` prints the superclasses. To correct one, write the superclasses into a
+YAML file, or name the class's folder by its WordNet id, as ImageNet does (n02012849).
 """
 
 import re
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import wn
 
 LEXICON = "omw-en:1.4"
-"""WordNet 3.0 as wn names it; ImageNet's ids are of this version (n01592084 is omw-en-01592084-n there)."""
+"""wn's name of WordNet 3.0, the version of ImageNet's ids (n01592084 is omw-en-01592084-n in wn)."""
 
 _ID = re.compile(r"^n([0-9]{8})(?![0-9A-Za-z])")
 _ONE_AT_A_TIME = threading.Lock()
@@ -29,14 +29,14 @@ _ONE_AT_A_TIME = threading.Lock()
 def hypernyms(classes: Sequence[str], depth: int, wordnet_ids: Mapping[str, str]) -> dict[str, str]:
     """Each class's ancestor at a depth of WordNet's tree of nouns, in lower case.
 
-    A class is found by its WordNet id, else by an id at the start of its name (n02085620-Chihuahua), else by its name
-    as a noun: the whole name, then without its first word, and so on ("Black_footed_Albatross" ends as "albatross").
-    Case, underscores, hyphens, plurals and a leading number are forgiven. A class that is not found, or does not lie
-    that deep, is its own superclass.
+    A class is found by its WordNet id, or by an id at the start of its name (n02085620-Chihuahua), or by its name as a
+    noun: the whole name, then without its first word, and so on ("Black_footed_Albatross" is found as "albatross").
+    Case, underscores, hyphens, plurals and a leading number are ignored. A class that is not found, or is less deep
+    than asked, is its own superclass.
 
-    A noun with several parents has several ancestors at a depth; the one on its longest path to `entity` counts. The
-    long paths are those of kind (dog, canine, carnivore, ..., mammal), the short ones those of use (dog, domestic
-    animal); a car is a vehicle there, not a container.
+    A noun with several parents has several ancestors at a depth; the one on its longest path to `entity` counts. Long
+    paths go by kind (dog, canine, carnivore, ..., mammal), short ones by use (dog, domestic animal); so a car is a
+    vehicle and not a container.
 
     Args:
         classes: The classes, as the data set spells them.
@@ -61,7 +61,7 @@ def hypernyms(classes: Sequence[str], depth: int, wordnet_ids: Mapping[str, str]
 
 
 class _Tree:
-    """WordNet's nouns; nothing is looked up twice."""
+    """WordNet's nouns, with a cache of what was looked up."""
 
     def __init__(self, lexicon: "wn.Wordnet") -> None:
         self._lexicon = lexicon
@@ -69,7 +69,7 @@ class _Tree:
         self._words: dict[str, str] = {}
 
     def ancestor(self, name: str, depth: int, wordnet_id: str | None) -> str:
-        """A class's ancestor at a depth, or what the class itself is called."""
+        """A class's ancestor at a depth, or the class's own name."""
         key = (name, wordnet_id)
         if key not in self._lineages:
             self._lineages[key] = self._lineage(name, wordnet_id)
@@ -79,11 +79,11 @@ class _Tree:
         return lineage[-1] if lineage and _ID.match(name) else name
 
     def _lineage(self, name: str, wordnet_id: str | None) -> list[str]:
-        """The words from `entity` down to a class; empty where WordNet does not know it."""
+        """The words from `entity` down to a class; empty if WordNet does not know it."""
         synset = self._by_id(wordnet_id or "") or self._by_id(name) or self._by_name(_ID.sub("", name, count=1))
         if synset is None:
             return []
-        # Ids decide between paths of one length, so that every machine takes the same.
+        # Ids decide between paths of equal length, so that every machine takes the same path.
         paths = synset.hypernym_paths()
         above: list[wn.Synset] = min(paths, key=lambda path: (-len(path), [one.id for one in path]), default=[])
         return [self._word(one) for one in [*reversed(above), synset]]
@@ -99,7 +99,7 @@ class _Tree:
 
     def _by_name(self, name: str) -> "wn.Synset | None":
         for phrase in _phrases(name):
-            # `crane` before the poet `Crane`, and both before what `cranes` may be the plural of.
+            # `crane` before the poet `Crane`, and both before singulars of `cranes`.
             words = self._lexicon.words(phrase, pos="n")
             for word in sorted(words, key=lambda word: _closeness(word.lemma(), phrase)):
                 if synsets := word.synsets():
@@ -113,12 +113,12 @@ class _Tree:
 
 
 def _closeness(lemma: str, phrase: str) -> tuple[bool, bool, bool, str]:
-    """A key that sorts what a phrase may stand for: itself, another case of it, a singular of it."""
+    """A key that sorts the meanings of a phrase: itself, another case of it, a singular of it."""
     return lemma != phrase, lemma.lower() != phrase, lemma != lemma.lower(), lemma
 
 
 def _phrases(name: str) -> list[str]:
-    """What to look for, in order: red winged blackbird, red-winged blackbird, ..., winged blackbird, ..., blackbird."""
+    """Phrases to look up: red winged blackbird, red-winged blackbird, ..., winged blackbird, ..., blackbird."""
     words = [word for word in re.split(r"[\s_.,-]+", name.lower()) if word]
     while words and words[0].isdigit():
         del words[0]
@@ -131,7 +131,7 @@ def _phrases(name: str) -> list[str]:
 
 
 def _database() -> Path:
-    """Where wn keeps its lexicons."""
+    """The file in which wn keeps its lexicons."""
     try:
         import wn
     except ImportError as error:
@@ -155,10 +155,10 @@ def _open(database: Path) -> _Tree:
         "https://github.com/omwn/omw-data/releases/download/v1.4/omw-en-1.4.tar.xz elsewhere and run "
         "python -c \"import wn; wn.add('omw-en-1.4.tar.xz')\""
     )
-    # wn would make an empty database, and ranks that do so at the same time get in each other's way.
+    # wn would make an empty database; several ranks that do so at once fail.
     if not database.is_file():
         raise DatasetError(missing)
-    # wn keeps one connection a process, of the thread that came first; the lock keeps ours from using it at once.
+    # wn keeps one connection for each process, opened by the first thread; our lock serialises its use.
     wn.config.allow_multithreading = True
     try:
         return _Tree(wn.Wordnet(LEXICON, expand="", lemmatizer=Morphy()))

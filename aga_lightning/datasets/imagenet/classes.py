@@ -1,4 +1,4 @@
-"""Classes of ImageNet, told apart by their WordNet ids: the ten of the paper, or those that a file lists."""
+"""Classes of ImageNet, identified by their WordNet ids: the ten of the paper, or the classes in a file."""
 
 import re
 from collections import Counter
@@ -19,11 +19,11 @@ class ImageNetClass:
     """A class of ImageNet.
 
     Args:
-        wordnet_id: Its id in WordNet 3.0 ("n01592084"), which names its folder and is the only safe key: ImageNet has
-            two classes called crane, and two kinds of garden spider.
-        name: What it is called in results.
-        superclass: What a detector is asked for; empty for a class without a subject.
-        index: Its number among ImageNet's 1000 classes (0..999, sorted by id), which names its folder in ImageNet-V2.
+        wordnet_id: The class's id in WordNet 3.0 ("n01592084"), which is the name of its folder and the only safe key:
+            ImageNet has two classes called crane, and two kinds of garden spider.
+        name: The name in results.
+        superclass: The word for which a detector is asked; empty for a class without a subject.
+        index: The index among ImageNet's 1000 classes (0..999, sorted by id), the name of its folder in ImageNet-V2.
     """
 
     wordnet_id: str
@@ -48,17 +48,17 @@ IMAGENET10 = (
 
 
 def read_classes(path: Path) -> tuple[ImageNetClass, ...]:
-    """Read a YAML file with a line a class: `n01592084: {name: chickadee, superclass: bird, index: 19}`.
+    """Read a YAML file with one line for each class: `n01592084: {name: chickadee, superclass: bird, index: 19}`.
 
     Args:
-        path: The file. A superclass may be left out, and is then the name; so may an index, if the classes are neither
-            looked for in the numbered folders of ImageNet-V2 nor judged by a net for the 1000.
+        path: The file. A superclass may be left out, and is then the name. An index may be left out if neither
+            ImageNet-V2 nor a network for the 1000 classes is used.
 
     Returns:
         The classes, sorted by id: label order.
 
     Raises:
-        DatasetError: If it cannot be read, or a line is of another form or has the name or the index of another.
+        DatasetError: If the file cannot be read, a line has another form, or two classes have one name or index.
     """
     content = read_words(path)
     if not isinstance(content, dict) or not content:

@@ -1,6 +1,6 @@
 """ImageNet as a data set: which images train and which evaluate, in and out of distribution."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from aga_lightning.datasets.imagenet.trees import (
     v2_images,
     validation_images,
 )
+from aga_lightning.datasets.lists import some
 from aga_lightning.datasets.splits import hold_out
 from aga_lightning.datasets.superclasses import Superclasses, find_superclasses
 from aga_lightning.images.records import DatasetError, ImageRecord
@@ -62,20 +63,20 @@ Either may be left out; where `v2` and `sketch` are set, `download: true` fetche
 
 @dataclass(eq=False)
 class _ImageNet(ImageDataset):
-    """ImageNet's images of some classes; a subclass says which.
+    """ImageNet's images of some classes, which a subclass names.
 
     Args:
         root: The folder that holds `train` and `val`, with further classes or without, or Kaggle's, which has them in
             ILSVRC/Data/CLS-LOC. `val` has class folders, or all images and beside it the labels: Kaggle's
             LOC_val_solution.csv or the development kit, ILSVRC2012_devkit_t12.
         split: Which images train and which validate: holdout or official.
-        val_per_class: How many training images of each class the split holdout holds out.
-        split_seed: Which.
-        v2: The folder of ImageNet-V2 (imagenetv2-matched-frequency-format-val) or the one above it.
-        sketch: The folder of ImageNet-Sketch (sketch) or the one above it.
-        download: Fetch ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, those that are set and
-            missing. ImageNet itself needs an account.
-        follow_links: Let symbolic links lead out of the folders of the classes, as in a farm of links.
+        val_per_class: Number of training images of each class that the split holdout holds out.
+        split_seed: Seed of the choice of held-out images.
+        v2: The folder of ImageNet-V2 (imagenetv2-matched-frequency-format-val) or the folder above it.
+        sketch: The folder of ImageNet-Sketch (sketch) or the folder above it.
+        download: Download ImageNet-V2 (1.3 GB) to `v2` and ImageNet-Sketch (7.6 GB) to `sketch`, if these are set and
+            the files are missing. ImageNet itself needs an account.
+        follow_links: Let symbolic links lead out of the class folders.
     """
 
     root: UserPath | str
@@ -109,20 +110,20 @@ class _ImageNet(ImageDataset):
 
     @property
     def imagenet_indices(self) -> tuple[int, ...] | None:
-        """Which of ImageNet's 1000 classes the classes are; None unless all indices are known."""
+        """Index of each class among ImageNet's 1000 classes; None unless all indices are known."""
         indices = tuple(listed.index for listed in self.table if listed.index is not None)
         return indices if len(indices) == len(self.table) else None
 
     def superclass(self, class_name: str) -> str:
-        """What a detector is asked for instead of the class."""
+        """The superclass of a class, for which a detector is asked."""
         return self._superclasses[class_name]
 
     def guide(self) -> str:
-        """Where to get the three, and the trees."""
+        """Where to get ImageNet and the two out-of-distribution sets, and the layout of their folders."""
         return _GUIDE
 
     def prepare(self) -> None:
-        """Fetch ImageNet-V2 and ImageNet-Sketch if they are wanted and not there, and `download` says so."""
+        """Download ImageNet-V2 and ImageNet-Sketch if `download` is true, they are set and they are missing."""
         if not self.download:
             return
         for setting, find, archive, member in (
@@ -137,7 +138,7 @@ class _ImageNet(ImageDataset):
         """The images of one split, class by class and sorted by name.
 
         Raises:
-            DatasetError: If a folder of images is missing or empty, a class is too small to hold images out of, or the
+            DatasetError: If a folder of images is missing or empty, a class has too few images to hold some out, or the
                 labels of validation images cannot be read.
         """
         home = find_home(Path(self.root))
@@ -152,12 +153,12 @@ class _ImageNet(ImageDataset):
         """ImageNet-V2 as v2 and ImageNet-Sketch as sketch, if they are set.
 
         Raises:
-            DatasetError: If a folder of images is missing or empty, or a class has no index to find it by.
+            DatasetError: If a folder of images is missing or empty, or a class has no index (the name of its folder).
         """
         return {name: self._records(images) for name, images in self._ood_images().items()}
 
     def remarks(self) -> list[str]:
-        """Counts of a class other than the published ones, files that are not used, and images with odd names."""
+        """Class sizes that differ from the published ones, unused files, and images with unusual names."""
         home = find_home(Path(self.root))
         train = train_images(home, self.table, self.follow_links)
         val = validation_images(home, self.table, self.follow_links)
@@ -176,15 +177,17 @@ class _ImageNet(ImageDataset):
         ]
         misnamed += [path for paths in val.values() for path in paths if not VALIDATION_IMAGE.fullmatch(path.stem)]
         if misnamed:
-            remarks.append(f"{_some(misnamed)} in the class folders have no name of ImageNet's; they are used all the "
-                           "same: see that they belong there.")  # fmt: skip
+            remarks.append(
+                f"{some(misnamed, 'files')} in the class folders have no name of ImageNet's; they are used all "
+                "the same: check that they belong there."
+            )
         known = [path for images in (train, val, *ood.values()) for paths in images.values() for path in paths]
         unused = list(other_files(sorted({path.parent for path in known}), known))
         if not has_class_folders(home / "val"):
-            # All other classes lie there too.
+            # The images of all other classes are in the same folder.
             unused = [path for path in unused if not VALIDATION_IMAGE.fullmatch(path.stem)]
         if unused:
-            remarks.append(f"{_some(unused)} are no images of ImageNet by their names; they are not used.")
+            remarks.append(f"{some(unused, 'files')} are no images of ImageNet by their names; they are not used.")
         return remarks
 
     @cached_property
@@ -225,15 +228,15 @@ class ImageNetSubset(_ImageNet):
     Splits, both with the official validation images as the test set:
 
     - holdout: some training images of each class are held out to validate; the rest train.
-    - official: all training images train. The test set validates too, so that the checkpoint is selected on the images
-      that it is then judged by: comparable with the paper, but optimistic.
+    - official: all training images train. The test set validates too, so that the checkpoint is selected and tested on
+      the same images: comparable with the paper, but optimistic.
 
     Args:
         classes: A YAML file with a line a class: `n01592084: {name: chickadee, superclass: bird, index: 19}`. The index
-            among ImageNet's 1000 is needed for ImageNet-V2 and to judge a net for the 1000.
-        superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for those of
-            `classes`.
+            among ImageNet's 1000 is needed for ImageNet-V2 and to evaluate a network for the 1000 classes.
+        superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
+            superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for
+            the superclasses in `classes`.
     """
 
     def __init__(
@@ -269,19 +272,19 @@ class ImageNet10(_ImageNet):
     Splits, both with the 500 official validation images as the test set:
 
     - holdout: some training images of each class are held out to validate; the rest train.
-    - official: all training images train. The test set validates too, so that the checkpoint is selected on the images
-      that it is then judged by: comparable with the paper, but optimistic.
+    - official: all training images train. The test set validates too, so that the checkpoint is selected and tested on
+      the same images: comparable with the paper, but optimistic.
 
     Args:
-        superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for the paper's:
-            bird, turtle, snake, spider, tick and chicken.
+        superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
+            superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for
+            the paper's: bird, turtle, snake, spider, tick and chicken.
     """
 
     table = IMAGENET10
 
     def remarks(self) -> list[str]:
-        """As for any classes, and the number of training images if it is not the paper's."""
+        """The remarks for any classes, and the number of training images if it differs from the paper's."""
         total = sum(map(len, train_images(find_home(Path(self.root)), self.table, self.follow_links).values()))
         remark = (
             f"{total:,} training images where the paper has {_PAPER_TRAINS:,}, which is more than ILSVRC-2012 can have "
@@ -291,15 +294,9 @@ class ImageNet10(_ImageNet):
 
 
 def _odd_counts(images: Images, usual: Callable[[int], bool], published: str) -> list[str]:
-    """A remark if some classes have another number of images than was published."""
+    """A remark if the sizes of some classes differ from the published ones."""
     odd = [(listed.name, len(paths)) for listed, paths in images.items() if not usual(len(paths))]
     if not odd:
         return []
     shown = ", ".join(f"{name} {count:,}" for name, count in odd[:3])
     return [f"{len(odd)} of {len(images)} classes do not have the published {published} (such as {shown})."]
-
-
-def _some(paths: Iterable[Path]) -> str:
-    """How many files there are, and which."""
-    paths = list(paths)
-    return f"{len(paths):,} files (such as {', '.join(map(str, paths[:3]))})"

@@ -1,4 +1,4 @@
-"""Where the images of a class lie: in ImageNet's folders, in ImageNet-V2's numbered ones, in ImageNet-Sketch's."""
+"""The images of each class in the folders of ImageNet, ImageNet-V2 (which are numbered) and ImageNet-Sketch."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from aga_lightning.images.finding import find_folders, find_images
 from aga_lightning.images.records import DatasetError, Unused
 
 Images = dict[ImageNetClass, list[Path]]
-"""The images of each class, sorted by name; every class has some."""
+"""The images of each class, sorted by name; no class is empty."""
 
 V2_FOLDER = "imagenetv2-matched-frequency-format-val"
 SKETCH_FOLDER = "sketch"
@@ -21,10 +21,10 @@ _CLASS_FOLDER = re.compile(f"{WORDNET_ID.pattern}|[0-9]{{1,4}}")
 
 
 def find_home(root: Path) -> Path:
-    """The folder that holds `train` and `val`: the root, or as deep below it as Kaggle's archive has it.
+    """The folder that holds `train` and `val`: the root, or a folder below it as in Kaggle's archive.
 
     Raises:
-        DatasetError: If neither is anywhere.
+        DatasetError: If there is no such folder.
     """
     for home in (root, *(root / below for below in _KAGGLE_TREE)):
         if (home / "train").is_dir() or (home / "val").is_dir():
@@ -39,19 +39,19 @@ def train_images(home: Path, classes: Sequence[ImageNetClass], follow_links: boo
     """The training images of each class, by the folders' WordNet ids.
 
     Raises:
-        DatasetError: If a class has none.
+        DatasetError: If a class has no images.
     """
     remedy = "unpack {}.tar, which ILSVRC2012_img_train.tar holds, into it"
     return {listed: _images(home / "train", listed.wordnet_id, remedy, follow_links) for listed in classes}
 
 
 def validation_images(home: Path, classes: Sequence[ImageNetClass], follow_links: bool = False) -> Images:
-    """The official validation images of each class: from class folders, or by a list of labels from a single folder.
+    """The official validation images of each class: from class folders, or from a single folder by a list of labels.
 
-    Images that the list names are not looked for.
+    The existence of the images in a list is not checked here.
 
     Raises:
-        DatasetError: If a class has none, or a list is needed and missing or garbled.
+        DatasetError: If a class has no images, or a list is needed and missing or garbled.
     """
     folder = home / "val"
     if not folder.is_dir():
@@ -75,10 +75,10 @@ def validation_images(home: Path, classes: Sequence[ImageNetClass], follow_links
 
 
 def find_v2(folder: Path) -> Path | None:
-    """The folder of ImageNet-V2's class folders: that one, or one below it by its authors' name; None if there is none.
+    """The folder of ImageNet-V2's class folders: this folder, or the authors' folder in it; None if there is none.
 
     Raises:
-        DatasetError: If two of the authors' three selections are there.
+        DatasetError: If the folder holds two of the authors' three selections.
     """
     if has_class_folders(folder):
         return folder
@@ -90,17 +90,17 @@ def find_v2(folder: Path) -> Path | None:
 
 
 def v2_images(folder: Path, classes: Sequence[ImageNetClass], follow_links: bool = False) -> Images:
-    """The images of ImageNet-V2 of each class; its folders are named by number, or by WordNet id once renamed.
+    """The images of ImageNet-V2 of each class; its folders are named by index, or by WordNet id if they were renamed.
 
     Raises:
-        DatasetError: If a class has none, or no index to find it by.
+        DatasetError: If a class has no images, or no index, by which to find its folder.
     """
     home = find_v2(folder)
     if home is None:
         raise _nothing(folder, "v2", V2_FOLDER)
     remedy = f"unpack {V2_FOLDER.removesuffix('-format-val')}.tar.gz again"
     with os.scandir(home) as entries:
-        # By number, not by text: "10" comes before "2" there, and some pad with zeros.
+        # By number, since some copies pad the names with zeros.
         numbered = {int(entry.name): entry.name for entry in entries if re.fullmatch("[0-9]{1,4}", entry.name)}
     images = {}
     for listed in classes:
@@ -114,7 +114,7 @@ def v2_images(folder: Path, classes: Sequence[ImageNetClass], follow_links: bool
 
 
 def find_sketch(folder: Path) -> Path | None:
-    """The folder of ImageNet-Sketch's class folders: that one, or `sketch` or `images` below it; None if neither."""
+    """The folder of ImageNet-Sketch's class folders: this folder, or `sketch` or `images` in it; None without one."""
     candidates = (folder, folder / SKETCH_FOLDER, folder / "images")
     return next((path for path in candidates if has_class_folders(path)), None)
 
@@ -123,7 +123,7 @@ def sketch_images(folder: Path, classes: Sequence[ImageNetClass], follow_links: 
     """The images of ImageNet-Sketch of each class, by the folders' WordNet ids.
 
     Raises:
-        DatasetError: If a class has none.
+        DatasetError: If a class has no images.
     """
     home = find_sketch(folder)
     if home is None:
@@ -133,7 +133,7 @@ def sketch_images(folder: Path, classes: Sequence[ImageNetClass], follow_links: 
 
 
 def other_files(folders: Sequence[Path], known: Sequence[Path]) -> Iterator[Path]:
-    """Files directly in some folders that are not known; hidden ones and those of systems are passed over."""
+    """Unknown files directly in some folders; hidden files and files of operating systems are skipped."""
     images = set(known)
     for folder in folders:
         found: list[Unused] = []
@@ -142,7 +142,7 @@ def other_files(folders: Sequence[Path], known: Sequence[Path]) -> Iterator[Path
 
 
 def has_class_folders(folder: Path) -> bool:
-    """Whether some folder in a folder is called by a WordNet id or a number."""
+    """Whether a folder holds a folder whose name is a WordNet id or a number."""
     if not folder.is_dir():
         return False
     with os.scandir(folder) as entries:
@@ -150,7 +150,7 @@ def has_class_folders(folder: Path) -> bool:
 
 
 def _images(home: Path, name: str, remedy: str, follow_links: bool) -> list[Path]:
-    """The images of a class folder, whose links may lead anywhere inside the folder of all classes, or anywhere."""
+    """The images of a class folder; links may lead out of `home`, the folder of all classes, only if allowed."""
     folder = home / name
     if not folder.is_dir():
         raise DatasetError(f"{folder} is missing: {remedy.format(name)}")

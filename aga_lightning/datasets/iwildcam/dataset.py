@@ -1,4 +1,4 @@
-"""iWildCam as a data set: which frames train and which evaluate, and where their images lie."""
+"""iWildCam as a data set: the frames of each split, and the places of their images."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -49,8 +49,8 @@ they are or compressed (.csv.gz), in `root` or in a folder of their own, `csvs`.
 class IWildCam(ImageDataset):
     """iWildCam 2020 (Beery et al. 2020), as split by WILDS (Koh et al. 2021) or by ALIA (Dunlap et al. 2023).
 
-    Each image's group is the location of its camera, so that results tell the accuracy at each and at the worst. There
-    is no setting to download it, because there is no address that lasts; the verb check says where to look.
+    Each image's group is the location of its camera, so that results give the accuracy at each and at the worst
+    location. There is no setting for a download, because there is no stable address; the verb check says where to look.
 
     Splits:
 
@@ -61,19 +61,21 @@ class IWildCam(ImageDataset):
       ood/test.
 
     Args:
-        root: The folder of the images: `train` in it if there is one, or else all that lies below it. For the split
-            wilds it also holds metadata.csv and categories.csv. The folder that holds iwildcam_v2.0 will do too.
+        root: The folder of the images: `train` in it if there is one, otherwise all images in it at any depth. For the
+            split wilds it also holds metadata.csv and categories.csv. The folder that holds iwildcam_v2.0 is accepted
+            too.
         split: Which images train and which evaluate: alia or wilds.
         csvs: The folder of ALIA's four lists; null for `root`.
         classes: alia: empty, cattle, elephants, impalas, zebras, giraffes and dik-diks (ALIA calls the empty frames
-            "background"); with the split wilds too, whose other images are then left out. all: the 182 of WILDS.
-        extra: Also train on the 2,224 images from 13 further locations that are ALIA's measure of what as many real
-            images are worth. Only for the split alia.
-        superclasses: What a detector is asked for: one word for all classes, a mapping from class to superclass, or the
-            path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for cow,
-            elephant, antelope, zebra, giraffe and antelope, and animal for all others. Empty frames have none and are
-            not augmented.
-        follow_links: Let symbolic links lead out of `root`, as in a farm of links.
+            "background"); also possible with the split wilds, whose other images are then left out. all: the 182
+            classes of WILDS.
+        extra: Also train on 2,224 images from 13 further locations; ALIA compares its augmentations with as many more
+            real images. Only for the split alia.
+        superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
+            superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>`; null for
+            cow, elephant, antelope, zebra, giraffe and antelope, and animal for all others. Empty frames have no
+            superclass and are not augmented.
+        follow_links: Let symbolic links lead out of `root`.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class IWildCam(ImageDataset):
 
     @property
     def folder(self) -> Path:
-        """`root`, or where that has no lists the folder iwildcam_v2.0 in it."""
+        """`root`, or the folder iwildcam_v2.0 in it if `root` has no lists."""
         root, inner = Path(self.root), Path(self.root, "iwildcam_v2.0")
         return inner if inner.is_dir() and not any(root.glob("*.csv*")) else root
 
@@ -116,18 +118,18 @@ class IWildCam(ImageDataset):
         return tuple(self._class_of.values())
 
     def superclass(self, class_name: str) -> str:
-        """What a detector is asked for instead of the class; nothing for the empty frames."""
+        """The superclass of a class, for which a detector is asked; empty for the empty frames."""
         return self._superclasses[class_name]
 
     def guide(self) -> str:
-        """Where to get the images and ALIA's lists, and the trees."""
+        """Where to get the images and ALIA's lists, and the layout of the folders."""
         return _GUIDE
 
     def records(self, split: Split) -> list[ImageRecord]:
         """The images of one split, in the order of its list.
 
         Raises:
-            DatasetError: If a list is missing or garbled, or two files have the name of one image.
+            DatasetError: If a list is missing or garbled, or two image files have the same name.
         """
         if self.split == "alia":
             return self._records([split, "extra"] if split == "train" and self.extra else [split])
@@ -139,7 +141,7 @@ class IWildCam(ImageDataset):
         return records
 
     def ood_records(self) -> dict[str, list[ImageRecord]]:
-        """For the split wilds its sets val and test, from other locations; one without images is left out.
+        """For the split wilds the sets val and test, from other locations; empty sets are left out.
 
         Raises:
             DatasetError: As `records` does.
@@ -148,7 +150,7 @@ class IWildCam(ImageDataset):
         return {name: records for name, records in sets.items() if records}
 
     def remarks(self) -> list[str]:
-        """Counts other than the published ones, images listed twice, and cameras of a test set that also train."""
+        """Counts that differ from the published ones, repeated rows, and cameras in training and test sets."""
         remarks = []
         for name, published in _PUBLISHED[self.split].items():
             frames = self._frames.get(name, [])
@@ -180,7 +182,7 @@ class IWildCam(ImageDataset):
 
     @cached_property
     def _frames(self) -> Frames:
-        """What the lists say; of the split wilds also of the classes that are not used."""
+        """The frames of all lists; for the split wilds also frames of unused classes."""
         if self.split == "alia":
             splits = [split for split in ALIA_LISTS if split != "extra" or self.extra]
             return read_alia(Path(self.csvs) if self.csvs else self.folder, splits, self._class_of)
@@ -194,7 +196,7 @@ class IWildCam(ImageDataset):
         return {frame.location for frame in self._frames.get(name, [])}
 
     def _records(self, names: Iterable[str]) -> list[ImageRecord]:
-        """The images of some splits that are of the classes that are used."""
+        """The images of some splits that belong to the used classes."""
         numbered = enumerate(self._class_of.items())
         classes = {y: (label, name, self.superclass(name)) for label, (y, name) in numbered}
         return [
@@ -206,10 +208,10 @@ class IWildCam(ImageDataset):
 
 
 class _Images:
-    """Where images lie, by the names of their files.
+    """The paths of images by their file names.
 
     Args:
-        root: The folder that holds them as `train`, or else at any depth.
+        root: The folder whose folder `train` holds the images, or that holds them at any depth.
         follow_links: Whether symbolic links may lead out of it.
     """
 
@@ -222,10 +224,10 @@ class _Images:
                 self._again[path.name] = path
 
     def path(self, name: str) -> Path:
-        """The image of a name; where there is none, the path at which one would expect it.
+        """The path of an image; if there is none, its expected path.
 
         Raises:
-            DatasetError: If there are two.
+            DatasetError: If two images have this name.
         """
         if name in self._again:
             raise DatasetError(f"{self._found[name]} and {self._again[name]} have the same name: remove one, or set "
@@ -234,5 +236,5 @@ class _Images:
 
 
 def _group(location: int) -> str:
-    """A location in the results; of one width, so that it sorts as its number does."""
+    """Name of a location in the results, padded so that names sort like numbers."""
     return f"location {location:03}"

@@ -1,14 +1,12 @@
 """The lists of iWildCam: metadata.csv and categories.csv of WILDS, and the four *_subset.csv of ALIA."""
 
-import csv
-import gzip
 import re
-import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from aga_lightning.datasets.lists import Row, read_table
 from aga_lightning.images.records import DatasetError
 
 ALIA_LISTS = {
@@ -17,14 +15,13 @@ ALIA_LISTS = {
     "test": "test_subset.csv",
     "extra": "train_extra_subset.csv",
 }
-"""The lists of ALIA by the split that they hold."""
+"""ALIA's list of each split."""
 WILDS_SPLITS = ("train", "val", "test", "id_val", "id_test")
-"""The splits that metadata.csv knows; val and test are out of distribution."""
+"""The splits of metadata.csv; val and test are out of distribution."""
 
 _ALIA_REMEDY = "take it again from data/iwildcam_v2.0 of https://github.com/lisadunlap/ALIA"
 _WILDS_REMEDY = "take it again from the archive iwildcam_v2.0 of WILDS"
 _COLUMNS = ("location_remapped", "y", "filename")
-_NUMBER = re.compile("[0-9]{1,9}")
 _FILE_NAME = re.compile(r"\w[\w .()+-]*")
 _UNUSED = 99999  # the number of a category that no image has
 
@@ -48,15 +45,15 @@ def read_alia(folder: Path, splits: Iterable[str], known: Collection[int]) -> Fr
     """Read lists of ALIA.
 
     Args:
-        folder: Where they lie, compressed or not.
-        splits: Which: keys of `ALIA_LISTS`.
+        folder: The folder of the lists, compressed or not.
+        splits: The splits to read: keys of `ALIA_LISTS`.
         known: The classes that may occur.
 
     Raises:
-        DatasetError: If a list is missing, empty or garbled, or an image is in two of them.
+        DatasetError: If a list is missing, empty or garbled, or an image is in two lists.
     """
     splits = list(splits)
-    frames = _collect(_alia_rows(folder, splits), known, _ALIA_REMEDY)
+    frames = _collect(_alia_rows(folder, splits), known)
     for split in splits:
         if split not in frames:
             raise DatasetError(f"{folder / ALIA_LISTS[split]} lists no images: {_ALIA_REMEDY}")
@@ -67,96 +64,73 @@ def read_wilds(folder: Path, known: Collection[int] | None = None) -> Frames:
     """Read metadata.csv of WILDS.
 
     Args:
-        folder: Where it lies, compressed or not.
+        folder: The folder of the file, compressed or not.
         known: The classes that may occur; by default any.
 
     Raises:
         DatasetError: If it is missing or garbled, or an image is in two splits.
     """
-    return _collect(_wilds_rows(folder), known, _WILDS_REMEDY)
+    return _collect(_wilds_rows(folder), known)
 
 
 def read_categories(folder: Path) -> dict[int, str]:
     """Read categories.csv of WILDS: the name of each class by its number, in order.
 
-    Two classes of one name get their numbers behind it, since what is logged of each needs a name of its own; as
+    Two classes of one name get their numbers behind it, since the metrics of each class need a name of their own; as
     published, "mazama temama" is such a name.
 
     Args:
-        folder: Where it lies, compressed or not.
+        folder: The folder of the file, compressed or not.
 
     Raises:
         DatasetError: If it is missing or garbled, or does not number the classes 0, 1, 2 and so on.
     """
     path = _find(folder / "categories.csv", "root", _WILDS_REMEDY)
     names: dict[int, str] = {}
-    for line, (y, name) in _rows(path, ("y", "name"), _WILDS_REMEDY):
-        where = f"{path}, line {line}"
-        if not _NUMBER.fullmatch(y):
-            raise _no_number(where, "y", y, _WILDS_REMEDY)
-        if int(y) == _UNUSED:
+    for row in read_table(path, ("y", "name"), _WILDS_REMEDY):
+        y, name = row.number("y"), row.words["name"]
+        if y == _UNUSED:
             continue
-        if int(y) in names or not name:
-            what = f"class {int(y)} is listed before" if int(y) in names else f"class {int(y)} has no name"
-            raise DatasetError(f"{where}: {what}: {_WILDS_REMEDY}")
-        names[int(y)] = name
+        if y in names or not name:
+            raise row.wrong(f"class {y} is listed before" if y in names else f"class {y} has no name")
+        names[y] = name
     if not names or sorted(names) != [*range(len(names))]:
         raise DatasetError(f"{path} does not number its classes 0, 1, 2 and so on: {_WILDS_REMEDY}")
     given = list(names.values())
     return {y: name if given.count(name) == 1 else f"{name} ({y})" for y, name in sorted(names.items())}
 
 
-class _Row(NamedTuple):
-    """A row and where it stands."""
-
-    path: Path
-    line: int
-    split: str
-    words: Sequence[str]
-    """What it holds in `_COLUMNS`."""
-
-
-def _alia_rows(folder: Path, splits: Iterable[str]) -> Iterator[_Row]:
+def _alia_rows(folder: Path, splits: Iterable[str]) -> Iterator[tuple[str, Row]]:
     for split in splits:
         path = _find(folder / ALIA_LISTS[split], "csvs", _ALIA_REMEDY)
-        for line, words in _rows(path, _COLUMNS, _ALIA_REMEDY):
-            yield _Row(path, line, split, words)
+        for row in read_table(path, _COLUMNS, _ALIA_REMEDY):
+            yield split, row
 
 
-def _wilds_rows(folder: Path) -> Iterator[_Row]:
+def _wilds_rows(folder: Path) -> Iterator[tuple[str, Row]]:
     path = _find(folder / "metadata.csv", "root", _WILDS_REMEDY)
-    for line, (split, *words) in _rows(path, ("split", *_COLUMNS), _WILDS_REMEDY):
+    for row in read_table(path, ("split", *_COLUMNS), _WILDS_REMEDY):
+        split = row.words["split"]
         if split not in WILDS_SPLITS:
-            raise DatasetError(f"{path}, line {line}: {split[:40]!r} is no split of WILDS: {_WILDS_REMEDY}")
-        yield _Row(path, line, split, words)
+            raise row.wrong(f"{split[:40]!r} is no split of WILDS")
+        yield split, row
 
 
-def _collect(rows: Iterable[_Row], known: Collection[int] | None, remedy: str) -> Frames:
+def _collect(rows: Iterable[tuple[str, Row]], known: Collection[int] | None) -> Frames:
     """The frames of all rows, by split."""
     frames: defaultdict[str, list[Frame]] = defaultdict(list)
-    first: dict[str, _Row] = {}
-    for row in rows:
-        location, y, name = row.words
-        where = f"{row.path}, line {row.line}"
-        for column, word in (("location_remapped", location), ("y", y)):
-            if not _NUMBER.fullmatch(word):
-                raise _no_number(where, column, word, remedy)
-        if known is not None and int(y) not in known:
-            raise DatasetError(f"{where}: y {y} is no class of this data set: {remedy}")
+    first: dict[str, tuple[str, Row]] = {}
+    for split, row in rows:
+        location, y, name = row.number("location_remapped"), row.number("y"), row.words["filename"]
+        if known is not None and y not in known:
+            raise row.wrong(f"y {y} is no class of this data set")
         if not _FILE_NAME.fullmatch(name):
-            raise DatasetError(f"{where}: filename {name[:80]!r} is no name of a file without a folder: {remedy}")
-        before = first.setdefault(name, row)
-        if before.split != row.split:
-            raise DatasetError(
-                f"{where}: {name} is in the split {row.split}, and by line {before.line} of {before.path} in "
-                f"{before.split}: {remedy}"
-            )
-        frames[row.split].append(Frame(name, int(y), int(location)))
+            raise row.wrong(f"filename {name[:80]!r} is no name of a file without a folder")
+        before, earlier = first.setdefault(name, (split, row))
+        if before != split:
+            raise row.wrong(f"{name} is in the split {split}, and by line {earlier.line} of {earlier.path} in {before}")
+        frames[split].append(Frame(name, y, location))
     return dict(frames)
-
-
-def _no_number(where: str, column: str, word: str, remedy: str) -> DatasetError:
-    return DatasetError(f"{where}: {column} {word[:40]!r} is no whole number: {remedy}")
 
 
 def _find(path: Path, setting: str, remedy: str) -> Path:
@@ -165,28 +139,3 @@ def _find(path: Path, setting: str, remedy: str) -> Path:
     if not (path.is_file() or packed.is_file()):
         raise DatasetError(f"{path} is missing: set --data.dataset.{setting} to the folder that holds it, or {remedy}")
     return path if path.is_file() else packed
-
-
-def _rows(path: Path, columns: Sequence[str], remedy: str) -> Iterator[tuple[int, list[str]]]:
-    """The line of each row of a CSV file, compressed or not, and what it holds in some columns.
-
-    Raises:
-        DatasetError: If the file cannot be read or lacks a column, or a row has more or fewer fields than the header.
-    """
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            for column in columns:
-                if column not in header:
-                    raise DatasetError(f"{path}, line 1: there is no column {column!r}: {remedy}")
-            places = [header.index(column) for column in columns]
-            for row in reader:
-                if not row:  # a blank line
-                    continue
-                if len(row) != len(header):
-                    what = f"{len(row)} fields stand below a header of {len(header)}"
-                    raise DatasetError(f"{path}, line {reader.line_num}: {what}: {remedy}")
-                yield reader.line_num, [row[place] for place in places]
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read ({error}): {remedy}") from error

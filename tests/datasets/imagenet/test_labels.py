@@ -56,8 +56,8 @@ def test_a_list_is_found_up_to_three_folders_above_and_the_nearest_is_taken(tmp_
 @pytest.mark.parametrize(
     ("line", "text", "complaint"),
     [
-        (1, "image,class", "line 1: the header is not ImageId,PredictionString"),
-        (3, "ILSVRC2012_val_00000099", "line 3: 'ILSVRC2012_val_00000099' names no image and class"),
+        (1, "image,class", "line 1: there is no column 'ImageId'"),
+        (3, "ILSVRC2012_val_00000099", "line 3: 1 fields stand below a header of 2"),
         (3, "ILSVRC2012_val_00000099,", "names no image and class"),
         (3, "ILSVRC2012_val_00000099,chickadee 1 2 3 4", "names no image and class"),
         (3, "ILSVRC2012_val_0000,n01592084 1 2 3 4", "names no image and class"),
@@ -83,7 +83,7 @@ def test_an_image_that_is_listed_twice_is_named(kaggle):
         read_labels(kaggle)
 
 
-@pytest.mark.parametrize("text", ["1001", "", "tick", "-1"])
+@pytest.mark.parametrize("text", ["1001", "tick", "-1"])
 def test_a_garbled_line_of_the_kits_list_is_named_with_the_remedy(kit, text):
     truth = kit / "ILSVRC2012_validation_ground_truth.txt"
     lines = truth.read_text().splitlines()

@@ -205,7 +205,7 @@ HEADER = b"split,location_remapped,y,filename\n"
     [
         ("metadata.csv", b"", "line 1: there is no column 'split'"),
         ("metadata.csv", b"split\xff\n", "cannot be read .*utf-8"),
-        ("metadata.csv", b'split,"y\n', "cannot be read .*unexpected end of data"),
+        ("metadata.csv", b'split,"y\n', "line 1: unexpected end of data"),
         ("metadata.csv.gz", b"no archive", "cannot be read .*Not a gzipped file"),
         ("metadata.csv.gz", gzip.compress(HEADER, mtime=0)[:-9], "cannot be read .*ended before the end"),
     ],
