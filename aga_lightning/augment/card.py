@@ -1,12 +1,13 @@
-"""The card of a generated set: what a reader of the folder is told, in Markdown with the Hugging Face front matter.
+"""The card of a generated set, for readers of its folder: Markdown with the Hugging Face front matter.
 
-The same store gives the same bytes: there are no dates, names of machines or absolute paths in it.
+The same store gives the same bytes: a card holds no dates, names of machines or absolute paths.
 """
 
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,12 @@ from aga_lightning.augment.prompts import PromptEngine
 
 Row = Mapping[str, object]
 
+_LOADING = (
+    'With `datasets`: `load_dataset("imagefolder", data_dir=FOLDER)`, where the column `class` is the label; with '
+    "torchvision: `ImageFolder(FOLDER)`. To publish the folder, give this file the name `README.md`."
+)
 _NUMBER = re.compile(r"\d+(\.\d+)?")
-# A number; with what it is of and its limit, where it is compared with one.
+# A number, followed by its unit and its limit if it is compared with one.
 _MEASURED = re.compile(
     r"\d+(?:\.\d+)?(?:%?(?P<of>[^;:]*?), (?P<limit>(?:less than|more than|at least|at most) \d+(?:\.\d+)?%?))?"
 )
@@ -30,10 +35,10 @@ _FILE = re.compile(r"(?<![^\s('\"])[^\s('\"]*[\\/].*?\.\w{2,4}(?=[\s,:;)'\"]|$)"
 
 
 def kind_of_reason(reason: str) -> str:
-    """A reason without what differs from image to image.
+    """A reason without the values that differ from image to image.
 
-    Where a number is compared with a limit, only the limit stays: "the score is 0.31, less than 0.45" becomes "the
-    score is less than 0.45". Any other number becomes "N", and each path "a file".
+    If a number is compared with a limit, only the limit stays: "the score is 0.31, less than 0.45" becomes "the score
+    is less than 0.45". Any other number becomes "N", and each path "a file".
     """
     return _MEASURED.sub(_without, _FILE.sub("a file", reason))
 
@@ -42,66 +47,79 @@ def _without(found: re.Match[str]) -> str:
     return "N" if found["limit"] is None else found["limit"] + _NUMBER.sub("N", found["of"])
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card before it is written: front matter, title, first sentence, facts, and the text of each section."""
+
+    front: dict[str, object]
+    title: str
+    sentence: str
+    facts: Sequence[str]
+    sections: dict[str, str]
+
+    def text(self) -> str:
+        """Markdown with the hub's front matter."""
+        front = yaml.safe_dump(self.front, sort_keys=False, allow_unicode=True)
+        facts = "\n".join(f"- {fact}" for fact in self.facts)
+        body = [part for name, text in self.sections.items() for part in (f"## {name}", text)]
+        return "\n\n".join([f"---\n{front}---", f"# {self.title}", self.sentence, facts, *body]) + "\n"
+
+
 def dataset_card(name: str, augmenter: Augmenter, seed: int, accepted: Sequence[Row], rejected: Sequence[Row]) -> str:
-    """The card.
+    """The card of a folder of augmentations, as text; the arguments are those of `set_card`."""
+    card = set_card(name, augmenter, seed, accepted, rejected)
+    if rejected:
+        card.sections["Rejected"] += "\n\nExamples, where they were drawn: `rejected.png`."
+    return card.text()
+
+
+def set_card(name: str, augmenter: Augmenter, seed: int, accepted: Sequence[Row], rejected: Sequence[Row]) -> Card:
+    """The card of a set.
 
     Args:
-        name: Of the set.
-        augmenter: What made it; no weights are loaded.
-        seed: All that is random about it.
+        name: Name of the set.
+        augmenter: The method that made it; no weights are loaded.
+        seed: Seed of the augmentations.
         accepted: The facts of each image, as in `metadata.jsonl`.
         rejected: The facts of each reject, as in `rejected.jsonl`.
-
-    Returns:
-        Markdown.
     """
     method = type(augmenter)
-    sections = [
-        _front_matter(name, method.__name__, len(accepted)),
-        f"# {name}",
-        (inspect.getdoc(method) or method.__name__).splitlines()[0],
-        "\n".join(
-            [
-                f"- images: {len(accepted)} (one a line in `metadata.jsonl`)",
-                f"- rejected: {len(rejected)} (with the reason in `rejected.jsonl`)",
-                f"- seed: {seed}",
-                "- settings, resolved: `config.yaml`",
-                "- made from training images only; each line names its source and the digest of the source's bytes",
-            ]
-        ),
-        *_loading(),
-        *_parts(augmenter),
-        *_captions(augmenter, accepted),
-        "## Classes",
-        _classes(accepted, rejected),
-        *_rejects(rejected),
-    ]
-    return "\n\n".join(sections) + "\n"
-
-
-def _front_matter(name: str, method: str, images: int) -> str:
-    facts = {
-        "license": "other",
-        "pretty_name": name,
-        "task_categories": ["image-classification"],
-        "size_categories": [_size(images)],
-        "tags": ["synthetic", "data-augmentation", "aga_lightning", method.lower()],
+    sections = {
+        "Loading": _LOADING,
+        "Parts": _paragraphs(_parts(augmenter)),
+        "Captions": _paragraphs(_captions(augmenter, accepted)),
+        "Classes": _classes(accepted, rejected),
+        "Rejected": _rejects(rejected),
     }
-    return f"---\n{yaml.safe_dump(facts, sort_keys=False)}---"
+    return Card(
+        front={
+            "license": "other",
+            "pretty_name": name,
+            "task_categories": ["image-classification"],
+            "size_categories": [_size(len(accepted))],
+            "tags": ["synthetic", "data-augmentation", "aga_lightning", method.__name__.lower()],
+        },
+        title=name,
+        sentence=(inspect.getdoc(method) or method.__name__).splitlines()[0],
+        facts=[
+            f"images: {len(accepted)} (one a line in `metadata.jsonl`)",
+            f"rejected: {len(rejected)} (with the reason in `rejected.jsonl`)",
+            f"seed: {seed}",
+            "settings, resolved: `config.yaml`",
+            "made from training images only; each line names its source and the digest of the source's bytes",
+        ],
+        sections={title: text for title, text in sections.items() if text},
+    )
+
+
+def _paragraphs(paragraphs: Iterable[str]) -> str:
+    return "\n\n".join(paragraphs)
 
 
 def _size(images: int) -> str:
     """The hub's name for a size."""
     bounds = (("n<1K", 10**3), ("1K<n<10K", 10**4), ("10K<n<100K", 10**5), ("100K<n<1M", 10**6))
     return next((text for text, bound in bounds if images < bound), "1M<n<10M")
-
-
-def _loading() -> list[str]:
-    return [
-        "## Loading",
-        'With `datasets`: `load_dataset("imagefolder", data_dir=FOLDER)`, where the column `class` is the label; with '
-        "torchvision: `ImageFolder(FOLDER)`. To publish the folder, give this file the name `README.md`.",
-    ]
 
 
 class _Weights(NamedTuple):
@@ -112,7 +130,6 @@ class _Weights(NamedTuple):
 
 
 def _parts(augmenter: Augmenter) -> Iterator[str]:
-    yield "## Parts"
     parts = [part for part in parts_in(augmenter) if part is not augmenter]
     names = list(dict.fromkeys(type(part).__name__ for part in parts))
     if names:
@@ -126,7 +143,7 @@ def _parts(augmenter: Augmenter) -> Iterator[str]:
         )
         return
     rows = [(f"`{item.part}`", f"`{item.name}`", item.identity, *_terms(item.licence)) for item in found]
-    yield _table(("part", "weights", "revision or digest", "licence", "commercial use", "note"), rows)
+    yield table(("part", "weights", "revision or digest", "licence", "commercial use", "note"), rows)
     yield (
         "Licences are listed as aga_lightning knows them, from a table of 2026-11 or the files beside the weights; the "
         "models' own cards decide. What they mean for images made with a model is not judged here, and terms of the "
@@ -140,7 +157,7 @@ def _parts(augmenter: Augmenter) -> Iterator[str]:
 
 
 def _weights(part: Part) -> Iterator[_Weights]:
-    """The weights that a part's settings name, in the words of its keys."""
+    """The weights that a part's settings name, with their identities as in its keys."""
     if not isinstance(part, Pretrained):
         return
     for argument in inspect.signature(type(part)).parameters:
@@ -151,7 +168,7 @@ def _weights(part: Part) -> Iterator[_Weights]:
         if not local and argument != "weights" and not identity.startswith(f"{value}@"):
             continue
         path = Path(value).expanduser()
-        # Where local weights lie is nobody's business, and they may have been moved since.
+        # The path of local weights is private, and they may have been moved since.
         name = ("local folder" if path.is_dir() else path.name) if local else identity.rpartition("@")[0] or identity
         revision = identity if local else identity.rpartition("@")[2] if "@" in identity else ""
         yield _Weights(
@@ -170,7 +187,6 @@ def _captions(augmenter: Augmenter, accepted: Sequence[Row]) -> Iterator[str]:
     engines = [part for part in parts_in(augmenter) if isinstance(part, PromptEngine)]
     if not captions and not engines:
         return
-    yield "## Captions"
     lines = []
     for engine in engines:
         instructions, spatial, temporal = map(len, engine.sets)
@@ -194,21 +210,19 @@ def _captions(augmenter: Augmenter, accepted: Sequence[Row]) -> Iterator[str]:
 
 def _classes(accepted: Sequence[Row], rejected: Sequence[Row]) -> str:
     made, refused = (Counter(str(row.get("class", "")) for row in rows) for rows in (accepted, rejected))
-    return _table(
+    return table(
         ("class", "images", "rejected"), [(name, made[name], refused[name]) for name in sorted(made | refused)]
     )
 
 
-def _rejects(rejected: Sequence[Row]) -> Iterator[str]:
-    if rejected:
-        kinds = Counter(kind_of_reason(str(row.get("rejected", ""))) for row in rejected)
-        most_first = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-        yield "## Rejected"
-        yield _table(("reason", "rejected"), most_first)
-        yield "Examples, where they were drawn: `rejected.png`."
+def _rejects(rejected: Sequence[Row]) -> str:
+    kinds = Counter(kind_of_reason(str(row.get("rejected", ""))) for row in rejected)
+    most_first = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    return table(("reason", "rejected"), most_first) if rejected else ""
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(_cell(value) for value in line)} |" for line in lines)
 

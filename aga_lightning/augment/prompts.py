@@ -1,6 +1,6 @@
-"""The prompt engine: instruction x spatial setting x time or season, and the words a background must not contain.
+"""The prompt engine: instruction x spatial setting x time or season, and the words to avoid in a background.
 
-Section 4.2 and Figure 4 of the paper. The paper names the sizes of its three sets (3, 18, 13) but not their members, so
+Section 4.2 and Figure 4 of the paper. The paper gives the sizes of its three sets (3, 18, 13) but not their members, so
 the members here are ours; the list in the authors' published code is the preset `official-17`.
 """
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -146,13 +145,13 @@ def _engine() -> "inflect.engine":
 
 @contextmanager
 def _without_type_checks() -> Iterator[None]:
-    """Let what is imported do without typeguard, which rewrites a module once for each function that it checks.
+    """Import without typeguard, which rewrites a module once for each function that it checks.
 
-    For inflect that takes from one to five seconds in each process, and a fiftieth of it without.
+    With typeguard, importing inflect takes one to five seconds in each process; without it, a fiftieth of that.
     """
     try:
         typeguard: Any = import_module("typeguard")
-    except ImportError:  # inflect 7.0 has no use for it
+    except ImportError:  # inflect 7.0 does not use it
         yield
         return
     checked = typeguard.typechecked
@@ -179,15 +178,15 @@ def _variants(word: str) -> tuple[str, ...]:
 
 
 def avoid_words(classes: Iterable[str], superclasses: Iterable[str], extra: Iterable[str] = ()) -> tuple[str, ...]:
-    """The words that would paint the subject a second time (section 4.2 of the paper).
+    """The words to avoid, so that no second subject is painted (section 4.2 of the paper).
 
     Args:
-        classes: Class names; of a name of several words its last one is avoided too, since "water ouzel" is an ouzel.
+        classes: Class names; the last word of a longer name is avoided too, since a "water ouzel" is an ouzel.
         superclasses: Kinds of subject, such as "bird".
         extra: Further words.
 
     Returns:
-        Those words with their plurals, singulars and synonyms: lower case, sorted, each once.
+        The words with their plurals, singulars and synonyms: lower case, sorted, each once.
     """
     words: set[str] = set()
     for name in (*classes, *superclasses, *extra):
@@ -206,7 +205,7 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def mentions(text: str, words: Iterable[str]) -> str | None:
-    """Find the first of the words that the text contains as a word or phrase of its own, in any case or number.
+    """Find the first of the words that a text contains as a separate word or phrase, in any case or number.
 
     Args:
         text: A caption.
@@ -240,16 +239,16 @@ class PromptEngine(Part):
     Args:
         preset: The sets: `aga_lightning-18x13` (702 combinations) or `official-17` (the authors' code: 17 settings,
             some of which are times or seasons).
-        instructions: Own instructions instead of the preset's.
-        spatial: Own spatial settings instead of the preset's.
-        temporal: Own times and seasons instead of the preset's.
+        instructions: Instructions instead of the preset's.
+        spatial: Spatial settings instead of the preset's.
+        temporal: Times and seasons instead of the preset's.
         include: Keep only the spatial settings and times that contain one of these words; a set in which none of the
-            words occurs stays whole.
+            words occurs is kept whole.
         exclude: Leave out the spatial settings and times that contain one of these words.
         avoid: Words to avoid besides those of the data set.
 
     Raises:
-        ValueError: If the preset is unknown, a word to include or exclude occurs nowhere, or a set becomes empty.
+        ValueError: If the preset is unknown, a word to include or exclude does not occur, or a set becomes empty.
     """
 
     preset: str = "aga_lightning-18x13"
@@ -286,7 +285,7 @@ class PromptEngine(Part):
         return _unmentioning(included, tuple(self.exclude))
 
     def _allowed(self, avoid: Sequence[str]) -> tuple[ModalitySets, tuple[str, ...]]:
-        """The sets without the entries that name a word to avoid, and all the words to avoid; worked out once."""
+        """The sets without entries that name a word to avoid, and all words to avoid; computed once."""
         words = tuple(avoid)
         if words not in self._worked_out:
             self._worked_out[words] = self._work_out(words)
@@ -299,26 +298,11 @@ class PromptEngine(Part):
             raise ValueError("Every setting or every time of the prompt engine names a word to avoid; give it others.")
         return ModalitySets(self.sets.instructions, spatial, temporal), avoided
 
-    def combinations(self, avoid: Sequence[str] = ()) -> list[Prompt]:
-        """Every prompt that can be drawn.
-
-        Args:
-            avoid: Words to avoid; settings and times that name one of them are left out.
-
-        Returns:
-            Instruction x spatial x temporal, in the order of the sets.
-
-        Raises:
-            ValueError: If every setting or every time names a word to avoid.
-        """
-        sets, avoided = self._allowed(avoid)
-        return [Prompt(*triple, avoided) for triple in product(*sets)]
-
     def prompt(self, seed: int, avoid: Sequence[str] = ()) -> Prompt:
         """Draw one of the combinations uniformly.
 
         Args:
-            seed: All that is random about it.
+            seed: Seed of the draw.
             avoid: Words to avoid; settings and times that name one of them are not drawn.
 
         Returns:

@@ -1,4 +1,4 @@
-"""A folder that is written aside and gets its name when it is complete."""
+"""A folder that is written under a temporary name and renamed when it is complete."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 PLAN = "dataset.json"
-"""The first file of an export, with what is exported under "export": by it an unfinished export is recognised."""
+"""The first file of an export; its entry "export" holds the plan, by which an unfinished export is recognised."""
 
 _LOCK = ".lock"
 
@@ -23,15 +23,15 @@ class ExportError(RuntimeError):
 def written_aside(target: Path, plan: Mapping[str, object]) -> Iterator[Path]:
     """A folder beside the target, `<target>.partial`, that takes the target's name when the block ends well.
 
-    An unfinished export of the same plan, left by a process that was killed, is done anew. When the block fails,
-    nothing is left. Nothing is written outside the two folders, whatever links lie about.
+    An unfinished export with the same plan, left by a killed process, is started again. If the block fails, nothing is
+    left. Nothing is written outside the two folders, whatever links they hold.
 
     Args:
         target: A folder that does not exist, or is empty.
-        plan: What is exported, in plain JSON values.
+        plan: The settings of the export, in plain JSON values.
 
     Raises:
-        ExportError: If the target is taken, another process exports to it, or a file cannot be written.
+        ExportError: If the target is in use, another process exports to it, or a file cannot be written.
     """
     target = target.expanduser().resolve()
     aside = target.with_name(f"{target.name}.partial") if target.name else target
@@ -43,7 +43,7 @@ def written_aside(target: Path, plan: Mapping[str, object]) -> Iterator[Path]:
             yield aside
             if target.is_dir():
                 target.rmdir()
-            if os.name == "nt":  # which renames no folder of open files; elsewhere nobody gets in before the rename
+            if os.name == "nt":  # Windows renames no folder with open files; elsewhere the lock is held until then
                 lock.release()
             aside.rename(target)
             (target / _LOCK).unlink(missing_ok=True)
@@ -58,10 +58,10 @@ def written_aside(target: Path, plan: Mapping[str, object]) -> Iterator[Path]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole, with the folders above it.
+    """Write a complete file, and make its folders.
 
     Raises:
-        ExportError: If the disk is full or refuses; nothing of the file is left.
+        ExportError: If the disk is full or refuses; no partial file is left.
     """
     with no_half_file(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def write(path: Path, data: bytes) -> None:
 
 @contextmanager
 def no_half_file(path: Path) -> Iterator[None]:
-    """Removes a file that was not written whole, and names it in the error if the disk is why."""
+    """Removes an incomplete file if the block fails, and names the file if the disk is the cause."""
     try:
         yield
     except BaseException as error:
@@ -91,7 +91,7 @@ def _refuse_taken(target: Path) -> None:
 
 
 def _claim(aside: Path, plan: Mapping[str, object]) -> FileLock:
-    """Make the folder, or empty it of an unfinished export of the same plan; the lock falls with this process."""
+    """Make the folder, or clear an unfinished export with the same plan; the lock ends with this process."""
     if aside.is_symlink() or (aside.exists() and not aside.is_dir()):
         raise ExportError(f"{aside} is in the way: it is no folder; remove it, or name another target")
     left = [path for path in aside.iterdir() if path.name != _LOCK] if aside.is_dir() else []

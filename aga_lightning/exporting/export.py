@@ -25,15 +25,15 @@ Format = Literal["imagefolder", "webdataset"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a set is exported.
+    """Options of an export.
 
     Args:
         to: The folder; it must be empty or not exist.
-        format: What is written.
-        originals: Whether the training images come along.
+        format: The format of the export.
+        originals: Whether to export the training images too.
         shard_size: Samples of a WebDataset shard, or its size with a unit (500MB).
-        seed: The order of the samples in the shards.
-        partial: Whether a set that is not finished is exported as far as it is.
+        seed: Seed of the order of the samples in the shards.
+        partial: Whether to export the finished part of an unfinished set.
     """
 
     to: UserPath | str
@@ -45,17 +45,18 @@ class Options:
 
 
 def export(collection: Collection, classes: Sequence[str], options: Options, console: Console | None = None) -> None:
-    """Write the accepted augmentations of a collection, and say what was written.
+    """Write the accepted augmentations of a collection, and print a summary.
 
     Args:
-        collection: What `augment` has filled.
+        collection: The augmentations that the verb augment has made.
         classes: Class names in label order.
-        options: How.
-        console: Where to print; the terminal by default.
+        options: Options of the export.
+        console: The console to print to; the terminal by default.
 
     Raises:
-        ExportError: If nothing is finished, or not all of it and `partial` is false, or the folder cannot be written.
-        ImageReadError: If a training image that comes along cannot be read.
+        ExportError: If nothing is finished, if the set is unfinished and `partial` is false, or if the folder cannot be
+            written.
+        ImageReadError: If a training image to be exported cannot be read.
     """
     if options.format not in get_args(Format):
         raise ExportError(f"--format is {options.format!r}; give imagefolder or webdataset")
@@ -88,7 +89,7 @@ def _refuse_unfinished(collection: Collection, finished: Finished, counts: str, 
 
 
 def _plan(collection: Collection, options: Options, images: int) -> dict[str, object]:
-    """What makes two exports the same, in plain JSON values."""
+    """The settings that make two exports the same, in plain JSON values."""
     shards = {"shard_size": options.shard_size, "seed": options.seed} if options.format == "webdataset" else {}
     return {
         "format": options.format,
@@ -109,7 +110,7 @@ def _write_all(
     what: tuple[Finished, Sequence[Item]],
     console: Console,
 ) -> str:
-    """Write images, card and the lists of classes; what was written, in words."""
+    """Write images, card and lists of classes; returns a summary in words."""
     finished, items = what
     folders = class_folders(classes)
     rows = rows_of(items)
@@ -146,7 +147,7 @@ def _write_all(
 
 
 def _settings(collection: Collection) -> bytes:
-    """What decides the augmentations, as in the collection's own folder."""
+    """The settings of the augmentations, as in the collection's own folder."""
     augmenter = collection.augmenter
     settings = {"augmenter": describe(augmenter), "learned": augmenter.learned(), "seed": collection.seed}
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode()

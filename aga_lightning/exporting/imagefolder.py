@@ -1,7 +1,7 @@
 """An ImageFolder with the metadata of Hugging Face's `imagefolder`.
 
     train/<class>/<name>.jpg      read by torchvision's ImageFolder(DIR/train)
-    train/metadata.jsonl          a line for each image: file_name, relative to it, and the columns
+    train/metadata.jsonl          one line for each image: file_name, relative to this file, and the columns
 
 Hugging Face `datasets` takes the split from the folder's name and joins each line to its image.
 """
@@ -14,18 +14,18 @@ from aga_lightning.exporting.items import Item
 from aga_lightning.files import portable_json
 
 SPLIT = "train"
-"""The split, and its folder: only training images are ever augmented."""
+"""The split and its folder; only training images are augmented."""
 
 
 def write_imagefolder(folder: Path, samples: Iterable[tuple[Item, str, dict[str, object]]]) -> int:
     """Write images and metadata.
 
     Args:
-        folder: Where the folder of the split goes.
+        folder: The folder in which to make the folder of the split.
         samples: Each image with its name (`<class>/<name>`, without an ending) and its row.
 
     Returns:
-        Bytes of the images.
+        Total size of the images in bytes.
 
     Raises:
         ExportError: If a file cannot be written.

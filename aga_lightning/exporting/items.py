@@ -1,4 +1,4 @@
-"""What is exported: the accepted augmentations of a collection, and the training images if asked for."""
+"""The images of an export: the accepted augmentations of a collection, and on request the training images."""
 
 import hashlib
 import io
@@ -24,11 +24,11 @@ class Item:
     """An image to export.
 
     Args:
-        path: Its file.
-        record: The training image that it is, or was made from.
-        variant: Which augmentation of it; None for the training image itself.
-        facts: What is known of it besides; plain JSON values.
-        sha256: Digest of an augmentation's file; empty where nobody has kept it.
+        path: The image file.
+        record: The training image, or the one that the augmentation was made from.
+        variant: Number of the augmentation; None for the training image itself.
+        facts: Further facts; plain JSON values.
+        sha256: Digest of an augmentation's file; empty if unknown.
     """
 
     path: Path
@@ -38,10 +38,10 @@ class Item:
     sha256: str = ""
 
     def content(self) -> tuple[bytes, str]:
-        """The bytes to write and the ending of their file: an augmentation's own, untouched.
+        """The bytes to write and the ending of their file; an augmentation's bytes are not changed.
 
         Raises:
-            ExportError: If an augmentation has been lost since it was found, or is damaged.
+            ExportError: If an augmentation's file is missing by now, or damaged.
             ImageReadError: If a training image cannot be read.
         """
         if self.variant is None:
@@ -60,13 +60,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a collection has finished of what is asked.
+    """The finished augmentations of a collection.
 
     Args:
-        asked: How many augmentations are asked for.
-        items: Those that were accepted, the variants of an image side by side; an image file once.
-        accepted: How many were accepted; more than `items` where two training images are the same to the byte.
-        rejected: Class and reason of those that were rejected.
+        asked: Number of requested augmentations.
+        items: The accepted augmentations, the variants of an image side by side; each file once.
+        accepted: Number of accepted augmentations; larger than `items` if two training images are equal to the byte.
+        rejected: Class and reason of each rejected augmentation.
     """
 
     asked: int
@@ -76,12 +76,12 @@ class Finished:
 
     @property
     def missing(self) -> int:
-        """How many have not been made."""
+        """Number of augmentations that have not been made."""
         return self.asked - self.accepted - len(self.rejected)
 
 
 def finished_items(collection: Collection) -> Finished:
-    """All that a collection has finished; nothing is made."""
+    """The finished augmentations of a collection; none is made."""
     outcomes = collection.find_all()
     shelf = collection.shelf
     entries = {shelf.path(entry.file): entry for entry in shelf.entries().values() if entry.file is not None}
@@ -98,9 +98,9 @@ def finished_items(collection: Collection) -> Finished:
 
 
 def with_originals(items: Sequence[Item], collection: Collection) -> list[Item]:
-    """The items, and after them all training images, those without a subject too.
+    """The items, followed by all training images, including those without a subject.
 
-    In this order, since `datasets` takes the columns' types from the first lines, and training images lack most.
+    In this order, since `datasets` takes the columns' types from the first lines, and training images lack most of them.
     """
     originals = [
         Item(record.path, record, None, {"source_sha256": collection.store.sha256(record.path)})
@@ -113,9 +113,9 @@ def names_of(items: Sequence[Item], folders: Sequence[str], separator: str) -> l
     """A name for each item without an ending: its class, the training image, and the number of the variant.
 
     Args:
-        items: What is named.
+        items: The items to name.
         folders: A safe name for each class, in label order.
-        separator: What stands between class and image.
+        separator: Text between class and image.
     """
     numbers = ("" if item.variant is None else f"-{item.variant}" for item in items)
     return unique(
@@ -125,7 +125,7 @@ def names_of(items: Sequence[Item], folders: Sequence[str], separator: str) -> l
 
 
 def rows_of(items: Sequence[Item]) -> list[dict[str, object]]:
-    """What is told of each item, with the same columns for all; null where an item has no such thing."""
+    """The facts of each item, with the same columns for all items; null if an item lacks one."""
     rows = [
         {
             "label": item.record.label,
@@ -147,8 +147,8 @@ def rows_of(items: Sequence[Item]) -> list[dict[str, object]]:
 def plain_content(path: Path) -> tuple[bytes, str]:
     """A training image as bytes that every reader decodes as training does, and the ending of their file.
 
-    A JPEG or PNG file is copied, with its EXIF data, if its bare pixels are those of `read_image`; another format, or a
-    file that has to be turned, laid on white or scaled to 8 bits, becomes a PNG of the same pixels.
+    A JPEG or PNG file is copied, with its EXIF data, if its stored pixels equal those of `read_image`; another format,
+    and a file that has to be turned, laid on white or scaled to 8 bits, becomes a PNG of the same pixels.
 
     Raises:
         ImageReadError: If the file is missing, damaged or no image.

@@ -1,4 +1,4 @@
-"""Names that are safe in paths, in tar files and as WebDataset keys, and that stay apart from one another."""
+"""Names that are unique, and safe in paths, in tar files and as WebDataset keys."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from itertools import chain, count
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 40  # class, name, number and ending fit into the 100 characters of the oldest tar header
 _DEVICES = frozenset(f"con prn aux nul {' '.join(f'com{n} lpt{n}' for n in range(1, 10))}".split())
-# Words by which `datasets` takes a folder for a split, between any two of "-._ 0-9" or the ends of a name.
+# `datasets` takes a folder for a split if its name holds one of these words, between "-._ 0-9" or the name's ends.
 _SPLITS = re.compile(r"(?<![a-z])(train|training|val|valid|validation|dev|test|testing|eval|evaluation)(?![a-z])", re.I)
 
 
@@ -20,7 +20,7 @@ def class_folders(classes: Iterable[str]) -> list[str]:
 def safe_name(name: str) -> str:
     """A name of ASCII letters, digits, "_" and "-", at most 40 characters; accents are dropped, the rest is "_".
 
-    It starts with none of "._-", which hide a file from some readers, and is no device of Windows.
+    It does not start with ".", "_" or "-", which hides a file from some readers, and is no device name of Windows.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = _UNSAFE.sub("_", plain).strip("_-")[:_LONGEST] or "unnamed"
@@ -28,7 +28,7 @@ def safe_name(name: str) -> str:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """The names in their order; one that is taken, in whatever case, gets -2, -3 and so on."""
+    """The names in their order; a repeated name, in any case, gets -2, -3 and so on."""
     taken: set[str] = set()
     found = []
     for name in names:

@@ -4,8 +4,8 @@
     <key>.cls     the label, in ASCII digits
     <key>.json    all columns
 
-The format: https://github.com/webdataset/webdataset. A key ends at the first dot of a file's name, so there is none in
-it. The tar files hold no time, owner or machine: the same samples give the same bytes.
+The format: https://github.com/webdataset/webdataset. A key ends at the first dot of a file's name, so it has no dots.
+The tar files hold no time, owner or machine: the same samples give the same bytes.
 """
 
 import io
@@ -27,7 +27,7 @@ _Files = list[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class ShardSize:
-    """At most so many samples, or bytes of the tar file, to a shard; one sample at least."""
+    """Largest number of samples, or bytes of the tar file, of a shard; a shard has at least one sample."""
 
     samples: int | None = None
     bytes: int | None = None
@@ -51,9 +51,9 @@ class ShardSize:
         """Whether a further sample fits.
 
         Args:
-            samples: How many the shard has.
-            files: Bytes of their files, headers and padding included.
-            more: Those of the next sample.
+            samples: Number of samples in the shard.
+            files: Bytes of their files, including headers and padding.
+            more: The same bytes of the next sample.
         """
         if self.samples is not None:
             return samples < self.samples
@@ -71,15 +71,15 @@ def write_shards(
     """Write samples in their order into `aga-000000.tar` and so on.
 
     Args:
-        folder: Where the shards go.
+        folder: The folder of the shards.
         samples: Each image with its key and its row.
-        size: When a shard is full.
+        size: The size of a full shard.
 
     Returns:
         Name, samples and bytes of each shard.
 
     Raises:
-        ExportError: If a file cannot be written; no half shard is left.
+        ExportError: If a file cannot be written; no partial shard is left.
     """
     shards: list[dict[str, object]] = []
     todo = _as_files(samples)
@@ -117,5 +117,5 @@ def _padded(files: _Files) -> int:
 
 
 def _whole(files: int) -> int:
-    """Bytes of the tar file: two empty blocks follow, and it is filled up to whole records."""
+    """Bytes of the tar file: the files, two empty blocks, and padding to whole records."""
     return -(-(files + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
