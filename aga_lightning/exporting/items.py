@@ -100,7 +100,7 @@ def finished_items(collection: Collection) -> Finished:
 def with_originals(items: Sequence[Item], collection: Collection) -> list[Item]:
     """The items, followed by all training images, including those without a subject.
 
-    In this order, since `datasets` takes the columns' types from the first lines, and training images lack most of them.
+    In this order, since `datasets` takes the columns' types from the first lines, and training images lack most.
     """
     originals = [
         Item(record.path, record, None, {"source_sha256": collection.store.sha256(record.path)})
