@@ -97,7 +97,11 @@ def expected(built):
         for room, target in rooms.items()
         for path in (clone / room).rglob("*.yaml" if room == "configs" else "*.py*")
     }
-    return files | {"aga_lightning/py.typed", "aga_lightning/study/report/style.css"}
+    return files | {
+        "aga_lightning/py.typed",
+        "aga_lightning/study/report/page.html",
+        "aga_lightning/study/report/style.css",
+    }
 
 
 @pytest.fixture

@@ -7,29 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from aga_lightning.files import read_csv
 from aga_lightning.study.plan import Cell, Comparison, Plan
 from aga_lightning.study.state import DONE, FAILED, LOG, read_state
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a cell said of each image of one evaluation set.
-
-    Args:
-        images: Their names, in the order of the set.
-        labels: (N,) the true classes' names.
-        predicted: (N,) the predicted classes' names.
-        right: bool (N,).
-    """
-
-    images: tuple[str, ...]
-    labels: NDArray[np.str_]
-    predicted: NDArray[np.str_]
-    right: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -51,14 +33,13 @@ class Outcome:
     augmentation: Mapping[str, Any] | None
 
     @functools.cached_property
-    def judged(self) -> Mapping[str, Judged]:
-        """By evaluation set, what was said of each image; nothing where the run has left no `predictions.csv`."""
-        path = self.cell.folder / "predictions.csv"
-        return read_judged(path) if path.is_file() else {}
+    def predictions(self) -> pd.DataFrame:
+        """A row an image and evaluation set, in their order: set, image, label, predicted and right.
 
-    def level(self, axis: str) -> str:
-        """Its level of an axis."""
-        return self.cell.levels[axis]
+        There are no rows where the run has left no `predictions.csv`.
+        """
+        table = read_table(self.cell.folder / "predictions.csv", "set", "image", "label", "predicted")
+        return table.assign(right=table["label"] == table["predicted"])
 
 
 @dataclass(frozen=True)
@@ -78,10 +59,9 @@ class Explained:
         """Where the callbacks have put their tables and sheets."""
         return self.comparison.folder / "explain" / "test"
 
-    def rows(self, table: str) -> list[dict[str, str]]:
-        """The rows of one of the callbacks' tables, such as "faithfulness.csv"; none where it is not there."""
-        path = self.folder / table
-        return read_csv(path) if path.is_file() else []
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the callbacks' tables, such as "faithfulness.csv"; without rows where it is not there."""
+        return read_table(self.folder / name, "set")
 
 
 @dataclass(frozen=True)
@@ -125,23 +105,16 @@ class Outcomes:
         Args:
             levels: A level, or several, for each axis that matters.
         """
-        return [outcome for outcome in self.cells if _fits(outcome.cell, levels)]
+        return [outcome for outcome in self.cells if outcome.cell.fits(levels)]
 
     def explained_where(self, **levels: str | Sequence[str] | None) -> list[Explained]:
         """The finished comparisons of cells with these levels."""
-        return [explained for explained in self.explained if _fits(explained.comparison.cell, levels)]
+        return [explained for explained in self.explained if explained.comparison.cell.fits(levels)]
 
     @property
     def sets(self) -> list[str]:
         """The names of all evaluation sets, in order."""
         return list(dict.fromkeys(name for outcome in self.cells for name in outcome.results))
-
-
-def _fits(cell: Cell, levels: Mapping[str, str | Sequence[str] | None]) -> bool:
-    return all(
-        wanted is None or cell.levels.get(axis) in ([wanted] if isinstance(wanted, str) else wanted)
-        for axis, wanted in levels.items()
-    )
 
 
 def read_outcomes(plan: Plan) -> Outcomes:
@@ -168,18 +141,7 @@ def _outcome(cell: Cell, done: Mapping[str, Any]) -> Outcome:
     return Outcome(cell, results, done["seconds"], None if steps is None else steps["optimiser_steps"], augmentation)
 
 
-def read_judged(path: Path) -> dict[str, Judged]:
-    """Read what a run said of each image.
-
-    Args:
-        path: A `predictions.csv`, with the columns set, image, label, predicted and confidence.
-    """
-    rows: dict[str, list[tuple[str, str, str]]] = {}
-    for row in read_csv(path):
-        rows.setdefault(row["set"], []).append((row["image"], row["label"], row["predicted"]))
-    found = {}
-    for name, of_set in rows.items():
-        images, labels, predicted = zip(*of_set, strict=True)
-        truth, said = np.array(labels), np.array(predicted)
-        found[name] = Judged(images, truth, said, truth == said)
-    return found
+def read_table(path: Path, *columns: str) -> pd.DataFrame:
+    """A CSV file as words, "" where a row lacks one; these columns and no rows where there is no file."""
+    rows = read_csv(path) if path.is_file() else []
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else list(columns)).fillna("")

@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,13 @@ class Cell:
     def others(self) -> tuple[tuple[str, str], ...]:
         """Its levels of all axes but the arm's."""
         return tuple((axis, level) for axis, level in self.levels.items() if axis != ARM)
+
+    def fits(self, levels: Mapping[str, str | Collection[str] | None]) -> bool:
+        """Whether the cell has these levels: one, or one of several, for each axis; None stands for any."""
+        return all(
+            wanted is None or self.levels.get(axis) in ([wanted] if isinstance(wanted, str) else wanted)
+            for axis, wanted in levels.items()
+        )
 
     @property
     def arguments(self) -> list[str]:
@@ -112,6 +119,27 @@ class Plan:
     axes: Mapping[str, tuple[str, ...]]
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
+
+    def where(self, levels: Mapping[str, str | Collection[str] | None]) -> list[Cell]:
+        """The planned cells with these levels, in order; None stands for any level of an axis."""
+        return [cell for cell in self.cells if cell.fits(levels)]
+
+    def levels_of(self, axis: str, asked: Any) -> list[str]:  # noqa: ANN401 what a YAML file may hold
+        """The names of the levels of an axis that a section asks for, one or a list; all for None.
+
+        Raises:
+            StudyError: If the study has no such axis or level.
+        """
+        if axis not in self.axes:
+            raise StudyError(f"the report names the axis {axis}; the study's axes are {', '.join(self.axes)}")
+        if asked is None:
+            return list(self.axes[axis])
+        names = [str(level) for level in (asked if isinstance(asked, list | tuple) else [asked])]
+        if unknown := [name for name in names if name not in self.axes[axis]]:
+            raise StudyError(
+                f"the report asks for {axis} {', '.join(unknown)}; its levels are {', '.join(self.axes[axis])}"
+            )
+        return names
 
     @property
     def out(self) -> Path:

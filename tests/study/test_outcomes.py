@@ -1,7 +1,6 @@
 import csv
 import json
 
-import numpy as np
 import pytest
 import yaml
 
@@ -42,16 +41,15 @@ def test_finished_failed_and_missing_are_told_apart(planned):
 
 def test_what_was_said_of_each_image_is_read(planned):
     finish(planned.cells[0], [1, 0, 1])
-    judged = read_outcomes(planned).cells[0].judged["test"]
-    assert judged.images == ("0.jpg", "1.jpg", "2.jpg")
-    np.testing.assert_array_equal(judged.right, [True, False, True])
-    assert judged.predicted.tolist() == ["wren", "tit", "wren"]
+    found = read_outcomes(planned).cells[0].predictions
+    assert found["set"].tolist() == ["test"] * 3 and found["image"].tolist() == ["0.jpg", "1.jpg", "2.jpg"]
+    assert found["right"].tolist() == [True, False, True] and found["predicted"].tolist() == ["wren", "tit", "wren"]
 
 
 def test_a_run_without_predictions_says_nothing_of_single_images(planned):
     finish(planned.cells[0], [1])
     (planned.cells[0].folder / "predictions.csv").unlink()
-    assert read_outcomes(planned).cells[0].judged == {}
+    assert read_outcomes(planned).cells[0].predictions.empty
 
 
 def test_steps_and_augmentation_come_from_the_run(planned):
@@ -67,9 +65,9 @@ def test_cells_are_found_by_their_levels(planned):
         finish(cell, [1, 1])
     write_state(planned.comparisons[1].folder / "done.json", {"seconds": 9.0})
     found = read_outcomes(planned)
-    assert [outcome.level("seed") for outcome in found.where(arm="aga")] == ["0", "1"]
+    assert [outcome.cell.levels["seed"] for outcome in found.where(arm="aga")] == ["0", "1"]
     assert len(found.where(arm=["aga", "baseline"], seed="1")) == 2
     assert len(found.where(arm=None)) == 4 and found.where(arm="other") == []
     (explained,) = found.explained_where(arm="aga")
     assert explained.comparison.cell.levels["seed"] == "1"
-    assert explained.rows("faithfulness.csv") == []
+    assert explained.table("faithfulness.csv").empty

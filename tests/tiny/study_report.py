@@ -11,12 +11,8 @@ class Said(Section):
     """A section of given blocks; errors among them are raised."""
 
     def __init__(self, *found, title="Found"):
+        super().__init__(heading=title)
         self.found = found
-        self.name = title
-
-    @property
-    def title(self):
-        return self.name
 
     def blocks(self, outcomes):
         for block in self.found:

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import ARM
 from aga_lightning.study.report import figures
 from aga_lightning.study.report.blocks import Block, Cell, Figure, Paragraph, Table
-from aga_lightning.study.report.paired import DEGREE, Matrix, aligned, along, fixed_levels, right_answers
+from aga_lightning.study.report.paired import DEGREE, aligned, along, fixed_levels, right_answers
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import NOT_RUN, difference, ends, file_name, number
 from aga_lightning.study.statistics import accuracy, in_words, paired_difference, slope
@@ -26,14 +28,14 @@ class _Line:
     """One line of the figure on one set: what is known at each point that has any judged image."""
 
     name: str
-    at: Mapping[float, Matrix]
+    at: Mapping[float, pd.DataFrame]
 
 
+@dataclass(kw_only=True)
 class AccuracyCurve(Section):
     """Accuracy against the degree of augmentation: a panel for each evaluation set, with 95% bands.
 
     Args:
-        heading: Of the section.
         axis: Whose levels are numbers.
         arm: The level of `arm` that is followed along the axis; null where the study has one arm.
         start: The level of `arm` whose cells are the point at 0; null for none.
@@ -42,28 +44,13 @@ class AccuracyCurve(Section):
         sets: Which evaluation sets; null for all.
     """
 
-    def __init__(
-        self,
-        heading: str = "Accuracy against degree",
-        axis: str = DEGREE,
-        arm: str | None = "aga",
-        start: str | None = "baseline",
-        where: dict[str, Any] | None = None,
-        series: str | None = None,
-        sets: list[str] | None = None,
-    ) -> None:
-        self.heading = heading
-        self.axis = axis
-        self.arm = arm
-        self.start = start
-        self.where = where or {}
-        self.series = series
-        self.sets = sets
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    heading: str = "Accuracy against degree"
+    axis: str = DEGREE
+    arm: str | None = "aga"
+    start: str | None = "baseline"
+    where: dict[str, Any] = field(default_factory=dict)
+    series: str | None = None
+    sets: list[str] | None = None
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """The figure, what the slopes show in words, and the numbers.
@@ -153,10 +140,10 @@ class AccuracyCurve(Section):
 
     def _table(self, name: str, points: _Points, shown: Mapping[str, Sequence[_Line]]) -> Table:
         by_place = {
-            (line.name, x, set_name): matrix
+            (line.name, x, set_name): table
             for set_name, lines in shown.items()
             for line in lines
-            for x, matrix in line.at.items()
+            for x, table in line.at.items()
         }
         rows: list[list[Cell | str]] = []
         for series, of_line in points.items():
@@ -182,13 +169,13 @@ class AccuracyCurve(Section):
 def _lines(points: _Points, set_name: str) -> list[_Line]:
     found = []
     for series, of_line in points.items():
-        matrices = {x: right_answers(cells, set_name) for x, cells in of_line.items()}
-        found.append(_Line(series, {x: matrix for x, matrix in matrices.items() if matrix is not None}))
+        tables = {x: right_answers(cells, set_name) for x, cells in of_line.items()}
+        found.append(_Line(series, {x: table for x, table in tables.items() if table is not None}))
     return found
 
 
 def _draw(panel: "Axes", line: _Line, colour: str) -> None:
-    found = {x: accuracy(matrix.values) for x, matrix in line.at.items()}
+    found = {x: accuracy(table) for x, table in line.at.items()}
     xs = list(found)
     panel.plot(xs, [100 * at.value for at in found.values()], "o-", color=colour, markersize=4, label=line.name)
     lows, highs = (
@@ -198,12 +185,12 @@ def _draw(panel: "Axes", line: _Line, colour: str) -> None:
 
 
 def _ends_of(set_name: str, line: _Line) -> str:
-    said = [f"{number(100 * accuracy(line.at[x].values).value)} at {x:g}" for x in (min(line.at), max(line.at))]
+    said = [f"{number(100 * accuracy(line.at[x]).value)} at {x:g}" for x in (min(line.at), max(line.at))]
     return f"{set_name}{f', {line.name}' if line.name else ''}: {' to '.join(dict.fromkeys(said))}"
 
 
-def _cell(matrix: Matrix | None) -> Cell:
-    if matrix is None:
+def _cell(table: pd.DataFrame | None) -> Cell:
+    if table is None:
         return NOT_RUN
-    found = accuracy(matrix.values)
+    found = accuracy(table)
     return Cell(number(100 * found.value), ends(found))

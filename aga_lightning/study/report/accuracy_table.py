@@ -3,18 +3,19 @@
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import pandas as pd
 
 from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcome, Outcomes
-from aga_lightning.study.plan import ARM, Plan
+from aga_lightning.study.plan import ARM
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
 from aga_lightning.study.report.comparison import Compared, compare, in_sentences, mcnemar_table
-from aga_lightning.study.report.paired import Matrix, fixed_levels, reference_levels, right_answers
+from aga_lightning.study.report.paired import fixed_levels, reference_levels, right_answers
 from aga_lightning.study.report.section import Section
 from aga_lightning.study.report.wording import NOT_RUN, difference, ends, file_name, listed, number
-from aga_lightning.study.settings import StudyError
 from aga_lightning.study.statistics import accuracy
 
 TITLES = {"acc": "Accuracy", "recall": "Mean recall over classes", "f1": "Mean F1 over classes"}
@@ -24,7 +25,7 @@ ONE_SEED = (
 )
 
 _MARKS = {"above": "\N{BLACK UP-POINTING TRIANGLE}", "below": "\N{BLACK DOWN-POINTING TRIANGLE}", "open": "="}
-_Rights = Mapping[tuple[tuple[str, ...], str], Matrix | None]  # by the names of a row, and by set
+_Rights = Mapping[tuple[tuple[str, ...], str], pd.DataFrame | None]  # by the names of a row, and by set
 _TONES = {"above": "good", "below": "bad", "open": "open"}
 
 
@@ -47,12 +48,12 @@ class _Line:
         return sorted({outcome.optimiser_steps for outcome in self.cells if outcome.optimiser_steps is not None})
 
 
+@dataclass(kw_only=True)
 class AccuracyTable(Section):
     """Accuracy by arm and evaluation set, each with its interval and its paired difference from a reference.
 
     Args:
-        heading: Of the section.
-        rows: The axes whose levels make the rows, in order; [arm] by default.
+        rows: The axes whose levels make the rows, in order.
         where: The levels of the axes that are fixed, such as {backbone: resnet18}; of an axis in `rows`, which of its
             levels are shown, such as {arm: [baseline, AGA]}.
         sets: Which evaluation sets; null for all.
@@ -63,28 +64,13 @@ class AccuracyTable(Section):
             by set, such as {"resnet18, baseline": {test: 88.8}}.
     """
 
-    def __init__(
-        self,
-        heading: str = "Accuracy",
-        rows: list[str] | None = None,
-        where: dict[str, Any] | None = None,
-        sets: list[str] | None = None,
-        metric: Literal["acc", "recall", "f1"] = "acc",
-        reference: str | None = "baseline",
-        published: dict[str, dict[str, float]] | None = None,
-    ) -> None:
-        self.heading = heading
-        self.rows = [ARM] if rows is None else rows
-        self.where = where or {}
-        self.sets = sets
-        self.metric = metric
-        self.reference = reference
-        self.published = published or {}
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    heading: str = "Accuracy"
+    rows: list[str] = field(default_factory=lambda: [ARM])
+    where: dict[str, Any] = field(default_factory=dict)
+    sets: list[str] | None = None
+    metric: Literal["acc", "recall", "f1"] = "acc"
+    reference: str | None = "baseline"
+    published: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """The table, and McNemar's tests below it.
@@ -131,23 +117,13 @@ class AccuracyTable(Section):
             plan, {axis: level for axis, level in self.where.items() if axis not in self.rows}, self.rows
         )
         lines = []
-        for names in itertools.product(*(self._shown(plan, axis) for axis in self.rows)):
+        for names in itertools.product(*(plan.levels_of(axis, self.where.get(axis)) for axis in self.rows)):
             levels = {**fixed, **dict(zip(self.rows, names, strict=True))}
-            planned = [cell for cell in plan.cells if all(cell.levels[axis] == level for axis, level in levels.items())]
+            planned = plan.where(levels)
             group = tuple(name for axis, name in zip(self.rows, names, strict=True) if axis != ARM)
             if planned:
                 lines.append(_Line(levels, names, group, outcomes.where(**levels), len(planned)))
         return lines
-
-    def _shown(self, plan: Plan, axis: str) -> Sequence[str]:
-        """The levels of a row's axis: all, or those that are asked for."""
-        asked = self.where.get(axis, plan.axes[axis])
-        shown = [str(level) for level in ([asked] if isinstance(asked, str | int) else asked)]
-        if unknown := [level for level in shown if level not in plan.axes[axis]]:
-            raise StudyError(
-                f"the report asks for {axis} {', '.join(unknown)}; its levels are {', '.join(plan.axes[axis])}"
-            )
-        return shown
 
     def _arm(self, line: _Line) -> str:
         return line.levels.get(ARM, "")
@@ -200,10 +176,10 @@ class AccuracyTable(Section):
             cells.append(Cell(text, " \N{MIDDLE DOT} ".join([detail, *details]), tone))
         return cells
 
-    def _value(self, line: _Line, name: str, right: Matrix | None) -> tuple[float, str] | None:
+    def _value(self, line: _Line, name: str, right: pd.DataFrame | None) -> tuple[float, str] | None:
         """The mean in 0..1, and how far it can be trusted in words; None where no cell tells."""
         if right is not None:
-            found: Interval = accuracy(right.values)
+            found: Interval = accuracy(right)
             return found.value, ends(found)
         values = [cell.results[name][self.metric] for cell in line.cells if self.metric in cell.results.get(name, {})]
         if not values:
@@ -259,7 +235,7 @@ class AccuracyTable(Section):
 def _lacks_predictions(line: _Line, sets: Sequence[str], rights: _Rights) -> bool:
     for name in sets:
         right, tested = rights[line.names, name], [cell for cell in line.cells if name in cell.results]
-        if len(tested) > (0 if right is None else len(right.seeds)):
+        if len(tested) > (0 if right is None else len(right)):
             return True
     return False
 

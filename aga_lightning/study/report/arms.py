@@ -8,7 +8,6 @@ from typing import Any
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import ARM
 from aga_lightning.study.report.blocks import Cell
-from aga_lightning.study.settings import StudyError
 
 NONE_FINISHED = "None of these cells is finished."
 
@@ -46,16 +45,15 @@ def arms_of(
     Raises:
         StudyError: If the study has no such arm or axis.
     """
-    axes = outcomes.plan.axes
-    levels = {axis: _levels(axis, asked, axes) for axis, asked in {**(where or {}), ARM: names}.items() if asked}
-    arms = levels.pop(ARM, list(axes.get(ARM, ())))
+    plan = outcomes.plan
+    asked = {**(where or {}), **({} if names is None else {ARM: names})}
+    levels = {axis: plan.levels_of(axis, level) for axis, level in asked.items()}
+    arms = levels.pop(ARM, plan.axes.get(ARM, ()))
     found = []
-    for chosen in [{ARM: [arm]} for arm in axes[ARM] if arm in arms] if ARM in axes else [{}]:
-        fixed = {**levels, **chosen}
-        planned = [cell for cell in outcomes.plan.cells if all(cell.levels[axis] in fixed[axis] for axis in fixed)]
-        if planned:
-            name = chosen[ARM][0] if chosen else "all cells"
-            found.append(Arm(name, outcomes.where(**fixed), len(planned)))
+    for arm in [arm for arm in plan.axes[ARM] if arm in arms] if ARM in plan.axes else [None]:
+        fixed = {**levels, ARM: arm}
+        if planned := plan.where(fixed):
+            found.append(Arm(arm or "all cells", outcomes.where(**fixed), len(planned)))
     return found
 
 
@@ -74,12 +72,3 @@ def middle(values: Iterable[float | None], digits: int = 0) -> Cell:
     halved = all(isinstance(value, int) for value in known) and found % 1 != 0  # the middle of two counts
     text = f"{found:,.{max(1, digits)}f}" if halved else f"{found:,.{digits}f}"
     return Cell(text, "" if low == high else f"{low} to {high}")
-
-
-def _levels(axis: str, asked: Any, axes: Mapping[str, Sequence[str]]) -> list[str]:  # noqa: ANN401 what a YAML file may hold
-    if axis not in axes:
-        raise StudyError(f"a section asks for {axis}; the axes are {', '.join(axes)}")
-    names = [str(level) for level in (asked if isinstance(asked, list | tuple) else [asked])]
-    if unknown := [name for name in names if name not in axes[axis]]:
-        raise StudyError(f"a section asks for {axis} {', '.join(unknown)}; its levels are {', '.join(axes[axis])}")
-    return names

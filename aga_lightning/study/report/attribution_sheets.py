@@ -1,14 +1,14 @@
 """Where the models look: the sheets of a comparison, as Figure 9 of the AGA paper."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from aga_lightning.images.reading import read_image
-from aga_lightning.study.outcomes import Explained, Judged, Outcomes
+from aga_lightning.study.outcomes import Explained, Outcomes
 from aga_lightning.study.report.blocks import Block, Paragraph, Picture
 from aga_lightning.study.report.explanations import NOTHING_PLANNED, Compared, compared, seed_of
 from aga_lightning.study.report.section import Section
@@ -36,43 +36,30 @@ class _Sheet:
     image: Image.Image
 
 
+@dataclass(kw_only=True)
 class AttributionSheets(Section):
     """The sheets that AttributionPanels drew for an arm beside the reference: the images, and where each model looks.
 
     Sheets of one set stand side by side as far as the page is wide, as (a) and (b) of the paper's Figure 9.
 
     Args:
-        heading: The section's.
         arm: Which arm, of those that the study explains; null for all.
         where: Levels of axes to stay with, such as {backbone: resnet18}.
         sets: Which evaluation sets; null for all that there are sheets of.
-        kinds: Which sheets, from left to right: only_this_model_is_right, both_models_are_right and attributions, the
-            last of images of all classes; null for all.
+        kinds: Which sheets, from left to right; attributions is that of images of all classes.
         seeds: Whose sheets; null for those of the first seed that is finished.
     """
 
-    def __init__(
-        self,
-        heading: str = "Where the models look",
-        arm: str | None = None,
-        where: dict[str, Any] | None = None,
-        sets: list[str] | None = None,
-        kinds: list[str] | None = None,
-        seeds: list[int | str] | None = None,
-    ) -> None:
-        if unknown := [kind for kind in kinds or () if kind not in _SHOWS]:
-            raise ValueError(f"kinds names {listed(unknown)}; there are {', '.join(_SHOWS)}")
-        self.heading = heading
-        self.arm = arm
-        self.where = where or {}
-        self.sets = sets
-        self.kinds = list(_SHOWS) if kinds is None else kinds
-        self.seeds = seeds
+    heading: str = "Where the models look"
+    arm: str | None = None
+    where: dict[str, Any] = field(default_factory=dict)
+    sets: list[str] | None = None
+    kinds: list[str] = field(default_factory=lambda: list(_SHOWS))
+    seeds: list[int | str] | None = None
 
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    def __post_init__(self) -> None:
+        if unknown := [kind for kind in self.kinds if kind not in _SHOWS]:
+            raise ValueError(f"kinds names {listed(unknown)}; there are {', '.join(_SHOWS)}")
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """The sheets, or why there are none.
@@ -164,15 +151,12 @@ def _picture(row: Sequence[_Sheet], group: Compared, title: str, counts: str) ->
 
 def _counts(group: Compared, explained: Explained, outcomes: Outcomes, name: str) -> str:
     """How many images of the whole set each of the two has right; "" where the cells do not tell."""
-    by_folder = {outcome.cell.folder: outcome for outcome in outcomes.cells}
-    found: list[Judged] = []
-    for cell in (explained.comparison.cell, explained.comparison.reference):
-        judged = by_folder[cell.folder].judged if cell.folder in by_folder else {}
-        if name in judged:
-            found.append(judged[name])
-    if len(found) < 2 or found[0].images != found[1].images:
+    by_folder = {outcome.cell.folder: outcome.predictions for outcome in outcomes.cells}
+    cells = (explained.comparison.cell, explained.comparison.reference)
+    found = [table[table["set"] == name] for cell in cells if (table := by_folder.get(cell.folder)) is not None]
+    if len(found) < 2 or found[0].empty or found[0]["image"].tolist() != found[1]["image"].tolist():
         return ""
-    arm, reference = (judged.right for judged in found)
+    arm, reference = (table["right"].to_numpy(dtype=bool) for table in found)
     return (
         f"Of all {len(arm)} images of the set, {int((arm & ~reference).sum())} are right by {group.arm} alone, "
         f"{int((reference & ~arm).sum())} by {group.reference} alone, {int((arm & reference).sum())} by both and "

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pandas as pd
+
 from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcomes
 from aga_lightning.study.plan import ARM
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
 from aga_lightning.study.report.paired import (
     DEGREE,
-    Matrix,
     aligned,
     along,
     faithfulness,
@@ -75,22 +76,16 @@ class _Finding:
     verdict: str = NOT_RUN
 
 
+@dataclass(kw_only=True)
 class Claims(Section):
     """Each claim beside what the study has found, on each evaluation set.
 
     Args:
         claims: What is claimed.
-        heading: Of the section.
     """
 
-    def __init__(self, claims: list[Claim], heading: str = "The claims, one by one") -> None:
-        self.claims = claims
-        self.heading = heading
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    claims: list[Claim]
+    heading: str = "The claims, one by one"
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """A paragraph that counts the verdicts, and a table of them.
@@ -140,7 +135,9 @@ def _finding(claim: Claim, outcomes: Outcomes, set_name: str) -> _Finding:
     return _Finding() if both is None else _pair(*both, 1, 3, less_is_better=claim.measure == "deletion")
 
 
-def _pair(arm: Matrix, reference: Matrix, scale: float, digits: int, less_is_better: bool = False) -> _Finding:
+def _pair(
+    arm: pd.DataFrame, reference: pd.DataFrame, scale: float, digits: int, less_is_better: bool = False
+) -> _Finding:
     ours, others = aligned(arm, reference)
     both = ours - others
     if not (both == both).any():  # NaN is not itself: nothing that both have a number of
@@ -156,7 +153,7 @@ def _slope(claim: Claim, outcomes: Outcomes, set_name: str) -> _Finding:
     levels = fixed_levels(outcomes.plan, {**claim.where, ARM: claim.arm}, [claim.axis])
     points = along(outcomes, levels, claim.axis, claim.start)
     judged = {x: right_answers(cells, set_name) for x, cells in points.items()}
-    known = {x: matrix for x, matrix in judged.items() if matrix is not None}
+    known = {x: table for x, table in judged.items() if table is not None}
     if len(known) < 2:
         return _Finding()
     values = aligned(*known.values())

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from aga_lightning.intervals import Interval
 from aga_lightning.study.report.blocks import Cell, Table
-from aga_lightning.study.report.paired import Matrix, aligned
+from aga_lightning.study.report.paired import aligned
 from aga_lightning.study.report.wording import NO_INTERVAL, NOT_RUN, levels, listed
 from aga_lightning.study.statistics import McNemar, holm, mcnemar, paired_difference
 
@@ -31,12 +33,14 @@ class Compared:
     tests: Mapping[str, McNemar]
 
 
-def compare(arm: str, group: tuple[str, ...], set_name: str, first: Matrix, second: Matrix) -> Compared | None:
+def compare(
+    arm: str, group: tuple[str, ...], set_name: str, first: pd.DataFrame, second: pd.DataFrame
+) -> Compared | None:
     """Compare the right answers of an arm and of its reference; None where they share no seed or no image."""
     ours, others = aligned(first, second)
     if not ours.size:
         return None
-    seeds = [seed for seed in first.seeds if seed in second.seeds]
+    seeds = [seed for seed in first.index if seed in second.index]
     tests = {seed: mcnemar(a, b) for seed, a, b in zip(seeds, ours, others, strict=True)}
     return Compared(arm, group, set_name, paired_difference(ours, others), tests)
 

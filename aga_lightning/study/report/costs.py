@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from aga_lightning.study.outcomes import Outcome, Outcomes
@@ -11,22 +12,16 @@ from aga_lightning.study.report.section import Section
 from aga_lightning.study.state import read_state
 
 
+@dataclass(kw_only=True)
 class Costs(Section):
     """What a cell of each arm takes, and what the cells of each arm have made for the store that all arms share.
 
     Args:
-        heading: Of the section.
         where: The levels of other axes to stay with, such as {backbone: resnet18}; empty for all.
     """
 
-    def __init__(self, heading: str = "Costs", where: dict[str, Any] | None = None) -> None:
-        self.heading = heading
-        self.where = where or {}
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    heading: str = "Costs"
+    where: dict[str, Any] = field(default_factory=dict)
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """A row an arm, then a row for each of its stages that has made something."""

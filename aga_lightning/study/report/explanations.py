@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from aga_lightning.study.outcomes import Explained, Outcomes
 from aga_lightning.study.plan import ARM, Comparison
-from aga_lightning.study.report.paired import SEED, fixed_levels
+from aga_lightning.study.report.paired import SEED
 from aga_lightning.study.report.wording import listed
-from aga_lightning.study.settings import StudyError
 
 MEASURES = {
     "aic": "AIC",
@@ -85,20 +86,9 @@ def compared(
         StudyError: If there is no such arm, axis or level.
     """
     axes = outcomes.plan.axes
-    wanted = {
-        axis: [str(each) for each in ([level] if isinstance(level, str | int | float) else level)]
-        for axis, level in where.items()
-    }
-    for one in ({}, *({axis: level} for axis, levels in wanted.items() for level in levels)):
-        fixed_levels(outcomes.plan, one, [*axes, *rows])  # refuses what there is not
-    if unknown := [arm for arm in arms or () if arm not in axes.get(ARM, ())]:
-        raise StudyError(f"the report names the arm {listed(unknown)}; the study's are {listed(axes.get(ARM, ()))}")
-    planned = [
-        comparison
-        for comparison in outcomes.plan.comparisons
-        if (arms is None or comparison.cell.levels[ARM] in arms)
-        and all(comparison.cell.levels[axis] in levels for axis, levels in wanted.items())
-    ]
+    asked = {**where, **({} if arms is None else {ARM: arms}), **dict.fromkeys(set(rows) - set(where))}
+    wanted = {axis: outcomes.plan.levels_of(axis, levels) for axis, levels in asked.items()}
+    planned = [comparison for comparison in outcomes.plan.comparisons if comparison.cell.fits(wanted)]
     differing = [
         axis
         for axis in axes
@@ -131,34 +121,32 @@ def seed_of(comparison: Comparison) -> str:
 
 def sets_of(groups: Sequence[Compared], table: str) -> list[str]:
     """The evaluation sets that a table of the callbacks tells of, in order."""
-    return list(dict.fromkeys(row["set"] for group in groups for each in group.finished for row in each.rows(table)))
+    return list(pd.unique(_tables(groups, table)["set"]))
 
 
 def protocol_of(groups: Sequence[Compared]) -> str:
     """A sentence on what was explained and how, from `faithfulness.csv`; "" where nothing is finished."""
-    found = {
-        (row["method"], row["layer"], row["target"])
-        for group in groups
-        for each in group.finished
-        for row in each.rows("faithfulness.csv")
-    }
+    found = _tables(groups, "faithfulness.csv")
+    found = found[["method", "layer", "target"]].drop_duplicates() if len(found) else found
     words = [
         _METHODS.get(method, method) + (f" of {layer}" if layer else "") + f" for {_TARGETS.get(target, target)}"
-        for method, layer, target in sorted(found)
+        for method, layer, target in sorted(found.itertuples(index=False))
     ]
     return f"Attributions: {listed(words)}." if words else ""
 
 
 def aggregation_of(groups: Sequence[Compared]) -> str:
     """How AIC and SIC made one curve of many, from `faithfulness.csv`: "median" or "mean"; "" where nothing tells."""
-    found = {
-        row["aggregate"]
-        for group in groups
-        for each in group.finished
-        for row in each.rows("faithfulness.csv")
-        if row["measure"] in ("aic", "sic")
-    }
-    return listed(sorted(found), "or")
+    found = _tables(groups, "faithfulness.csv")
+    return (
+        listed(sorted(found[found["measure"].isin(["aic", "sic"])]["aggregate"].unique()), "or") if len(found) else ""
+    )
+
+
+def _tables(groups: Sequence[Compared], name: str) -> pd.DataFrame:
+    """One of the callbacks' tables of all finished comparisons, below each other."""
+    tables = [each.table(name) for group in groups for each in group.finished]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"set": []})
 
 
 def check_measures(measures: Sequence[str]) -> None:

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from aga_lightning.study.outcomes import Outcomes
@@ -48,39 +50,28 @@ _PANEL = (2.35, 2.2)  # inches
 _LEGEND = 0.45
 
 
+@dataclass(kw_only=True)
 class FaithfulnessCurves(Section):
     """Curves of faithfulness: a panel for each measure and set, a line each for the reference and an arm.
 
     Curves are of the images that both models can use. A line is the mean over seeds; thin lines are single seeds.
 
     Args:
-        heading: The section's.
         arm: Which arm, of those that the study explains; null for all, a figure each.
         where: Levels of axes to stay with, such as {backbone: resnet18}; the other levels make figures of their own.
-        measures: Which, of aic, sic, insertion and deletion; null for all.
+        measures: Which, of aic, sic, insertion and deletion.
         sets: Which evaluation sets; null for all that were measured.
     """
 
-    def __init__(
-        self,
-        heading: str = "Curves of faithfulness",
-        arm: str | None = None,
-        where: dict[str, Any] | None = None,
-        measures: list[str] | None = None,
-        sets: list[str] | None = None,
-    ) -> None:
-        if unknown := [measure for measure in measures or () if measure not in _ACROSS]:
-            raise ValueError(f"measures names {listed(unknown)}; those with curves are {', '.join(_ACROSS)}")
-        self.heading = heading
-        self.arm = arm
-        self.where = where or {}
-        self.measures = list(_ACROSS) if measures is None else measures
-        self.sets = sets
+    heading: str = "Curves of faithfulness"
+    arm: str | None = None
+    where: dict[str, Any] = field(default_factory=dict)
+    measures: list[str] = field(default_factory=lambda: list(_ACROSS))
+    sets: list[str] | None = None
 
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    def __post_init__(self) -> None:
+        if unknown := [measure for measure in self.measures if measure not in _ACROSS]:
+            raise ValueError(f"measures names {listed(unknown)}; those with curves are {', '.join(_ACROSS)}")
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """The figures, or why there are none.
@@ -151,25 +142,24 @@ def read_curves(group: Compared) -> tuple[dict[Place, Curve], str]:
     from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL
 
     names = {THIS_MODEL: group.arm, BASELINE: group.reference}
-    found: dict[Place, list[list[tuple[float, float]]]] = {}
-    tables = [explained.rows("faithfulness_curves.csv") for explained in group.finished]
-    images = COMMON if any(row["images"] == COMMON for rows in tables for row in rows) else OWN
-    for rows in tables:
-        of_seed: dict[Place, list[tuple[float, float]]] = {}
-        for row in rows:
-            if row["images"] == images and row["measure"] in _ACROSS and row["x"] and row["y"]:
-                key = (row["set"], row["measure"], names[row["model"]])
-                of_seed.setdefault(key, []).append((float(row["x"]), float(row["y"])))
-        for key, points in of_seed.items():
-            found.setdefault(key, []).append(points)
-    words = "both models" if images == COMMON else "each model"
-    return {key: _on_one_grid(seeds) for key, seeds in found.items()}, words
+    tables = [explained.table("faithfulness_curves.csv").assign(seed=n) for n, explained in enumerate(group.finished)]
+    rows = pd.concat(tables) if tables else pd.DataFrame()
+    if rows.empty:
+        return {}, "each model"
+    images = COMMON if (rows["images"] == COMMON).any() else OWN
+    rows = rows[(rows["images"] == images) & rows["measure"].isin(_ACROSS) & (rows["x"] != "") & (rows["y"] != "")]
+    rows = rows.assign(model=rows["model"].map(names)).astype({"x": float, "y": float})
+    curves = {
+        place: _on_one_grid([of_seed[["x", "y"]].to_numpy() for _, of_seed in of_place.groupby("seed")])
+        for place, of_place in rows.groupby(["set", "measure", "model"], sort=False)
+    }
+    return curves, "both models" if images == COMMON else "each model"
 
 
-def _on_one_grid(seeds: Sequence[Sequence[tuple[float, float]]]) -> Curve:
-    """Curves at the first one's places; they differ only if a study's settings were changed between its seeds."""
-    x = np.array([point[0] for point in seeds[0]])
-    return x, np.array([np.interp(x, *np.array(points).T) for points in seeds])
+def _on_one_grid(seeds: Sequence[NDArray[np.float64]]) -> Curve:
+    """Curves (K, 2) at the first one's places; they differ only if a study's settings changed between its seeds."""
+    x = seeds[0][:, 0]
+    return x, np.array([np.interp(x, *points.T) for points in seeds])
 
 
 def _models(group: Compared) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """How faithful explanations are, with and without an arm: Table 2 of the AGA paper."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ _DIGITS = 3
 _INFORMATION = ("aic", "sic")
 
 
+@dataclass(kw_only=True)
 class FaithfulnessTable(Section):
     """A table of faithfulness: a column for each set, and for each measure the reference's line and each arm's.
 
@@ -36,45 +38,31 @@ class FaithfulnessTable(Section):
     from the reference's, with the interval of a bootstrap over seeds and images that keeps pairs together.
 
     Args:
-        heading: The section's.
         arms: Which arms, of those that the study explains; null for all.
         rows: Axes that the lines name besides the measure and the arm; null for backbone, where the study has it. Axes
             that the comparisons differ in are always named: nothing but seeds and images is averaged over.
         where: Levels of axes to stay with, such as {degree: 4}, or lists of them.
-        measures: Which, of aic, sic, insertion, deletion, energy_inside_mask and pointing_game; null for the paper's,
-            aic, sic and insertion.
+        measures: Which, of aic, sic, insertion, deletion, energy_inside_mask and pointing_game; the
+            paper's by default.
         sets: Which evaluation sets; null for all that were measured.
         published: Numbers of a paper, to stand beside ours in small print: by the line's levels (resnet18; several
             joined by ", "; "" for none), then by measure and set, those of the reference and of the first arm.
     """
 
-    def __init__(
-        self,
-        heading: str = "How faithful the explanations are",
-        arms: list[str] | None = None,
-        rows: list[str] | None = None,
-        where: dict[str, Any] | None = None,
-        measures: list[str] | None = None,
-        sets: list[str] | None = None,
-        published: dict[str, dict[str, dict[str, list[float]]]] | None = None,
-    ) -> None:
-        check_measures(measures or ())
-        for level, by_measure in (published or {}).items():
+    heading: str = "How faithful the explanations are"
+    arms: list[str] | None = None
+    rows: list[str] | None = None
+    where: dict[str, Any] = field(default_factory=dict)
+    measures: list[str] = field(default_factory=lambda: ["aic", "sic", "insertion"])
+    sets: list[str] | None = None
+    published: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_measures(self.measures)
+        for level, by_measure in self.published.items():
             check_measures(list(by_measure))
             if any(len(pair) != 2 for by_set in by_measure.values() for pair in by_set.values()):
                 raise ValueError(f"published.{level} needs two numbers for each set: the reference's and the arm's")
-        self.heading = heading
-        self.arms = arms
-        self.rows = rows
-        self.where = where or {}
-        self.measures = measures or ["aic", "sic", "insertion"]
-        self.sets = sets
-        self.published = published or {}
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """The table, or why there is none.

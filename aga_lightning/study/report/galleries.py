@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +18,22 @@ from aga_lightning.study.report.section import Section
 _SIDE = 512  # pixels of a picture, at most: two for each that is shown
 
 
+@dataclass(kw_only=True)
 class Augmentations(Section):
     """Training images beside their augmentations, an arm below the other, from the first of its cells.
 
     Args:
-        heading: Of the section.
         arms: Which arms; null for all that have augmentations.
         where: The levels of other axes to stay with, such as {backbone: resnet18}; empty for all.
         images: Training images of each arm, at most 6.
         variants: Augmentations of each, at most 8.
     """
 
-    def __init__(
-        self,
-        heading: str = "Augmentations",
-        arms: list[str] | None = None,
-        where: dict[str, Any] | None = None,
-        images: int = 3,
-        variants: int = 4,
-    ) -> None:
-        self.heading = heading
-        self.arms = arms
-        self.where = where or {}
-        self.images = images
-        self.variants = variants
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    heading: str = "Augmentations"
+    arms: list[str] | None = None
+    where: dict[str, Any] = field(default_factory=dict)
+    images: int = 3
+    variants: int = 4
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """A gallery an arm."""
@@ -87,26 +75,18 @@ class Augmentations(Section):
         return title, [Picture(original, f"Training image of {name}", "original"), *pictures]
 
 
+@dataclass(kw_only=True)
 class Rejects(Section):
     """How many augmentations of each arm were rejected and why, and the sheets that show some of them.
 
     Args:
-        heading: Of the section.
         arms: Which arms; null for all that have augmentations.
         where: The levels of other axes to stay with, such as {backbone: resnet18}; empty for all.
     """
 
-    def __init__(
-        self, heading: str = "Rejects", arms: list[str] | None = None, where: dict[str, Any] | None = None
-    ) -> None:
-        self.heading = heading
-        self.arms = arms
-        self.where = where or {}
-
-    @property
-    def title(self) -> str:
-        """The heading."""
-        return self.heading
+    heading: str = "Rejects"
+    arms: list[str] | None = None
+    where: dict[str, Any] = field(default_factory=dict)
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """A table of reasons, and a sheet for each collection of images."""

@@ -34,7 +34,7 @@ def write_report(outcomes: Outcomes, sections: Sequence[Section], out: Path, com
         The page.
     """
     command = command if isinstance(command, str) else shlex.join(command)
-    found = [(section.title, _blocks(section, outcomes)) for section in sections]
+    found = [(section.heading, _blocks(section, outcomes)) for section in sections]
     found += [("What failed", failures(outcomes)), ("How this was made", origin(outcomes, command))]
     found = _named_once(hide_places(found, outcomes.plan.out))
     blocks = [block for _, of_section in found for block in of_section]

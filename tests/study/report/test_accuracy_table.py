@@ -95,7 +95,7 @@ def test_mcnemars_table_is_corrected_over_the_arms(outcomes):
     # six gained, none lost: 2 / 2^6 = 0.031, twice that with two arms
     assert aga.detail == "6 : 0, p 0.062; 6 : 0, p 0.062" and aga.text == "0 of 2" and aga.tone == "open"
     alone = AccuracyTable(rows=["arm"], where={"backbone": "r18"})
-    assert tests.name == "accuracy-mcnemar" and alone.title == "Accuracy"
+    assert tests.name == "accuracy-mcnemar" and alone.heading == "Accuracy"
 
 
 def test_notes_say_in_few_sentences_what_is_shown(outcomes):
@@ -175,7 +175,7 @@ def test_unequal_steps_are_said(tmp_path):
 
 
 def test_metrics_that_are_no_means_over_images_have_a_standard_deviation(outcomes):
-    (table,) = tables(AccuracyTable("F1", where={"backbone": "r18"}, metric="f1"), outcomes)
+    (table,) = tables(AccuracyTable(heading="F1", where={"backbone": "r18"}, metric="f1"), outcomes)
     baseline = row(table, "baseline")[3]
     # f1 is half of the accuracy in these cells: 37.5 and 38.75
     assert baseline.text == "38.1" and baseline.detail == f"± {1.25 / math.sqrt(2):.1f}"

@@ -46,7 +46,7 @@ def test_a_study_without_arms_is_one_of_them(tmp_path):
     ("settings", "words"),
     [
         ({"names": ["agha"]}, "arm agha; its levels are baseline, aga"),
-        ({"where": {"depth": 3}}, "depth; the axes are arm, backbone, seed"),
+        ({"where": {"depth": 3}}, "depth; the study's axes are arm, backbone, seed"),
         ({"where": {"seed": [0, 7]}}, "seed 7; its levels are 0, 1"),
     ],
 )

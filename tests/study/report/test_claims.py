@@ -32,7 +32,7 @@ def outcomes(tmp_path):
 
 
 def rows_of(claims, outcomes):
-    summary, table = Claims(claims).blocks(outcomes)
+    summary, table = Claims(claims=claims).blocks(outcomes)
     assert table.header[0] == "claim" and all(len(row) == len(table.header) for row in table.rows)
     return summary.text, [[row[0], row[1], *row[2:5], row[5].text] for row in table.rows]
 
@@ -96,7 +96,7 @@ def test_nothing_at_all(tmp_path):
     nothing = finished(tmp_path, AXES, judge, done=lambda levels: False)
     _, rows = rows_of([Claim("a", where={"degree": 1})], nothing)
     assert rows == [["a", "-", "-", "-", "-", "not run"]]
-    (only,) = Claims([]).blocks(nothing)
+    (only,) = Claims(claims=[]).blocks(nothing)
     assert only.text == "No claims are listed."
 
 
@@ -109,7 +109,7 @@ def test_few_images_show_nothing(tmp_path):
 
 def test_a_claim_that_leaves_an_axis_open(outcomes):
     with pytest.raises(StudyError, match="several levels of degree"):
-        Claims([Claim("a")]).blocks(outcomes)
+        Claims(claims=[Claim("a")]).blocks(outcomes)
 
 
 CLAIMS = """
@@ -132,7 +132,7 @@ def test_claims_are_read_from_yaml():
         Claim("AIC rises", "measure", measure="aic", reference="mixup"),
         Claim("more is better", "slope", start=None),
     ]
-    assert section.title == "The claims, one by one"
+    assert section.heading == "The claims, one by one"
     wrong = yaml.safe_load(CLAIMS)
     wrong["section"]["init_args"]["claims"][0]["kind"] = "speed"
     with pytest.raises(jsonargparse.ArgumentError):

@@ -1,9 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from aga_lightning.intervals import Interval
 from aga_lightning.study.report.comparison import Compared, compare, corrected, in_sentences, mcnemar_table
-from aga_lightning.study.report.paired import Matrix
 from aga_lightning.study.statistics import McNemar, paired_difference
 
 nan = float("nan")
@@ -16,8 +16,7 @@ ABOVE, BELOW, OPEN, FEW = (
 
 
 def matrix(values, seeds="01"):
-    values = np.array(values, dtype=float)
-    return Matrix(tuple(seeds[: len(values)]), tuple((str(place), 0) for place in range(values.shape[1])), values)
+    return pd.DataFrame(np.array(values, dtype=float), index=list(seeds[: len(values)]))
 
 
 def one(arm, set_name, difference, p=(1.0,), group=(), gained=3, lost=1):

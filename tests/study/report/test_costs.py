@@ -76,6 +76,6 @@ def test_what_nobody_counted_is_said_so(tmp_path):
 def test_arms_without_augmentations_have_one_table_and_a_study_without_cells_none(tmp_path, study):
     cells = [cell(tmp_path / "plain", arm="baseline")]
     assert len(Costs().blocks(outcomes(tmp_path, cells, [finished(cells[0])]))) == 1
-    (block,) = Costs("What it took").blocks(outcomes(tmp_path, cells, []))
+    (block,) = Costs(heading="What it took").blocks(outcomes(tmp_path, cells, []))
     assert isinstance(block, Paragraph) and "None of these cells is finished" in block.text
-    assert Costs("What it took").title == "What it took"
+    assert Costs(heading="What it took").heading == "What it took"

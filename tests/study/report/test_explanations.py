@@ -68,7 +68,7 @@ def test_what_is_not_finished_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((["agaa"], {}), "names the arm agaa; the study's are baseline and aga"),
+        ((["agaa"], {}), "asks for arm agaa; its levels are baseline, aga"),
         ((None, {"degree": 4}), "degree"),
         ((None, {"seed": 7}), "7"),
         ((None, {"seed": [0, 7]}), "7"),

@@ -121,10 +121,10 @@ def test_the_sheet_of_a_collection_is_shown_once(built):
     shared = next(one for one in built.cells if one.title == "late, seed 0")
     built.done.append(finished(shared, augmentation=augmentation(built.store / "aga-1", 5, {"too small": 2})))
     paint(built.store / "aga-1" / "rejected.png", (9, 8, 7), (900, 1200))
-    _, sheet = Rejects("Refused").blocks(built.outcomes)
+    _, sheet = Rejects(heading="Refused").blocks(built.outcomes)
     assert isinstance(sheet, Picture) and sheet.image.size == (900, 1200)
     assert sheet.caption.startswith("aga, late:") and "aga, late" in sheet.alt
-    assert Rejects("Refused").title == "Refused"
+    assert Rejects(heading="Refused").heading == "Refused"
 
 
 def test_without_augmentations_there_are_no_rejects(built):

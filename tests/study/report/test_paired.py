@@ -23,8 +23,8 @@ def judge(levels):
 def test_right_answers_by_seed_and_image(tmp_path):
     outcomes = finished(tmp_path, AXES, judge)
     found = right_answers(outcomes.where(arm="aga"), "test")
-    assert found.seeds == ("0", "1") and found.images[1] == ("1.png", 0)
-    np.testing.assert_array_equal(found.values, [[1, 0, 0, 0], [1, 1, 0, 0]])
+    assert list(found.index) == ["0", "1"] and found.columns[1] == ("1.png", 0)
+    np.testing.assert_array_equal(found, [[1, 0, 0, 0], [1, 1, 0, 0]])
     assert right_answers(outcomes.where(arm="aga"), "ood/b") is None
     assert right_answers([], "test") is None
     with pytest.raises(StudyError, match="two cells have seed 0"):
@@ -41,8 +41,8 @@ def test_images_are_matched_by_name_also_where_names_come_twice(tmp_path):
         text = header + "".join(lines.format(*row) for row in rows)
         (outcome.cell.folder / "predictions.csv").write_text(text)
     found = right_answers([first, second], "test")
-    assert found.images == (("x", 0), ("y", 0), ("x", 1), ("z", 0))
-    np.testing.assert_array_equal(found.values, [[1, 0, 0, nan], [0, 1, 1, 1]])
+    assert list(found.columns) == [("x", 0), ("y", 0), ("x", 1), ("z", 0)]
+    np.testing.assert_array_equal(found, [[1, 0, 0, nan], [0, 1, 1, 1]])
     ours, others = aligned(right_answers([first], "test"), right_answers([second], "test"))
     assert ours.shape == others.shape == (0, 3), "no seed in common"
 
@@ -58,16 +58,16 @@ def test_aligned_keeps_the_seeds_and_images_that_all_have(tmp_path):
 
 def test_cells_without_predictions_are_left_out(tmp_path):
     outcomes = finished(tmp_path, AXES, lambda levels: judge(levels) | {"silent": levels["seed"] == "1"})
-    assert right_answers(outcomes.where(arm="aga"), "test").seeds == ("0",)
+    assert right_answers(outcomes.where(arm="aga"), "test").index == ["0"]
 
 
 def test_faithfulness_of_the_arm_and_its_reference(tmp_path):
     numbers = {"test": ([0.5, nan, 0.25], [0.125, 0.5, nan])}
     outcomes = finished(tmp_path, AXES, judge, explained=lambda levels: numbers)
     arm, reference = faithfulness(outcomes.explained, "test", "aic")
-    assert arm.seeds == reference.seeds == ("0", "1")
-    np.testing.assert_array_equal(arm.values, [[0.5, nan, 0.25]] * 2)
-    np.testing.assert_array_equal(reference.values, [[0.125, 0.5, nan]] * 2)
+    assert list(arm.index) == list(reference.index) == ["0", "1"]
+    np.testing.assert_array_equal(arm, [[0.5, nan, 0.25]] * 2)
+    np.testing.assert_array_equal(reference, [[0.125, 0.5, nan]] * 2)
     assert faithfulness(outcomes.explained, "test", "insertion") is None, "there is no such column"
     assert faithfulness(outcomes.explained, "ood/a", "aic") is None
     assert faithfulness([], "test", "aic") is None

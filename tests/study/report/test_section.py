@@ -1,14 +1,15 @@
+from dataclasses import dataclass
+
 import pytest
 
 from aga_lightning.study.report.blocks import Paragraph
 from aga_lightning.study.report.section import Section
 
 
-def test_a_section_has_a_title_and_blocks():
+def test_a_section_has_a_heading_and_blocks():
+    @dataclass(kw_only=True)
     class Half(Section):
-        @property
-        def title(self):
-            return "Half"
+        heading: str = "Half"
 
     class Whole(Half):
         def blocks(self, outcomes):
@@ -16,4 +17,4 @@ def test_a_section_has_a_title_and_blocks():
 
     with pytest.raises(TypeError, match="blocks"):
         Half()
-    assert Whole().title == "Half" and Whole().blocks(3) == [Paragraph("3 cells")]
+    assert Whole().heading == "Half" and Whole().blocks(3) == [Paragraph("3 cells")]

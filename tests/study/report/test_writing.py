@@ -75,7 +75,7 @@ def test_what_an_earlier_report_wrote_goes_and_what_others_wrote_stays(tmp_path)
     [
         (StudyError("give the axis arm"), "This section could not be made: give the axis arm"),
         (ValueError("no rows"), "This section could not be made: ValueError: no rows"),
-        (FileNotFoundError(2, "No such file", "predictions.csv"), "No such file: &#x27;predictions.csv&#x27;"),
+        (FileNotFoundError(2, "No such file", "predictions.csv"), "No such file: &#39;predictions.csv&#39;"),
     ],
 )
 def test_a_section_that_cannot_be_made_says_why_and_the_others_are_shown(tmp_path, error, told):
