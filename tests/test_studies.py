@@ -48,7 +48,7 @@ def trees(tmp_path_factory):
     return {
         "cub": write_cub(folder),
         "iwildcam": write_alia(folder),
-        "imagenet": write_imagenet(folder / "imagenet"),
+        "imagenet": write_imagenet(folder / "imagenet", train_per_class=2, val_per_class=1),
         "v2": write_v2(folder),
         "sketch": write_sketch(folder),
     }
@@ -68,7 +68,7 @@ def shrunken_models(tmp_path_factory):
             content["data"]["augmenter"]["init_args"] |= {"detector": {"class_path": "CentrePrior"}, "segmenter": cut}
         written[name] = yaml.safe_dump(content)
     imagenet10 = yaml.safe_load((CONFIGS / "imagenet10.yaml").read_text())
-    imagenet10["data"]["dataset"]["init_args"]["val_per_class"] = 1  # of its four images
+    imagenet10["data"]["dataset"]["init_args"]["val_per_class"] = 1  # of its two images
     return written | {"imagenet10.yaml": yaml.safe_dump(imagenet10)}
 
 
@@ -93,18 +93,8 @@ def study(trees, shrunken_models, command, tmp_path, monkeypatch):
         shrunken = [f"--{key}={value}" for key, value in SHRUNKEN.items()]
         behind = words.index("--") if "--" in words else len(words)
         with pytest.raises(SystemExit) as stop:
-            command(
-                "study",
-                "--config",
-                f"studies/{name}",
-                *given,
-                "--jobs",
-                "1",
-                *words[:behind],
-                "--",
-                *shrunken,
-                *words[behind + 1 :],
-            )
+            typed = [*given, "--jobs", "1", *words[:behind], "--", *shrunken, *words[behind + 1 :]]
+            command("study", "--config", f"studies/{name}", *typed)
         assert stop.value.code == 0
         return Path(yaml.safe_load((CONFIGS / "studies" / name).read_text())["out"])
 
@@ -118,7 +108,7 @@ def results(out):
 
 MEASURED = {"images": 2, "measures": ["aic", "sic", "insertion"], "min_prediction": 0.0, "triangulation": "reduced"}
 EXPLAINED = ["--explain.callbacks", json.dumps([{"class_path": "Faithfulness", "init_args": MEASURED}])]
-SMALL = {"train": 4, "val": 3, "test": 3, "ood": 3}
+SMALL = {"train": 2, "val": 2, "test": 2, "ood": 2}
 FEW = ["--axes.backbone", "[resnet18]", "--axes.seed", "[0]"]
 
 
@@ -146,15 +136,15 @@ def test_the_tables_and_figures_of_imagenet10(study):
 
 
 @pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
-def test_all_arms_on_three_data_sets(study):
+def test_arms_on_three_data_sets(study):
     grids = [
-        {"dataset": ["cub"], "arm": "all"},
+        {"dataset": ["cub"], "arm": ["baseline", "ALIA", "AGA 2X"]},
         {"dataset": ["iwildcam"], "arm": ["baseline", "ALIA"]},
-        {"dataset": ["imagenet10"], "arm": ["baseline", "AGA 2X"]},
+        {"dataset": ["imagenet10"], "arm": ["baseline"]},
     ]
     out = study("figure8.yaml", "--grids", json.dumps(grids), "--", "--model.backbone=resnet18")
     found = {(row["dataset"], row["arm"]) for row in results(out)}
-    assert len(found) == 9 + 2 + 2
+    assert len(found) == 3 + 2 + 1
     assert {row["optimiser_steps"] for row in results(out)} == {"2"}, "all arms take the same number of steps"
 
 
