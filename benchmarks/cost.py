@@ -1,17 +1,16 @@
-"""What an augmented image costs, counted in calls of models. Prints Markdown tables.
+"""The cost of an augmented image, counted in calls of models. Prints Markdown tables.
 
 The paper's size: ten augmentations of each of 13,046 images of ten classes. Side by side: the published script, which
-does everything anew for each output image; `parts/paper.yaml`; the same with a bank of backgrounds, and with a painter
-of four steps; and `parts/everyday.yaml`. Ours are counted by the stages themselves, the code that will do the work, on
-the real requests and with the parts of the configurations, whose weights nobody loads: files of noise stand for the
-photos, since only their number, bytes, classes and sizes matter here.
+repeats all work for each output image; `parts/paper.yaml`; the same with a bank of backgrounds, and with a painter of
+four steps; and `parts/everyday.yaml`. Ours are counted by the stages themselves, the code that does the work, on real
+requests and with the parts of the configurations, whose weights are not loaded: files of noise replace the photos,
+since only their number, bytes, classes and sizes matter here.
 
 The count assumes that every subject is found and accepted, that the first background is accepted, and that the first
-answer of a language model is of use. Where a stage depends on what an earlier one makes, the count is checked: a small
-run with parts that note each call, and a tiny random Stable Diffusion XL whose denoiser is counted.
+answer of a language model is usable. If a stage depends on the result of an earlier one, the count is checked: by a
+small run with parts that note each call, and by a tiny random Stable Diffusion XL whose denoiser calls are counted.
 """
 
-import argparse
 import sys
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ import jsonargparse
 import numpy as np
 import transformers
 import yaml
+from measuring import head, parser, row
 from PIL import Image as PillowImage
 
 import aga_lightning.cli.parts  # noqa: F401 configurations name parts by their bare class names
@@ -37,25 +37,12 @@ from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.configurations import find_config
+from aga_lightning.datasets.imagenet.classes import IMAGENET10
 from aga_lightning.images.records import ImageRecord
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyGate, CostlyPainter, CostlySegmenter, calls
 from tiny.sdxl import save_tiny_sdxl
-
-IMAGENET10 = {
-    "chickadee": "bird",
-    "water ouzel": "bird",
-    "loggerhead": "turtle",
-    "box turtle": "turtle",
-    "garter snake": "snake",
-    "sea snake": "snake",
-    "black and gold garden spider": "spider",
-    "tick": "tick",
-    "ptarmigan": "bird",
-    "prairie chicken": "chicken",
-}
-"""Classes and superclasses of the paper's subset of ImageNet, in the order of their WordNet numbers."""
 
 COUNTED = {
     "Boxes": "images through the detector",
@@ -87,11 +74,11 @@ def draw_images(folder: Path, count: int) -> list[ImageRecord]:
     records = []
     for number in range(count):
         label = number % len(IMAGENET10)
-        name, superclass = list(IMAGENET10.items())[label]
-        path = folder / name / f"{number}.png"
+        kind = IMAGENET10[label]
+        path = folder / kind.name / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         PillowImage.fromarray(rng.integers(60, 200, (17, 17, 3), np.uint8)).save(path)
-        records.append(ImageRecord(path, label, name, superclass))
+        records.append(ImageRecord(path, label, kind.name, kind.superclass))
     return sorted(records, key=lambda record: record.label)
 
 
@@ -110,9 +97,9 @@ def configured(*names: str, **settings: object) -> AGA:
     for name in names:
         content = merged(content, yaml.safe_load(Path(find_config(name)).read_text(encoding="utf-8")))
     augmenter = merged(content["data"]["augmenter"], {"init_args": settings})
-    parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(AGA, "augmenter")
-    method = parser.instantiate(parser.parse_object({"augmenter": augmenter})).augmenter
+    reader = jsonargparse.ArgumentParser(exit_on_error=False)
+    reader.add_subclass_arguments(AGA, "augmenter")
+    method = reader.instantiate(reader.parse_object({"augmenter": augmenter})).augmenter
     assert isinstance(method, AGA)
     return method
 
@@ -149,22 +136,20 @@ def our_way(name: str, method: AGA, records: Sequence[ImageRecord], degree: int,
 
 def count_table(ways: Sequence[Way], outputs: int) -> Iterator[str]:
     """Totals, and in brackets the share of one augmented image."""
-    yield "| counted | " + " | ".join(way.name for way in ways) + " |"
-    yield "|---|" + "---|" * len(ways)
+    yield head("counted", *(way.name for way in ways))
     for stage, words in COUNTED.items():
         cells = [f"{way.counts.get(stage, 0):,} ({way.counts.get(stage, 0) / outputs:.3g})" for way in ways]
-        yield f"| {words} | " + " | ".join(cells) + " |"
+        yield row(words, *cells)
 
 
 def saving_table(ways: Sequence[Way]) -> Iterator[str]:
     """How many times fewer than in the first way."""
-    yield "| times fewer | " + " | ".join(way.name for way in ways[1:]) + " |"
-    yield "|---|" + "---|" * (len(ways) - 1)
+    yield head("times fewer", *(way.name for way in ways[1:]))
     for stage, words in COUNTED.items():
         before = ways[0].counts.get(stage, 0)
         if before and stage != "Merging":
             cells = [f"{before / way.counts[stage]:,.1f}" for way in ways[1:]]
-            yield f"| {words} | " + " | ".join(cells) + " |"
+            yield row(words, *cells)
 
 
 def with_fakes(method: AGA, log: Path, bank: int) -> AGA:
@@ -245,16 +230,24 @@ def bank_facts(size: int, records: Sequence[ImageRecord], degree: int, cache: Pa
     dealt = np.array([[bank.background(name, digest, v) for v in range(degree)] for name, digest in images])
     took = time.process_time() - started
     labels = np.repeat([record.label for record in records], degree)
-    yield "| backgrounds | dealt | used | uses of each | a class's uses of each | repeats within an image | bits |"
-    yield "|---|---|---|---|---|---|---|"
+    titles = (
+        "backgrounds",
+        "dealt",
+        "used",
+        "uses of each",
+        "a class's uses of each",
+        "repeats within an image",
+        "bits",
+    )
+    yield head(*titles)
     rng = np.random.default_rng(0)
     for name, cards in (("by the bank", dealt), ("at random", rng.integers(0, size, dealt.shape))):
         table = np.zeros((len(IMAGENET10), size), np.int64)
         np.add.at(table, (labels, cards.ravel()), 1)
         used = table.sum(0)
-        within = sum(degree - len(set(row)) for row in cards.tolist())
-        uses = f"{(used > 0).sum():,} | {used.min()} to {used.max()} | {table.min()} to {table.max()}"
-        yield f"| {size:,} | {name} | {uses} | {within:,} of {dealt.size:,} | {information(table):.5f} |"
+        within = sum(degree - len(set(drawn)) for drawn in cards.tolist())
+        uses = (f"{(used > 0).sum():,}", f"{used.min()} to {used.max()}", f"{table.min()} to {table.max()}")
+        yield row(f"{size:,}", name, *uses, f"{within:,} of {dealt.size:,}", f"{information(table):.5f}")
     random = (len(IMAGENET10) - 1) * (size - 1) / (2 * dealt.size * np.log(2))
     yield ""
     yield (
@@ -265,13 +258,13 @@ def bank_facts(size: int, records: Sequence[ImageRecord], degree: int, cache: Pa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=13_046, help="training images")
-    parser.add_argument("--degree", type=int, default=10, help="augmentations of each")
-    parser.add_argument("--bank", type=int, default=2_000, help="backgrounds, where a bank is put into paper.yaml")
-    parser.add_argument("--check-images", type=int, default=60, help="images of the check with fakes; 0 leaves it out")
-    parser.add_argument("--check-degree", type=int, default=4, help="augmentations of each in the check")
-    options = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--images", type=int, default=13_046, help="training images")
+    script.add_argument("--degree", type=int, default=10, help="augmentations of each")
+    script.add_argument("--bank", type=int, default=2_000, help="backgrounds, where a bank is put into paper.yaml")
+    script.add_argument("--check-images", type=int, default=60, help="images of the check with fakes; 0 leaves it out")
+    script.add_argument("--check-degree", type=int, default=4, help="augmentations of each in the check")
+    options = script.parse_args()
     images, degree = options.images, options.degree
     paper, lightning = "parts/paper.yaml", "parts/sdxl-lightning.yaml"
     methods = {
@@ -303,16 +296,14 @@ def check(methods: Mapping[str, AGA], images: int, degree: int, folder: Path) ->
     records = draw_images(folder / "few", images)
     weights = save_tiny_sdxl(folder / "sdxl")
     print(f"The check: {images} images x {degree}, with fakes (and a bank of a tenth, where there is one).\n")
-    print("| configuration | stage | counted beforehand | called |\n|---|---|---|---|")
+    print(head("configuration", "stage", "counted beforehand", "called"))
     for number, (name, method) in enumerate(methods.items()):
         before, after = small_run(method, records, degree, folder / f"check-{number}")
         for stage, units in after.items():
-            print(f"| {name} | {stage} | {before[stage]} | {units}{'' if units == before[stage] else ' DIFFERS'} |")
+            print(row(name, stage, before[stage], f"{units}{'' if units == before[stage] else ' DIFFERS'}"))
         if isinstance(method.painter, DiffusionPainter):
             said, called = denoiser_check(method.painter, weights)
-            print(
-                f"| {name} | denoiser, an image | {said} | {called}{'' if said == called else ' DIFFERS'} |", flush=True
-            )
+            print(row(name, "denoiser, an image", said, f"{called}{'' if said == called else ' DIFFERS'}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How fast are the measures of explain/, beside their references and beside what they cannot do without?
+"""The speed of the measures of explain/, beside their references and beside the work that no implementation avoids.
 
     python benchmarks/explain.py --photos PATH                  all tables, on a CPU with one thread and with two
     python benchmarks/explain.py --photos PATH --threads 1
@@ -6,22 +6,18 @@
 
 PATH is a folder of photos; the first ones, by name, are used. Everything runs in this one process, in turns of a few
 photos for each side, with the linear algebra of NumPy and SciPy pinned to one thread on both sides: unpinned, the
-reference slows down many times by itself beside a busy core, and no ratio would mean anything.
+reference slows down many times beside a busy core, and ratios would mean nothing.
 
 *The reference* of the performance information curves is the authors' package `saliency`, called once for SIC and once
-for AIC, as it has to be. *The model* is a ResNet-18 that has learnt the photos by heart, and to call blurred ones
-something else: so that every photo can be used for both curves, and neither side may skip its work.
-*The bound* is what no implementation of the definition can leave out: the encodings and the passes of the model, the
-same number of them, with nothing around them.
+for AIC, as its interface demands. *The model* is a ResNet-18 that has memorised the photos, with one more class for
+blurred photos, so that every photo can be used for both curves, and neither side may skip its work. *The bound* is the
+work that no implementation of the definition can avoid: as many encodings and passes of the model, and nothing else.
 """
 
-import argparse
 import multiprocessing
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +25,7 @@ import numpy as np
 import torch
 import torchvision
 from captum.attr import LayerGradCam
+from measuring import Clock, head, parser, row
 from saliency.metrics import pic as reference
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
@@ -54,35 +51,14 @@ if not hasattr(np, "trapz"):
     np.trapz = np.trapezoid  # type: ignore[attr-defined] # NumPy 2 has renamed it; the reference asks for the old name
 
 
-@dataclass
-class Clock:
-    """Seconds of the turns that one side has had."""
-
-    turns: list[float] = field(default_factory=list)
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Time a block."""
-        start = time.perf_counter()
-        yield
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        self.turns.append(time.perf_counter() - start)
-
-    @property
-    def total(self) -> float:
-        """Seconds of all turns."""
-        return sum(self.turns)
-
-
 def main() -> None:
     """Print all tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True, help="a folder of photos")
-    parser.add_argument("--count", type=int, default=16, help="photos to use")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--photos", type=Path, required=True, help="a folder of photos")
+    script.add_argument("--count", type=int, default=16, help="photos to use")
+    script.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    script.add_argument("--device", default="cpu")
+    options = script.parse_args()
 
     device = torch.device(options.device)
     with threadpool_limits(1, "blas"):
@@ -219,18 +195,13 @@ def time_curves(model: nn.Module, pixels: Tensor, maps: Tensor, masks: Tensor, t
                 bound(predict, shown, pools[first])
     expected = np.concatenate(found["reference"], axis=1)
     print(f"\nPerformance information curves, SIC and AIC, {threads} thread(s); no photo is skipped by either side\n")
-    print(
-        "| | seconds a photo | times as fast as the reference | in its turns | times the time of the last row | ",
-        end="",
-    )
-    print("difference of a photo's area | of the set's |")
-    print("|---" * 7 + "|")
+    titles = ("", "seconds a photo", "times as fast as the reference", "in its turns", "times the time of the last row")
+    print(head(*titles, "difference of a photo's area", "of the set's"))
     for name, clock in clocks.items():
         ratios = [theirs / ours for theirs, ours in zip(clocks["reference"].turns, clock.turns, strict=True)]
-        row = [name, f"{clock.total / len(pixels):.2f}", f"{clocks['reference'].total / clock.total:.1f}"]
-        row += [f"{min(ratios):.1f}..{max(ratios):.1f}", f"{clock.total / clocks[BOUND].total:.2f}"]
-        row += [differences(np.concatenate(found[name], axis=1), expected) if name in found else " | "]
-        print("| " + " | ".join(row) + " |")
+        cells = [name, f"{clock.total / len(pixels):.2f}", f"{clocks['reference'].total / clock.total:.1f}"]
+        cells += [f"{min(ratios):.1f}..{max(ratios):.1f}", f"{clock.total / clocks[BOUND].total:.2f}"]
+        print(row(*cells, differences(np.concatenate(found[name], axis=1), expected) if name in found else " | "))
     if threads == 1:
         transposed = image_curves(
             pixels.transpose(2, 3).contiguous(),

@@ -1,21 +1,20 @@
-"""How far do the callbacks that explain a model raise the memory of its run? Prints a Markdown table.
+"""The memory of the callbacks that explain a model. Prints a Markdown table.
 
     python benchmarks/explain_memory.py                     2,000 images through each callback; Linux
     python benchmarks/explain_memory.py --callbacks BackgroundReliance --images 500
 
 A small ResNet-18 is trained briefly on FieldGuide (64 px), so that it is sure of some images and not of others. Then
-`Trainer.test` is run again and again on its four test sets with a callback in the trainer, each callback in a process
-of its own: first once to warm up, then until so many images went through the callback. *few at a time* takes the same
-few images of each set in many tests, as a fit with validations does; *all at once* takes all of them in one test. Both
-draw to TensorBoard and write their files. AttributionPanels has the same checkpoint as its baseline, which doubles
-what it does; it shows few images by nature.
+`Trainer.test` is run repeatedly on its four test sets with a callback in the trainer, each callback in a process of its
+own: once to warm up, then until the wanted number of images has gone through the callback. *few at a time* takes the
+same few images of each set in many tests, as a fit with validations does; *all at once* takes all images in one test.
+Both draw to TensorBoard and write their files. AttributionPanels has the same checkpoint as its baseline, which doubles
+its work; it never shows many images.
 
-Resident memory is that of the process: growth from the warm-up to the last test, how much of it in the second half of
-the tests, and the highest on the way, looked at every 10 ms, above that after the warm-up. The row `none` is
-`Trainer.test` alone, as often.
+The table gives resident memory of the process: growth from the warm-up to the last test, growth in the second half of
+the tests, and the peak, sampled every 10 ms, above the level after the warm-up. The row `none` is `Trainer.test` alone,
+as often.
 """
 
-import argparse
 import gc
 import io
 import logging
@@ -38,6 +37,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from measuring import head, parser, row
 
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
 from aga_lightning.callbacks.background_reliance import BackgroundReliance
@@ -202,18 +202,18 @@ def apart(function: Callable[..., Answer], *arguments: object) -> Answer:
 
 def main() -> None:
     """Train, measure each callback in a process of its own, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--callbacks", nargs="+", choices=NAMES, default=NAMES)
-    parser.add_argument("--images", type=int, default=2000, help="through each callback, at least")
-    parser.add_argument("--epochs", type=int, default=4, help="of 50 steps, to train the model")
-    parser.add_argument("--folder", type=Path, help="where the files are written; by default the system's own place")
-    options = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--callbacks", nargs="+", choices=NAMES, default=NAMES)
+    script.add_argument("--images", type=int, default=2000, help="through each callback, at least")
+    script.add_argument("--epochs", type=int, default=4, help="of 50 steps, to train the model")
+    script.add_argument("--folder", type=Path, help="where the files are written; by default the system's own place")
+    options = script.parse_args()
     per_class = math.ceil(options.images / SETS / 8)
     with TemporaryDirectory(dir=options.folder) as place:
         folder = Path(place)
         apart(train, Task("none", 0, 0, folder, per_class), options.epochs)
-        print("| callback | how | images | MB after | growth, MB | in the second half | highest, MB | s |")
-        print("|---|---|---|---|---|---|---|---|")
+        titles = ("callback", "how", "images", "MB after", "growth, MB", "in the second half", "highest, MB", "s")
+        print(head(*titles))
         for name in options.callbacks:
             few = Task(name, FEW, math.ceil(options.images / SETS / FEW), folder, per_class)
             whole = Task(name, 8 * per_class, 1, folder, per_class)
@@ -228,7 +228,7 @@ def main() -> None:
                     *(name, how, images, f"{memory.after[-1]:.0f}", f"{memory.growth:+.1f}", late),
                     *(f"{memory.highest - memory.start:+.1f}", f"{memory.seconds:.0f}"),
                 ]
-                print(f"| {' | '.join(map(str, cells))} |", flush=True)
+                print(row(*cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
-"""What generation takes on a GPU, stage by stage, at the size of the paper's models. Prints a Markdown table.
+"""The time of generation on a GPU, stage by stage, at the size of the paper's models. Prints a Markdown table.
 
 GroundingDINO with Swin-T, SAM with ViT-H, a Llama of 13 billion parameters (not quantised, while the paper's is) and
-SDXL, built on the device with random weights: they cost what trained ones cost, but for answers of the language model,
-which never end before `--tokens`. Each stage is run alone, as `augment` runs it: threads read and decode, the stage's
-own code calls the model, a real store keeps what is made. Side by side: one by one in the numbers of the
-published script, then in batches. All images are of one size, 500 x 375 pixels, so that every batch is full.
+SDXL, built on the device with random weights: they cost as much as trained ones, except for answers of the language
+model, which never end before `--tokens`. Each stage is run alone, as `augment` runs it: threads read and decode, the
+stage's own code calls the model, a real store keeps the results. Side by side: one by one in the number format of the
+published script, then in batches. All images have one size, 500 x 375 pixels, so that every batch is full.
 
 The last two columns are the shares of a stage's time in which the part was not calling its model (waiting for files,
-encoding, keeping, keys), and in which no network was running (the former, and what surrounds a network in a call:
+encoding, writing, keys), and in which no network was running (the former, and the work around a network in a call:
 resizing, tokens, boxes and masks). Random weights paint little, so that encoding a painted image takes less than usual.
 
 Without a GPU the same code runs tiny models on the CPU, and the figures say nothing about speed. `--check-sizes` counts
 the parameters of the full-size models without building them.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +44,7 @@ from aga_lightning.workers import default_workers
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from full_size import Recipe, recipes
-from loading import SIZE, drawn
+from measuring import SIZE, Clock, drawn, head, parser, row, wait_for_gpu
 
 SLOTS = {"boxes": "detector", "subjects": "segmenter", "captions": "captioner", "backgrounds": "painter"}
 """What the recipe calls the part of each stage."""
@@ -83,41 +82,25 @@ class Outcome(NamedTuple):
     memory: int
 
 
-class Watch:
-    """Adds up the seconds of some calls; of nested ones the outermost counts.
+class Watch(Clock):
+    """Adds up the seconds of some calls; of nested calls the outermost counts."""
 
-    Args:
-        device: Waited for before and after each call.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.seconds = 0.0
-        self._depth = 0
+    busy = False
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """The same call, timed."""
 
         def timed(*given: object, **options: object) -> object:
-            if self._depth:
+            if self.busy:
                 return call(*given, **options)
-            self._depth += 1
-            wait_for(self.device)
-            started = time.perf_counter()
+            self.busy = True
             try:
-                return call(*given, **options)
+                with self.turn():
+                    return call(*given, **options)
             finally:
-                wait_for(self.device)
-                self.seconds += time.perf_counter() - started
-                self._depth -= 1
+                self.busy = False
 
         return timed
-
-
-def wait_for(device: torch.device) -> None:
-    """Let a GPU finish what it was given; a CPU has finished."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def networks(model: object) -> list[nn.Module]:
@@ -182,17 +165,17 @@ def measure(part: Pretrained, name: str, records: Sequence[ImageRecord], cache: 
     collection, stage = stage_of(part, name, records, cache)
     warm = stage.batch_size
     advance(stage, stage.pending(collection.requests[:warm], collection.store), collection, 0, float("inf"))
-    calls, forwards = Watch(device), Watch(device)
+    calls, forwards = Watch(), Watch()
     with watched(part, calls, forwards):
-        wait_for(device)
+        wait_for_gpu()
         started = time.perf_counter()
         units = stage.pending(collection.requests[warm : warm + options.images], collection.store)
         made = advance(stage, units, collection, options.workers, started + options.limit_seconds)
-        wait_for(device)
+        wait_for_gpu()
         seconds = time.perf_counter() - started
     memory = torch.cuda.max_memory_allocated(device) if cuda else model_bytes([part])
     stage.release()
-    return Outcome(made, seconds, calls.seconds, forwards.seconds, memory)
+    return Outcome(made, seconds, calls.total, forwards.total, memory)
 
 
 def arms(name: str, recipe: Recipe, options: Any, cuda: bool) -> Iterator[Arm]:  # noqa: ANN401 argparse's
@@ -220,23 +203,21 @@ def rows(name: str, recipe: Recipe, records: Sequence[ImageRecord], folder: Path
             part.release()
         speed = took.images / took.seconds
         first = first or speed
-        how = f"{recipe.kind.__name__} | {arm.name} | {arm.batch_size} | {dtype}"
-        shares = f"{1 - took.calling / took.seconds:.1%} | {1 - took.computing / took.seconds:.1%}"
-        memory = f"{took.memory / 1e9:.3g}"
-        yield f"| {name} | {how} | {took.images} | {speed:.3g} | {speed / first:.2f} | {memory} | {shares} |"
+        how = (name, recipe.kind.__name__, arm.name, arm.batch_size, dtype, took.images)
+        shares = (f"{1 - share / took.seconds:.1%}" for share in (took.calling, took.computing))
+        yield row(*how, f"{speed:.3g}", f"{speed / first:.2f}", f"{took.memory / 1e9:.3g}", *shares)
 
 
 def check_sizes(folder: Path) -> Iterator[str]:
     """The parameters of the full-size models, counted without memory for them."""
-    yield "| model | parameters | published |"
-    yield "|---|---|---|"
+    yield head("model", "parameters", "published")
     for recipe in recipes(True, folder, 50, 64).values():
         for network in networks(recipe.build(torch.device("meta"), torch.float16)):
             name = type(network).__name__
             if name in PARAMETERS:
                 count = sum(weight.numel() for weight in network.parameters())
                 wrong = "" if abs(count / PARAMETERS[name] - 1) < 0.005 else " DIFFERS"
-                yield f"| {name} | {count:,} | {PARAMETERS[name]:.3g}{wrong} |"
+                yield row(name, f"{count:,}", f"{PARAMETERS[name]:.3g}{wrong}")
 
 
 def draw_photos(folder: Path, count: int) -> list[ImageRecord]:
@@ -251,17 +232,17 @@ def draw_photos(folder: Path, count: int) -> list[ImageRecord]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stages", nargs="+", choices=list(SLOTS), default=list(SLOTS), help="what to measure")
-    parser.add_argument("--images", type=int, default=128, help="images of each measurement, at most")
-    parser.add_argument("--batch", type=int, nargs="+", help="batch sizes; by default each part's own")
-    parser.add_argument("--steps", type=int, default=50, help="denoising steps of the painter")
-    parser.add_argument("--tokens", type=int, default=64, help="new tokens of an answer of the language model")
-    parser.add_argument("--compile", action="store_true", help="also paint with a compiled denoiser; takes minutes")
-    parser.add_argument("--workers", type=int, default=default_workers(spare=0), help="threads that load")
-    parser.add_argument("--limit-seconds", type=float, default=30.0, help="end a measurement after this long")
-    parser.add_argument("--check-sizes", action="store_true", help="count the parameters of the full-size models only")
-    options = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--stages", nargs="+", choices=list(SLOTS), default=list(SLOTS), help="what to measure")
+    script.add_argument("--images", type=int, default=128, help="images of each measurement, at most")
+    script.add_argument("--batch", type=int, nargs="+", help="batch sizes; by default each part's own")
+    script.add_argument("--steps", type=int, default=50, help="denoising steps of the painter")
+    script.add_argument("--tokens", type=int, default=64, help="new tokens of an answer of the language model")
+    script.add_argument("--compile", action="store_true", help="also paint with a compiled denoiser; takes minutes")
+    script.add_argument("--workers", type=int, default=default_workers(spare=0), help="threads that load")
+    script.add_argument("--limit-seconds", type=float, default=30.0, help="end a measurement after this long")
+    script.add_argument("--check-sizes", action="store_true", help="count the parameters of the full-size models only")
+    options = script.parse_args()
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()
         library.utils.logging.set_verbosity_error()
@@ -278,16 +259,14 @@ def main() -> None:
         else:
             print("No GPU: tiny models of random weights on the CPU. The figures say NOTHING about speed.")
             print(f"Loading threads: {options.workers}; {versions}.")
-        print(
-            "\n| stage | part | how | batch | dtype | images | a second | against the first | peak GB "
-            "| outside calls | outside networks |\n|---|---|---|---|---|---|---|---|---|---|---|"
-        )
+        titles = ("stage", "part", "how", "batch", "dtype", "images", "a second", "against the first", "peak GB")
+        print(f"\n{head(*titles, 'outside calls', 'outside networks')}")
         most = max([8, *(options.batch or [])]) * 4
         records = draw_photos(folder / "photos", options.images + most)
         for name, recipe in recipes(full, folder, options.steps, options.tokens).items():
             if name in options.stages:
-                for row in rows(name, recipe, records, folder, options):
-                    print(row, flush=True)
+                for line in rows(name, recipe, records, folder, options):
+                    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""How well is the subject isolated without weights? Prints a Markdown table.
+"""The quality of subjects that are isolated without weights. Prints a Markdown table.
 
 Pictures with known masks: photos of PASCAL VOC 2012 (`--voc`, a folder of `images` and `masks`), FieldGuide drawings
 (`--fieldguide N` a species), or any class folders with masks (`--images`, and `--masks` with the same names in PNG).
 """
 
-import argparse
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
+from measuring import head, parser, row
 
 from aga_lightning.augment.base import Detector, Draft, Gate, Segmenter
 from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes, SaliencyBox
@@ -100,10 +100,6 @@ def ranking(results: Sequence[Result]) -> float:
     return float(((good[:, None] > bad) + 0.5 * (good[:, None] == bad)).mean()) if len(good) and len(bad) else np.nan
 
 
-def row(*cells: object) -> str:
-    return "| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |"
-
-
 def report(name: str, cases: Sequence[Case], sizes: Sequence[int]) -> None:
     methods: dict[str, tuple[Detector, list[Gate]]] = {
         "true box": (DatasetBoxes(), [MaskSanity()]),
@@ -123,26 +119,25 @@ def report(name: str, cases: Sequence[Case], sizes: Sequence[int]) -> None:
                 middle = float(np.median(measured[:, 0])) if len(chosen) else np.nan
                 good = float((measured[:, 0] >= GOOD).mean()) if len(chosen) else np.nan
                 share = f"{len(chosen)}/{len(cases)}"
-                rank = ranking(results)
-                print(row(name, method, size, gate, share, iou, middle, precision, recall, good, rank, milliseconds))
+                numbers = (f"{number:.3f}" for number in (iou, middle, precision, recall, good, ranking(results)))
+                print(row(name, method, size, gate, share, *numbers, milliseconds))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--voc", type=Path, help="folder with images/*.jpg and masks/*.png of VOC 2012")
-    parser.add_argument("--subject", choices=["largest", "all"], default="largest", help="which VOC objects are sought")
-    parser.add_argument("--fieldguide", type=int, default=0, metavar="N", help="N drawings a species, twice")
-    parser.add_argument("--drawing-size", type=int, default=64, help="pixels of a side of the drawings")
-    parser.add_argument("--images", type=Path, help="class folders of pictures")
-    parser.add_argument("--masks", type=Path, help="their masks, same names, PNG, non-zero is subject")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 192, 256, 384], help="working sizes of GrabCut")
-    options = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--voc", type=Path, help="folder with images/*.jpg and masks/*.png of VOC 2012")
+    script.add_argument("--subject", choices=["largest", "all"], default="largest", help="which VOC objects are sought")
+    script.add_argument("--fieldguide", type=int, default=0, metavar="N", help="N drawings a species, twice")
+    script.add_argument("--drawing-size", type=int, default=64, help="pixels of a side of the drawings")
+    script.add_argument("--images", type=Path, help="class folders of pictures")
+    script.add_argument("--masks", type=Path, help="their masks, same names, PNG, non-zero is subject")
+    script.add_argument("--sizes", type=int, nargs="+", default=[128, 192, 256, 384], help="working sizes of GrabCut")
+    options = script.parse_args()
     if bool(options.images) != bool(options.masks):
-        parser.error("--images and --masks go together")
+        script.error("--images and --masks go together")
 
-    header = ("pictures", "box", "size", "gate", "kept", "IoU", "median", "precision", "recall", f"IoU >= {GOOD}")
-    print(row(*header, "score ranks good first", "ms"))
-    print("|---" * (len(header) + 2) + "|")
+    titles = ("pictures", "box", "size", "gate", "kept", "IoU", "median", "precision", "recall", f"IoU >= {GOOD}")
+    print(head(*titles, "score ranks good first", "ms"))
     if options.voc:
         report(f"VOC, {options.subject}", list(voc_photos(options.voc, options.subject)), options.sizes)
     if options.fieldguide:

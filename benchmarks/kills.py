@@ -1,4 +1,4 @@
-"""Does a killed run lose or change anything? SIGKILL at random instants, then a comparison byte by byte.
+"""Killed runs: SIGKILL at random instants, then a comparison of the results byte by byte.
 
     python benchmarks/kills.py                      augment in five ways, then fit
     python benchmarks/kills.py --only augment --kills 100
@@ -6,13 +6,12 @@
 
 `augment` fills a store in one process, in one with loader processes, and in two that share it; one process, a loader
 process alone, or the whole group is killed again and again, and the command is started anew, until it ends by itself.
-The store is then compared with that of a run that nobody disturbed: the same files with the same bytes, and the same
-lines in the journals. `fit` goes on from the `last.ckpt` of the killed run; weights and results have to be equal.
+The store is then compared with that of an undisturbed run: it has to hold the same files with the same bytes, and the
+same lines in the journals. `fit` goes on from the `last.ckpt` of the killed run; weights and results have to be equal.
 
 Each run is a fork of this process, which has imported everything before, so that a kill takes seconds.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -26,6 +25,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from measuring import head, parser, row
 
 SMALL = [
     *("--config", "quickstart.yaml", "--data.dataset.size", "32", "--data.image_size", "32"),
@@ -269,22 +270,22 @@ def run_fit(kills: int, top: Path) -> Counted:
 
 def main() -> None:
     """Kill, compare, and print the counts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("augment", "fit"), help="One of the two; both by default.")
-    parser.add_argument("--kills", type=int, help="SIGKILLs of each verb; 472 of augment and 100 of fit by default.")
-    parser.add_argument("--seed", type=int, default=0, help="Draws the instants.")
-    arguments = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--only", choices=("augment", "fit"), help="One of the two; both by default.")
+    script.add_argument("--kills", type=int, help="SIGKILLs of each verb; 472 of augment and 100 of fit by default.")
+    script.add_argument("--seed", type=int, default=0, help="Draws the instants.")
+    arguments = script.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     random.seed(arguments.seed)
     import aga_lightning.cli.main  # noqa: F401 forks start with everything imported
 
-    print("| verb | SIGKILLs | runs | outcomes compared | that differ |\n|---|---|---|---|---|")
+    print(head("verb", "SIGKILLs", "runs", "outcomes compared", "that differ"))
     failed = False
     for verb, run, kills in (("augment", run_augment, 472), ("fit", run_fit, 100)):
         if arguments.only in (None, verb):
             with tempfile.TemporaryDirectory(prefix=f"kills-{verb}-") as top:
                 counted = run(arguments.kills or kills, Path(top))
-            print(f"| {verb} | {counted.kills} | {counted.runs} | {counted.compared} | {len(counted.different)} |")
+            print(row(verb, counted.kills, counted.runs, counted.compared, len(counted.different)))
             for line in (*counted.different, *counted.odd):
                 print(line)
             failed = failed or bool(counted.different or counted.odd)

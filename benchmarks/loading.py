@@ -1,6 +1,6 @@
-"""What augmentations cost: to read in training, to merge and keep, and to generate. Prints a Markdown table.
+"""The cost of augmentations: to read in training, to merge and keep, and to generate. Prints a Markdown table.
 
-Three questions, each answered beside something everyone knows, in turns and in one process:
+Three questions, each answered beside a well-known reference, in turns and in one process:
 
 1. An epoch over originals and stored augmentations through AGADataModule, against torchvision's ImageFolder over the
    same files with the same transform (`--workers` loader processes).
@@ -8,10 +8,9 @@ Three questions, each answered beside something everyone knows, in turns and in 
    background are in memory; the time to keep it contains the disk's flush.
 3. Generating with two loader processes, against one.
 
-Everything runs on one thread a process, as in a loader's worker. Put the files on the disk you ask about (`--folder`).
+Everything runs on one thread in each process, as in a loader's worker. `--folder` chooses the disk to measure.
 """
 
-import argparse
 import io
 import itertools
 import os
@@ -19,7 +18,7 @@ import shutil
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +27,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from measuring import SIZE, blob, drawn, head, parser, row, seconds, write_photo
 from PIL import Image as PillowImage
 from PIL import ImageOps
 from torch.utils.data import DataLoader
@@ -40,17 +40,16 @@ from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.images.codec import encode_jpeg
 from aga_lightning.images.finding import find_images
-from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.pixels import Image
 from aga_lightning.images.reading import read_image
 from aga_lightning.training.datamodule import AGADataModule
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 AREAS = (0.07, 0.16, 0.27, 0.40)
-SIZE = (500, 375)
 
 
 class Row(NamedTuple):
-    """A line of the table: what was measured, against what, and both times in seconds, turn by turn."""
+    """A line of the table: the measured work, its reference, and the seconds of both, turn by turn."""
 
     what: str
     against: str
@@ -61,47 +60,14 @@ class Row(NamedTuple):
         """The medians, and the median and quartiles of the turns' ratios."""
         ours, theirs = np.median(self.ours), np.median(self.theirs)
         low, middle, high = np.quantile(np.divide(self.ours, self.theirs), [0.25, 0.5, 0.75])
-        times = f"{ours * 1e3:.2f} | {theirs * 1e3:.2f} | {1 / ours:.0f}"
-        return f"| {self.what} | {self.against} | {times} | {middle:.2f} | {low:.2f}-{high:.2f} |"
-
-
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
-def drawn(width: int, height: int, seed: int) -> Image:
-    """A picture with the spectrum of a photo, roughly: noise of every scale, the coarse strongest."""
-    rng = np.random.default_rng(seed)
-    picture = np.full((height, width, 3), 128.0)
-    for octave in range(1, 8):
-        noise = rng.normal(0, 90 / octave**1.5, (3 * 2**octave // 4 + 1, 2**octave, 3))
-        picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+        times = (f"{ours * 1e3:.2f}", f"{theirs * 1e3:.2f}", f"{1 / ours:.0f}")
+        return row(self.what, self.against, *times, f"{middle:.2f}", f"{low:.2f}-{high:.2f}")
 
 
 def draw_photos(folder: Path) -> Path:
     for number in range(96):
-        picture = np.where(
-            blob(320, 240, 0.2, number)[..., None], drawn(320, 240, number + 1000), drawn(320, 240, number)
-        )
-        path = folder / f"class {number % 4}" / f"{number}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        PillowImage.fromarray(picture).save(path, quality=90)
+        write_photo(folder / f"class {number % 4}" / f"{number}.jpg", 320, 240, number, number + 1000)
     return folder
-
-
-def blob(width: int, height: int, area: float, seed: int) -> Mask:
-    """A wobbly subject in the middle that covers `area` of the frame."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width] - np.array([height / 2, width / 2])[:, None, None]
-    angle, distance = np.arctan2(y, x / 1.3), np.hypot(y, x / 1.3)
-    radius = np.ones_like(angle)
-    for wave in range(2, 24):
-        radius += rng.normal(0, 0.12 / wave) * np.cos(wave * angle + rng.uniform(0, 2 * np.pi))
-    distance = distance / np.maximum(radius, 0.2)
-    return np.asarray(distance <= np.quantile(distance, area))
 
 
 def data_module(photos: Path, cache: Path, workers: int, degree: int) -> AGADataModule:
@@ -112,7 +78,7 @@ def data_module(photos: Path, cache: Path, workers: int, degree: int) -> AGAData
 
 
 def generate(data: AGADataModule, workers: int) -> None:
-    """What the verb augment does on one device."""
+    """Fill the store as the verb augment does on one device."""
     fill(data.collection, workers=workers)
 
 
@@ -200,30 +166,30 @@ def generating(photos: Path, folder: Path, repeats: int) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, default=SHARED / "imagenet9-photos" / "train", help="class folders")
-    parser.add_argument("--large", type=Path, default=SHARED / "voc12" / "images", help="photos of about 500 x 375")
-    parser.add_argument("--folder", type=Path, help="where the files are written; by default the system's own place")
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1], help="loader processes in training")
-    parser.add_argument("--degree", type=int, default=2, help="augmentations of each photo")
-    parser.add_argument("--repeats", type=int, default=15, help="turns of each side")
-    options = parser.parse_args()
+    script = parser(__doc__)
+    script.add_argument("--photos", type=Path, default=SHARED / "imagenet9-photos" / "train", help="class folders")
+    script.add_argument("--large", type=Path, default=SHARED / "voc12" / "images", help="photos of about 500 x 375")
+    script.add_argument("--folder", type=Path, help="where the files are written; by default the system's own place")
+    script.add_argument("--workers", type=int, nargs="+", default=[0, 1], help="loader processes in training")
+    script.add_argument("--degree", type=int, default=2, help="augmentations of each photo")
+    script.add_argument("--repeats", type=int, default=15, help="turns of each side")
+    options = script.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     warnings.filterwarnings("ignore", message=".* augmentations were rejected")
 
-    print("| what | against | ms | ms against | per second | ratio | quartiles |\n|---|---|---|---|---|---|---|")
+    print(head("what", "against", "ms", "ms against", "per second", "ratio", "quartiles"))
     with TemporaryDirectory(dir=options.folder) as place:
         folder = Path(place)
         photos = options.photos if options.photos.is_dir() else draw_photos(folder / "drawn")
-        for row in reading(photos, folder, options.workers, options.degree, options.repeats):
-            print(row, flush=True)
+        for line in reading(photos, folder, options.workers, options.degree, options.repeats):
+            print(line, flush=True)
         if options.large.is_dir():
             large = [np.asarray(ImageOps.fit(read_image(path), SIZE)) for path in find_images(options.large)]
         else:
             large = [drawn(*SIZE, seed) for seed in range(12)]
-        for row in merging(large, folder, options.repeats):
-            print(row, flush=True)
+        for line in merging(large, folder, options.repeats):
+            print(line, flush=True)
         print(generating(photos, folder, max(1, options.repeats // 5)))
 
 

@@ -1,15 +1,16 @@
-"""How long does a study of a thousand cells take to plan, and to look at again when all of it is finished?
+"""The time to plan a study of a thousand cells, and to read its results when all cells are finished.
 
     python benchmarks/study_plan.py
     python benchmarks/study_plan.py --cells 10000
 
-The cells are never run: what a finished one leaves behind is written for each of them.
+The cells are never run: the files of a finished cell are written for each of them.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
+
+from measuring import parser
 
 from aga_lightning.study.outcomes import read_outcomes
 from aga_lightning.study.plan import Plan, plan
@@ -20,9 +21,9 @@ from aga_lightning.study.state import DONE, write_state
 
 def main() -> None:
     """Print the seconds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=1000, help="a multiple of 20")
-    cells = parser.parse_args().cells
+    script = parser(__doc__)
+    script.add_argument("--cells", type=int, default=1000, help="a multiple of 20")
+    cells = script.parse_args().cells
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         planned = planned_study(Path(folder), cells)

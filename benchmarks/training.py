@@ -1,4 +1,4 @@
-"""How fast `fit` trains, beside torchvision's reference training loop: images a second. Prints a Markdown table.
+"""The speed of `fit` beside torchvision's reference training loop, in images a second. Prints a Markdown table.
 
 Both sides train the same network on the same files, with the same batches, loader processes, threads, precision, memory
 layout and optimiser, turn by turn (ours first, then theirs first) in one process.
@@ -11,16 +11,15 @@ layout and optimiser, turn by turn (ours first, then theirs first) in one proces
   GPU without waiting, which it does not do itself.
 
 Nothing is validated, and nothing is saved unless `--checkpoints` (ours then keeps last.ckpt, theirs its two files an
-epoch). What is printed goes to a terminal that shows nothing. A turn's time runs from the end of one step to the end of
+epoch). Output goes to a terminal that shows nothing. A turn's time runs from the end of one step to the end of
 the same step some epochs later, so that each epoch's end is in it once; *inside epochs* leaves out the first step of
 each, which waits for the loader to start. The row of stored augmentations (one of each photo, made beforehand) is
 compared with ImageFolder over as many files, the same ones.
 
-Photos are drawn; `--root` takes a folder with `train/<class>/` and `val/<class>/` instead, and shows of it as many
-images an epoch as of drawn ones. The row of stored augmentations then augments all of its training photos first.
+Photos are drawn; `--root` takes a folder with `train/<class>/` and `val/<class>/` instead, with as many images an epoch
+as with drawn photos. The row of stored augmentations then augments all of its training photos first.
 """
 
-import argparse
 import gc
 import io
 import logging
@@ -45,8 +44,8 @@ import torchvision
 import torchvision_loop
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from loading import blob, drawn, mirror
-from PIL import Image as PillowImage
+from loading import mirror
+from measuring import SIZE, head, parser, row, write_photo
 
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.cli.trainer import AgaTrainer
@@ -212,12 +211,9 @@ def draw_photos(folder: Path, setting: Setting) -> Path:
     count = setting.steps * setting.batch_size
     for number in range(count):
         path = folder / "train" / f"class {number % 10}" / f"{number}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
         if number < DIFFERENT:
-            width, height = rng.integers(64, 97, 2) if setting.image_size < 128 else (500, 375)
-            front, back = (drawn(width, height, seed) for seed in (number, number + DIFFERENT))
-            picture = np.where(blob(width, height, 0.2, number)[..., None], front, back)
-            PillowImage.fromarray(picture).save(path, quality=90)
+            width, height = rng.integers(64, 97, 2) if setting.image_size < 128 else SIZE
+            write_photo(path, width, height, number, number + DIFFERENT)
         else:
             same = number % DIFFERENT
             shutil.copyfile(folder / "train" / f"class {same % 10}" / f"{same}.jpg", path)
@@ -259,17 +255,16 @@ def measured(setting: Setting, way: Way, turns: int, root: Path | None, folder: 
             shutil.rmtree(place)
         if turn >= 0:
             speeds.append([clock.speeds() for clock in clocks])
-    return row(setting, np.array(speeds))
+    return line(setting, np.array(speeds))
 
 
-def row(setting: Setting, speeds: np.ndarray) -> str:
+def line(setting: Setting, speeds: np.ndarray) -> str:
     """Of (turns, sides, 2) images a second, the second over the inside of epochs: a line of the table."""
     ours, theirs = np.median(speeds[:, :, 0], axis=0)
     ratios = speeds[:, 0] / speeds[:, 1]
-    whole, inside = (
-        f"{middle:.3f} | {low:.3f}-{high:.3f}" for low, middle, high in np.quantile(ratios, [0.25, 0.5, 0.75], axis=0).T
-    )
-    return f"| {setting}, {setting.steps} steps an epoch | {ours:.1f} | {theirs:.1f} | {whole} | {inside} |"
+    quartiles = np.quantile(ratios, [0.25, 0.5, 0.75], axis=0).T
+    cells = [text for low, middle, high in quartiles for text in (f"{middle:.3f}", f"{low:.3f}-{high:.3f}")]
+    return row(f"{setting}, {setting.steps} steps an epoch", f"{ours:.1f}", f"{theirs:.1f}", *cells)
 
 
 def versions(way: Way) -> str:
@@ -283,26 +278,26 @@ def versions(way: Way) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
+    script = parser(__doc__)
+    script.add_argument(
         "--rows", nargs="+", choices=("small", "stored", "large"), help="by default all; without stored on a GPU"
     )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
-    parser.add_argument("--channels-last", action="store_true", help="on both sides")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the main process")
-    parser.add_argument(
+    script.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    script.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
+    script.add_argument("--channels-last", action="store_true", help="on both sides")
+    script.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the main process")
+    script.add_argument(
         "--workers", type=int, default=default_workers(), help="loader processes; 0: the main one loads"
     )
-    parser.add_argument("--turns", type=int, default=6, help="of each side")
-    parser.add_argument("--epochs", type=int, help="timed in a turn; by default 1, on a GPU 3")
-    parser.add_argument("--batch-size", type=int, nargs=2, help="at 64 px and at 224 px")
-    parser.add_argument("--steps", type=int, nargs=2, help="an epoch of originals, at 64 px and at 224 px")
-    parser.add_argument("--checkpoints", action="store_true", help="both sides save after each epoch")
-    parser.add_argument("--root", type=Path, help="a folder of train/<class>/ and val/<class>/, not drawn photos")
-    parser.add_argument("--folder", type=Path, help="where files are written; by default the system's own place")
-    parser.add_argument("--quick", action="store_true", help="two turns of a few steps: whether it works, not how fast")
-    options = parser.parse_args()
+    script.add_argument("--turns", type=int, default=6, help="of each side")
+    script.add_argument("--epochs", type=int, help="timed in a turn; by default 1, on a GPU 3")
+    script.add_argument("--batch-size", type=int, nargs=2, help="at 64 px and at 224 px")
+    script.add_argument("--steps", type=int, nargs=2, help="an epoch of originals, at 64 px and at 224 px")
+    script.add_argument("--checkpoints", action="store_true", help="both sides save after each epoch")
+    script.add_argument("--root", type=Path, help="a folder of train/<class>/ and val/<class>/, not drawn photos")
+    script.add_argument("--folder", type=Path, help="where files are written; by default the system's own place")
+    script.add_argument("--quick", action="store_true", help="two turns of a few steps: whether it works, not how fast")
+    options = script.parse_args()
     on_gpu = options.device == "cuda"
     batch_size = options.batch_size or ((512, 256) if on_gpu else (64, 8))
     steps = options.steps or ((6, 3) if options.quick else (40, 40) if on_gpu else (16, 10))
@@ -320,14 +315,14 @@ def main() -> None:
     warnings.filterwarnings("ignore")  # advice on loader processes, and the augmentations that were rejected
 
     print(versions(way), end="\n\n")
-    print(
-        "| | ours, images/s | theirs | ratio | quartiles | inside epochs | quartiles |\n|---|---|---|---|---|---|---|"
-    )
+    print(head("", "ours, images/s", "theirs", "ratio", "quartiles", "inside epochs", "quartiles"))
     with TemporaryDirectory(dir=options.folder) as place:
         for name in options.rows or (["small", "large"] if on_gpu else rows):
             with redirect_stdout(Terminal()), redirect_stderr(Terminal()):
-                line = measured(rows[name], way, 2 if options.quick else options.turns, options.root, Path(place))
-            print(line, flush=True)
+                measurement = measured(
+                    rows[name], way, 2 if options.quick else options.turns, options.root, Path(place)
+                )
+            print(measurement, flush=True)
 
 
 if __name__ == "__main__":
