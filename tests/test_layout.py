@@ -31,6 +31,7 @@ FLOORS = (
     "augment.methods",
     "augment.engine",
     "augment datasets explain",
+    "networks",
     "checkpoints configurations images run_folder terminal",
     "files intervals paths preflight progress stopping workers",
 )

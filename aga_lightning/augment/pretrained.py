@@ -18,6 +18,7 @@ from torch.utils.data import get_worker_info
 
 from aga_lightning.augment.base import Part
 from aga_lightning.files import pointer
+from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.paths import NameOrPath
 
 DType = Literal["auto", "float32", "float16", "bfloat16"]
@@ -216,7 +217,7 @@ def explained(what: str, weights: str) -> Iterator[None]:
     """
     try:
         yield
-    except PretrainedError:
+    except (PretrainedError, WeightsError):
         raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         local = Path(weights).expanduser()

@@ -28,10 +28,10 @@ from aga_lightning.cli.verbs.check import CheckError
 from aga_lightning.exporting import ExportError
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import DatasetError
+from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.paths import PathError
 from aga_lightning.preflight import SettingError
 from aga_lightning.run_folder import RunFolderError
-from aga_lightning.training.models.weights import WeightsError
 
 EXPECTED_ERRORS: tuple[type[Exception], ...] = (
     CheckError,

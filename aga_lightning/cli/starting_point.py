@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from aga_lightning.checkpoints.finding import find_checkpoint
 from aga_lightning.checkpoints.reading import read_checkpoint
-from aga_lightning.training.models.architecture import architecture_in
+from aga_lightning.networks.architecture import architecture_in
 
 _WORDS = ("last", "best")
 _LIGHTNINGS = ("hpc", "registry")  # what only Lightning can find

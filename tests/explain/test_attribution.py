@@ -8,7 +8,7 @@ from aga_lightning.explain.attribution import METHODS, attribute
 from aga_lightning.explain.grad_cam import grad_cam
 from aga_lightning.explain.gradients import gradient_x_input, integrated_gradients
 from aga_lightning.explain.rise import rise
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 
 TARGETS = torch.tensor([0, 3, 4, 1, 2])
 SETTINGS = {"integrated_gradients": {"steps": 4}, "rise": {"masks": 6}}

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 from torchvision.models import VisionTransformer
 
 from aga_lightning.explain.grad_cam import grad_cam
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 
 TARGETS = torch.tensor([0, 3, 4, 0])
 

@@ -6,7 +6,7 @@ from captum.attr import InputXGradient, IntegratedGradients
 from torch import nn
 
 from aga_lightning.explain.gradients import gradient_x_input, integrated_gradients
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 
 TARGETS = torch.tensor([0, 3, 4])
 METHODS = [gradient_x_input, integrated_gradients]

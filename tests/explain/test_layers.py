@@ -8,7 +8,7 @@ from torchvision.models import MaxVit, get_model, get_model_builder, list_models
 
 from aga_lightning.explain.grad_cam import grad_cam
 from aga_lightning.explain.layers import find_layer, last_feature_map
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 
 # The smallest member of each family, the layer that is known to be its last feature map, and the image's size.
 FAMILIES = {

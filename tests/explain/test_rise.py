@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from aga_lightning.explain.rise import rise
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 
 TARGETS = torch.tensor([0, 3, 4])
 

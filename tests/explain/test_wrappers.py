@@ -7,7 +7,7 @@ from torch import distributed, nn
 from aga_lightning.explain.attribution import METHODS, attribute
 from aga_lightning.explain.layers import find_layer
 from aga_lightning.explain.wrappers import plain_names, unwrapped
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 
 
 @pytest.fixture(scope="module")

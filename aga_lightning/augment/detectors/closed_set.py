@@ -10,10 +10,10 @@ import torch
 from torchvision.models import WeightsEnum, detection, get_model, get_model_weights, list_models
 
 from aga_lightning.augment.detectors.model_based import Candidates, ModelDetector
-from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import plain_words
 from aga_lightning.augment.pretrained import DType, PretrainedError
 from aga_lightning.images.pixels import Image
+from aga_lightning.networks.weights_files import load_all, read_weights_file
 from aga_lightning.paths import NameOrPath
 
 ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
@@ -103,7 +103,8 @@ class TorchvisionDetector(ModelDetector):
         """The detector.
 
         Raises:
-            PretrainedError: If the weights cannot be found or do not fit.
+            PretrainedError: If published weights cannot be downloaded.
+            WeightsError: If a file cannot be found or does not fit.
         """
         if self._published is not None:
             try:
@@ -114,11 +115,11 @@ class TorchvisionDetector(ModelDetector):
                     "network, and give the file as weights"
                 ) from error
         else:
-            tensors = read_tensors(self.weights)
+            state = read_weights_file(self.weights).state
             count = len(self._categories)
             detector = get_model(self.architecture, weights=None, weights_backbone=None, num_classes=count)
             remedy = f"is it a {self.architecture} of {count} categories, the background included?"
-            load_all(detector, tensors, self.weights, remedy)
+            load_all(detector, state, self.weights, remedy)
         return detector.to(self.torch_device).eval()
 
     def query(self, superclass: str) -> str:

@@ -15,10 +15,10 @@ from torchvision.ops import box_convert
 from aga_lightning.augment.detectors.bert_adapter import adapted, quietly
 from aga_lightning.augment.detectors.literal_config import read_literals
 from aga_lightning.augment.detectors.model_based import Candidates, PromptedDetector
-from aga_lightning.augment.detectors.state_dicts import load_all, read_tensors
 from aga_lightning.augment.detectors.wording import names_something
 from aga_lightning.augment.pretrained import DType, PretrainedError, explained, weights_identity
 from aga_lightning.images.pixels import Image
+from aga_lightning.networks.weights_files import load_all, read_weights_file
 from aga_lightning.paths import NameOrPath
 
 LONGEST = 1333 / 800  # the authors' limit to the longer side, in shorter sides
@@ -83,7 +83,7 @@ class GroundingDINOCheckpoint(PromptedDetector):
             remedy = 'pip install "aga-lightning[groundingdino]"'
             raise PretrainedError(f"{type(self).__name__} needs groundingdino-py ({error}): {remedy}") from error
         settings = read_literals(Path(groundingdino.config.__path__[0]) / "GroundingDINO_SwinT_OGC.py")
-        tensors = read_tensors(self.weights)
+        state = read_weights_file(self.weights).state
         with explained("a configuration of groundingdino-py", str(self.config)):
             settings |= read_literals(Path(self.config).expanduser()) if self.config else {}
         # Checkpoints of activations save memory in training only.
@@ -91,7 +91,7 @@ class GroundingDINOCheckpoint(PromptedDetector):
         settings["text_encoder_type"] = os.path.expanduser(self.text_encoder)
         with explained("a folder with BERT's tokenizer and configuration", self.text_encoder), quietly(), adapted():
             model = build_model(SimpleNamespace(**settings))
-        load_all(model, tensors, self.weights, "give the `config` that belongs to this checkpoint")
+        load_all(model, state, self.weights, "give the `config` that belongs to this checkpoint")
         prepare = transforms.Compose(
             [
                 transforms.RandomResize([self.size], max_size=round(self.size * LONGEST)),

@@ -11,12 +11,13 @@ from lightning.pytorch.utilities import rank_zero_info
 from torchvision.transforms.v2 import functional
 
 from aga_lightning.augment.base import Draft, SubjectSource
-from aga_lightning.augment.gates.classifier_file import check_backbone, read_classifier
+from aga_lightning.augment.gates.classifier_file import read_classifier
 from aga_lightning.augment.gates.picture_gate import PictureGate
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained
 from aga_lightning.checkpoints.facts import Facts
 from aga_lightning.files import shown
 from aga_lightning.images.pixels import Image
+from aga_lightning.networks.backbones import check_backbone
 
 Probabilities = npt.NDArray[np.float64]
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aga_lightning.augment.pretrained import PretrainedError, explained
+from aga_lightning.augment.pretrained import explained
 from aga_lightning.augment.segmenters.instances import BoxMasks, BoxPrompt, BoxSegmenter, most_confident
+from aga_lightning.networks.weights_files import StateDict, WeightsError, read_weights_file
 from aga_lightning.paths import NameOrPath
 
 SIZES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
@@ -41,15 +42,15 @@ class SegmentAnything(BoxSegmenter):
         """The model of the size that the file holds.
 
         Raises:
-            PretrainedError: If there is no such file, or it holds another model.
+            WeightsError: If there is no such file, or it holds another model.
         """
         from segment_anything import sam_model_registry
 
-        state = _read(Path(self.weights).expanduser())
+        state = _read(self.weights)
         width = state[_WIDTH].shape[-1]
         if width not in SIZES:
             known = ", ".join(f"{width} ({name})" for width, name in SIZES.items())
-            raise PretrainedError(
+            raise WeightsError(
                 f"{self.weights} holds an image encoder of width {width}, and segment-anything has {known}: "
                 f"give one of its authors' checkpoints ({_SOURCE}sam_vit_h_4b8939.pth)"
             )
@@ -92,29 +93,21 @@ class SegmentAnything(BoxSegmenter):
         return most_confident(logits, quality)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    """The state dict of a file, on the CPU; reading it runs none of its code.
+def _read(weights: str) -> StateDict:
+    """The state dict of a file.
 
     Raises:
-        PretrainedError: If there is no such file, or it is no checkpoint of segment-anything.
+        WeightsError: If there is no such file, or it is no checkpoint of segment-anything.
     """
-    if not path.is_file():
-        raise PretrainedError(
-            f"{path} is not a file: give the path of a checkpoint of segment-anything, such as "
+    if not Path(weights).expanduser().is_file():
+        raise WeightsError(
+            f"{weights} is not a file: give the path of a checkpoint of segment-anything, such as "
             f"{_SOURCE}sam_vit_h_4b8939.pth; for a folder or a hub's name, use SAM"
         )
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises whatever its bytes happen to spell
-        raise PretrainedError(f"{path} cannot be read ({error}): is it complete? download it again") from error
-    if not isinstance(state, dict) or not isinstance(state.get(_WIDTH), Tensor):
-        raise PretrainedError(
-            f"{path} has no {_WIDTH}, so it is no checkpoint of segment-anything; for a model.safetensors of "
+    state = read_weights_file(weights).state
+    if _WIDTH not in state:
+        raise WeightsError(
+            f"{weights} has no {_WIDTH}, so it is no checkpoint of segment-anything; for a model.safetensors of "
             "transformers, give its folder to SAM"
         )
     return state

@@ -17,11 +17,11 @@ from aga_lightning.checkpoints.facts import KEY, Facts, compare, facts_in, facts
 from aga_lightning.checkpoints.going_on import Plan, check_going_on, check_schedule_end
 from aga_lightning.checkpoints.keeping import renamed_states
 from aga_lightning.checkpoints.reading import CheckpointError, read_checkpoint
-from aga_lightning.training.models.architecture import Architecture, architecture_in
-from aga_lightning.training.models.backbones import Stem
+from aga_lightning.networks.architecture import Architecture, architecture_in
+from aga_lightning.networks.backbones import Stem
+from aga_lightning.networks.weights_files import listed, misfits
 from aga_lightning.training.models.optimizers import optimizer_in, plain_settings
 from aga_lightning.training.models.schedules import Schedule
-from aga_lightning.training.models.weights import listed, misfits
 
 _NOT_SETTINGS = ("optimizer", "schedule", "weights", "head", "_instantiator")
 

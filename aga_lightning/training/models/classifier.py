@@ -16,9 +16,9 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from aga_lightning.files import shown
+from aga_lightning.networks.backbones import Stem, build_backbone, check_backbone
 from aga_lightning.paths import NameOrPath
 from aga_lightning.preflight import Run
-from aga_lightning.training.models.backbones import Stem, build_backbone, check_backbone
 from aga_lightning.training.models.checkpointed import CheckpointedClassifier
 from aga_lightning.training.models.metrics import background_gap, evaluation_metrics, worst_group_accuracy
 from aga_lightning.training.models.mixing import Mixing, build_mixing

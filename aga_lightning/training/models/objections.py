@@ -10,11 +10,11 @@ import torchvision
 from torch import nn
 from torch.nn.utils import skip_init
 
+from aga_lightning.networks.backbones import build_backbone
+from aga_lightning.networks.weights import fitting, read_weights
 from aga_lightning.preflight import Run
-from aga_lightning.training.models.backbones import build_backbone
 from aga_lightning.training.models.parameters import parameter_groups
 from aga_lightning.training.models.schedules import build_scheduler
-from aga_lightning.training.models.weights import fitting, read_weights
 
 _STEPS = 1000  # of a run whose length is known only once its data are
 

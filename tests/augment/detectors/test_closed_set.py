@@ -10,6 +10,7 @@ from aga_lightning.augment.detectors import closed_set
 from aga_lightning.augment.detectors.closed_set import SUPERCLASSES, TorchvisionDetector
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.networks.weights_files import WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +70,14 @@ def test_the_built_in_superclasses_name_categories_of_coco():
 
 
 def test_weights_that_do_not_fit_are_explained(make, detector, tmp_path):
-    with pytest.raises(PretrainedError, match=r"has the shape .*ssdlite320_mobilenet_v3_large of 91 categories"):
+    with pytest.raises(
+        WeightsError, match=r"is \(18, 672, 1, 1\), not \(546.*ssdlite320_mobilenet_v3_large of 91 categories"
+    ):
         make(categories=None).load()
     other = TorchvisionDetector(
         weights=detector.weights, architecture="retinanet_resnet50_fpn", categories=["background", "bird"]
     )
-    with pytest.raises(PretrainedError, match=r"lacks .*is it a retinanet_resnet50_fpn of 2 categories"):
+    with pytest.raises(WeightsError, match=r"is missing.*is it a retinanet_resnet50_fpn of 2 categories"):
         other.load()
     with pytest.raises(PretrainedError, match=r"COCO_V9"):
         make("COCO_V9").load()

@@ -11,6 +11,7 @@ from aga_lightning.augment.detectors.bert_adapter import quietly
 from aga_lightning.augment.detectors.groundingdino_checkpoint import GroundingDINOCheckpoint
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.networks.weights_files import WeightsError
 
 pytest.importorskip("groundingdino", reason="needs the extra groundingdino", exc_type=ImportError)
 
@@ -77,15 +78,15 @@ def test_a_checkpoint_of_another_model_is_refused_and_not_half_loaded(detector, 
     settings = json.loads(config.read_text())
     (tmp_path / "more.json").write_text(json.dumps({**settings, "enc_layers": 2}))
     (tmp_path / "wider.json").write_text(json.dumps({**settings, "dim_feedforward": 128}))
-    for name, reason in {"more": "lacks [0-9]+ of the model's .*transformer", "wider": "has the shape"}.items():
+    for name, reason in {"more": "transformer.*is missing", "wider": ", not "}.items():
         other = of(weights, tmp_path / f"{name}.json", text_encoder, device="cpu")
-        with pytest.raises(PretrainedError, match=f"{reason}.*give the `config` that belongs"):
+        with pytest.raises(WeightsError, match=f"{reason}.*give the `config` that belongs"):
             other.load()
 
 
 def test_files_that_are_not_there_are_named(files, offline, tmp_path):
     weights, config, text_encoder = files
-    with pytest.raises(PretrainedError, match=r"no file .*nowhere\.pth"):
+    with pytest.raises(WeightsError, match=r"no file .*nowhere\.pth"):
         of("nowhere.pth", config, text_encoder).load()
     with pytest.raises(PretrainedError, match=r"nowhere\.json cannot be loaded as a configuration"):
         of(weights, "nowhere.json", text_encoder).load()

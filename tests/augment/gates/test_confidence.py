@@ -17,7 +17,8 @@ from aga_lightning.augment.gates.confidence import ConfidenceRule, confident_thr
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.checkpoints.facts import KEY, Facts
 from aga_lightning.images.samples import Sample
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
+from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.training.models.classifier import ImageClassifier
 from aga_lightning.training.transforms import build_transforms
 
@@ -220,7 +221,7 @@ def test_a_classifier_of_fewer_classes_is_refused(checkpoint):
 
 
 def test_a_file_of_another_backbone_is_explained(checkpoint):
-    with pytest.raises(PretrainedError, match=r"is missing.*give the backbone it was saved from"):
+    with pytest.raises(WeightsError, match=r"is missing.*Use the backbone"):
         gate_of(checkpoint, backbone="resnet34").probabilities(photos(1))
 
 

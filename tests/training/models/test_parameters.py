@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.optim import SGD
 
-from aga_lightning.training.models.backbones import build_backbone
+from aga_lightning.networks.backbones import build_backbone
 from aga_lightning.training.models.parameters import parameter_groups
 
 

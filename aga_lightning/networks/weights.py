@@ -1,11 +1,7 @@
-"""Weights for a classifier: read them from torchvision or from a local file, and fit them to a net.
+"""Weights for a classifier: read them from torchvision or from a local file, and fit them to a net."""
 
-Files are read as plain tensors only (safetensors, or `torch.load` with `weights_only`): a file cannot run code.
-"""
-
-import pickle
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import URLError
@@ -13,26 +9,13 @@ from urllib.error import URLError
 import torch
 import torchvision
 from lightning.pytorch.utilities import rank_zero_info
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from aga_lightning.checkpoints.facts import facts_in, other_classes
-from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.files import pointer
+from aga_lightning.checkpoints.facts import other_classes
+from aga_lightning.networks.weights_files import StateDict, WeightsError, listed, misfits, read_weights_file
 
-StateDict = dict[str, Tensor]
-
-# Lightning and the torchvision reference scripts keep the weights under these keys of a checkpoint, and lightning
-# modules, DistributedDataParallel and torch.compile put these prefixes before the names.
-_WRAPPERS = ("state_dict", "model")
-_PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
 # torchvision's own DenseNet files still spell "norm.1" what the code calls "norm1".
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be found, read or fitted; the message names them and the remedy."""
 
 
 class Weights(NamedTuple):
@@ -86,16 +69,14 @@ def read_weights(name: str, weights: str) -> Weights:
     published = torchvision.models.get_model_weights(name)
     if weights in published.__members__:
         return Weights(_download(name, published[weights]))
-    path = Path(weights).expanduser()
-    if not path.is_file():
+    if not Path(weights).expanduser().is_file():
         names = ", ".join(published.__members__)
         raise WeightsError(
             f"There are no weights {weights!r} for {name}: give a file that exists (.safetensors, .pt, .pth, .ckpt), "
             f"or one of torchvision's names: {names}."
         )
-    if complaint := pointer(path):
-        raise WeightsError(f"The file {path} {complaint}.")
-    return Weights(_read_safetensors(path)) if path.suffix == ".safetensors" else _read_torch(path)
+    state, facts = read_weights_file(weights)
+    return Weights({_OLD_DENSENET.sub(r"\1\2.", key): value for key, value in state.items()}, facts.classes)
 
 
 def fit_weights(
@@ -156,31 +137,6 @@ def fitting(
     return {key: value for key, value in state.items() if key not in other_head}
 
 
-def misfits(own: Mapping[str, Tensor], state: Mapping[str, Tensor], but: Container[str] = ()) -> list[str]:
-    """What keeps a state dict from being loaded, a line a weight.
-
-    Args:
-        own: What a net has.
-        state: What it is to get.
-        but: Weights that may have another shape.
-    """
-    return [
-        *(
-            f"{key} is {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
-            for key in own
-            if key in state and own[key].shape != state[key].shape and key not in but
-        ),
-        # Files older than PyTorch 0.4.1 do not count the batches, and nothing here depends on the count.
-        *(f"{key} is missing" for key in own if key not in state and not key.endswith("num_batches_tracked")),
-        *(f"{key} is unknown" for key in state if key not in own),
-    ]
-
-
-def listed(problems: Sequence[str]) -> str:
-    """The first few of them, and how many more there are."""
-    return "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-
-
 def head_name(net: nn.Module) -> str:
     """The name of a classifier's last layer with weights, which gives the logits ("fc" in a ResNet)."""
     names: list[str] = [name.rpartition(".")[0] for name, _ in net.named_parameters()]
@@ -213,41 +169,3 @@ def _download(name: str, published: Any) -> StateDict:  # noqa: ANN401  torchvis
             f"{file}, or give its path as the weights."
         ) from error
     return dict(net.state_dict())
-
-
-def _read_safetensors(path: Path) -> StateDict:
-    try:
-        return _plain_names(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is no readable safetensors file ({error}); copy it again.") from error
-
-
-def _read_torch(path: Path) -> Weights:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path} holds more than tensors, or is no file of torch.save; it was not loaded, because it could run "
-            "code. Write it again where it comes from, with torch.save(net.state_dict(), file)."
-        ) from error
-    except Exception as error:  # a damaged file raises whatever its bytes happen to spell
-        raise WeightsError(f"{path} cannot be read ({error}); it may be cut off: copy it again.") from error
-    try:
-        classes = facts_in(content, path).classes if isinstance(content, dict) else None
-    except CheckpointError as error:
-        raise WeightsError(str(error)) from error
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-            break
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} holds no state dict; write it again with torch.save(net.state_dict(), file).")
-    return Weights(_plain_names(content), classes)
-
-
-def _plain_names(state: Mapping[str, Tensor]) -> StateDict:
-    """The names as the bare classifier has them: without the prefixes of what it was wrapped in."""
-    for prefix in _PREFIXES:
-        if any(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return {_OLD_DENSENET.sub(r"\1\2.", key): value for key, value in state.items()}

@@ -1,7 +1,7 @@
 import pytest
 
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.training.models.architecture import Architecture, architecture_in
+from aga_lightning.networks.architecture import Architecture, architecture_in
 
 SETTINGS = {"backbone": "resnet18", "stem": "small", "width": 8, "num_classes": 3}
 

@@ -11,7 +11,7 @@ import torchvision
 from torch import nn
 from torchvision.models import ResNet
 
-from aga_lightning.training.models.weights import fit_weights, read_weights
+from aga_lightning.networks.weights import fit_weights, read_weights
 
 Stem = Literal["imagenet", "small"]
 
@@ -58,7 +58,7 @@ def build_backbone(
         name: A classifier of torchvision ("resnet18", "convnext_tiny", ...).
         num_classes: How many classes the head tells apart.
         weights: None starts from random weights. Otherwise torchvision's name for weights ("IMAGENET1K_V1",
-            "DEFAULT"; downloaded once) or a local file (see `aga_lightning.training.models.weights`). A head with
+            "DEFAULT"; downloaded once) or a local file (see `aga_lightning.networks.weights`). A head with
             another number of classes is left out of them and starts from random weights, unless there are `head_rows`.
         stem: "imagenet" halves the image twice before the first block; "small" (ResNets only; section 4.2 of He et
             al. 2016) keeps its size, with a 3x3 convolution of stride 1 and no pooling, for images of 32 to 64 px.

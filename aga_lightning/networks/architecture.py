@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from aga_lightning.checkpoints.reading import CheckpointError
-from aga_lightning.training.models.backbones import Stem, backbone_names
+from aga_lightning.networks.backbones import Stem, backbone_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,3 @@
-import pickle
 from urllib.error import URLError
 
 import pytest
@@ -7,8 +6,9 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
-from aga_lightning.training.models.backbones import build_backbone
-from aga_lightning.training.models.weights import WeightsError, fit_weights, head_name, read_weights
+from aga_lightning.networks.backbones import build_backbone
+from aga_lightning.networks.weights import fit_weights, head_name, read_weights
+from aga_lightning.networks.weights_files import WeightsError
 
 FAMILIES = [
     "resnet18",
@@ -58,12 +58,6 @@ def test_a_file_of_1000_classes_becomes_a_net_of_three(tmp_path, suffix):
     net = build_backbone("resnet18", num_classes=3, weights=str(path))
     assert torch.equal(net.state_dict()["layer4.1.conv2.weight"], state["layer4.1.conv2.weight"])
     assert net.state_dict()["fc.weight"].shape == (3, 512)
-
-
-def test_weights_that_a_clone_left_out_are_called_by_their_name(tmp_path):
-    (tmp_path / "net.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
-    with pytest.raises(WeightsError, match=r"net\.pt is a pointer of Git LFS.*git lfs pull"):
-        read_weights("resnet18", str(tmp_path / "net.pt"))
 
 
 def test_a_head_with_our_number_of_classes_is_kept():
@@ -144,21 +138,6 @@ def test_a_body_that_does_not_fit_is_named_with_rows_as_without():
         fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda state: {"state_dict": {f"net.{key}": value for key, value in state.items()}, "epoch": 3},
-        lambda state: {"model": {f"module.{key}": value for key, value in state.items()}, "args": [1]},
-        lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
-    ],
-    ids=["lightning", "torchvision reference, distributed", "compiled"],
-)
-def test_checkpoints_are_unwrapped(tmp_path, wrap):
-    state = slim(6).state_dict()
-    torch.save(wrap(state), tmp_path / "last.ckpt")
-    assert read_weights("resnet18", str(tmp_path / "last.ckpt")).state.keys() == state.keys()
-
-
 def test_densenet_files_of_torchvision_with_their_old_names_fit(tmp_path):
     state = build_backbone("densenet121", 1000).state_dict()
     old = {key.replace("norm1", "norm.1").replace("conv2", "conv.2"): value for key, value in state.items()}
@@ -201,54 +180,6 @@ def test_a_head_of_another_width_is_no_replaceable_head():
 def test_long_lists_are_cut():
     with pytest.raises(WeightsError, match="and 97 more"):
         fit_weights(slim(6), {}, source="memory")
-
-
-class Exploit:
-    def __reduce__(self):
-        raise_it = "raise RuntimeError('code of the file was run')"
-        return exec, (raise_it,)
-
-
-def test_a_file_cannot_run_code(tmp_path):
-    path = tmp_path / "evil.pth"
-    path.write_bytes(pickle.dumps({"state_dict": Exploit()}, protocol=2))
-    with pytest.raises(WeightsError, match=r"evil\.pth holds more than tensors.*torch\.save"):
-        read_weights("resnet18", str(path))
-    torch.save({"state_dict": Exploit()}, path)
-    with pytest.raises(WeightsError, match=r"evil\.pth holds more than tensors.*torch\.save"):
-        read_weights("resnet18", str(path))
-
-
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_that_was_cut_off_is_named(tmp_path, suffix):
-    path = tmp_path / f"half{suffix}"
-    state = slim(6).state_dict()
-    if suffix == ".safetensors":
-        save_file(state, path)
-    else:
-        torch.save(state, path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(WeightsError, match=rf"half{suffix}.*copy it again"):
-        read_weights("resnet18", str(path))
-
-
-def test_a_damaged_file_is_named_whatever_its_bytes_spell(tmp_path):
-    path = tmp_path / "damaged.pt"
-    torch.save(slim(6).state_dict(), path, _use_new_zipfile_serialization=False)
-    intact = path.read_bytes()
-    for position in range(100, 200):
-        path.write_bytes(intact[:position] + b"\xff" + intact[position + 1 :])
-        try:
-            read_weights("resnet18", str(path))
-        except WeightsError as error:
-            assert str(path) in str(error)
-
-
-@pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, torch.zeros(2)])
-def test_a_file_without_a_state_dict_is_named(tmp_path, content):
-    torch.save(content, tmp_path / "other.pt")
-    with pytest.raises(WeightsError, match=r"other\.pt holds no state dict"):
-        read_weights("resnet18", str(tmp_path / "other.pt"))
 
 
 def test_a_name_that_is_neither_file_nor_published_is_refused_with_the_published_ones():

@@ -3,8 +3,8 @@ import torch
 import torchvision
 from torch import nn
 
-from aga_lightning.training.models.backbones import backbone_names, build_backbone
-from aga_lightning.training.models.weights import head_name
+from aga_lightning.networks.backbones import backbone_names, build_backbone
+from aga_lightning.networks.weights import head_name
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet101", "resnet152"])
