@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from tiny.segment_anything import WIDTH, build, plugged_in, save
 
 from aga_lightning.augment.base import Detection, ImageRecord
+from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.segmenters.segment_anything_checkpoint import SIZES, SegmentAnything
 from aga_lightning.images.samples import Sample
 from aga_lightning.networks.weights_files import WeightsError
