@@ -1,6 +1,6 @@
 import pytest
 
-from aga_lightning.configurations import CONFIGS, find_config, objection
+from aga_lightning.configurations import find_config, objection
 
 
 def test_a_configuration_is_found_here_first_then_in_the_package(tmp_path, monkeypatch):
@@ -9,12 +9,6 @@ def test_a_configuration_is_found_here_first_then_in_the_package(tmp_path, monke
     assert packaged.endswith("configs/quickstart.yaml") and packaged != "quickstart.yaml"
     (tmp_path / "quickstart.yaml").write_text("")
     assert find_config("quickstart.yaml") == "quickstart.yaml"
-
-
-def test_a_name_that_is_nowhere_stays_for_the_parser_to_report(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_config("nowhere.yaml") == "nowhere.yaml"
-    assert CONFIGS.name == "configs"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@ its file numbers with each run, stops where the language model sends no numbered
 the sorted folders by position.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from PIL import Image
+from tiny.costly import CostlyDetector, CostlySegmenter
 
-from aga_lightning.augment.base import Augmented, Detection, Detector, Prompt, Request, Segmenter, Subject
+from aga_lightning.augment.base import Augmented, Detection, Detector, Prompt, Request
 from aga_lightning.augment.captioners.language_model import LanguageModel
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
@@ -17,7 +20,7 @@ from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.painters.flat import FlatColour
-from aga_lightning.augment.segmenters.instances import BoxMasks, subjects_in_boxes
+from aga_lightning.augment.segmenters.instances import BoxMasks
 from aga_lightning.augment.segmenters.sam import SAM
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.images.codec import decode_rgb
@@ -26,32 +29,10 @@ from aga_lightning.images.records import DatasetError, ImageRecord
 STILL = Merging(flip_probability=0.0, in_place=True)
 
 
-class Middle(Detector):
-    """The middle half of the picture."""
-
-    def detect(self, samples):
-        return [[self._box(*sample.image.shape[:2])] for sample in samples]
-
-    def _box(self, height, width):
-        return Detection((width / 4, height / 4, 3 * width / 4, 3 * height / 4), 0.9)
-
-
-class WholeBox(Segmenter):
-    """Every pixel of the box."""
-
-    def segment(self, samples, detections):
-        return [self._fill(sample.image, boxes[0]) for sample, boxes in zip(samples, detections, strict=True)]
-
-    def _fill(self, image, detection):
-        left, top, right, bottom = (int(edge) for edge in detection.box)
-        mask = np.zeros(image.shape[:2], bool)
-        mask[top:bottom, left:right] = True
-        return Subject(mask, detection, 0.9)
-
-
-def recipe(**settings):
-    parts = {"detector": Middle(), "segmenter": WholeBox(), "painter": FlatColour(), "merging": STILL, "gates": []}
-    return AGA(**(parts | settings))
+def recipe(folder, **settings):
+    """The middle half of each photo, in front of one colour."""
+    subject = {"detector": CostlyDetector(str(folder / "log")), "segmenter": CostlySegmenter(str(folder / "log"))}
+    return AGA(**(subject | {"painter": FlatColour(), "merging": STILL, "gates": []} | settings))
 
 
 def photo(path, size, seed=0):
@@ -66,7 +47,7 @@ def test_black_subject_pixels_survive(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "raven.png")
     record = ImageRecord(tmp_path / "raven.png", 0, "raven", "bird")
     store = Store(tmp_path / "cache")
-    aga = recipe()
+    aga = recipe(tmp_path)
     aga.prepare([record], store)
     (made,) = aga.augment([Request(record, 0)], store)
     assert isinstance(made, Augmented)
@@ -81,13 +62,14 @@ class Flock(Detector):
         return [[Detection((4.0, 4.0, 20.0, 20.0), 0.9), Detection((40.0, 30.0, 60.0, 50.0), 0.5)] for _ in samples]
 
 
-class Rectangles(Segmenter):
-    """The instances that SAM's parts would make of each box, by default."""
+@dataclass(kw_only=True, eq=False)
+class Rectangles(SAM):
+    """SAM, but that its masks are the boxes themselves."""
 
-    def segment(self, samples, detections):
-        return subjects_in_boxes(samples, detections, SAM().instances, self._cut)
+    def load(self):
+        return None
 
-    def _cut(self, prompts):
+    def cut(self, prompts):
         return [
             BoxMasks(np.stack([self._fill(prompt.image, box) for box in prompt.boxes]), np.ones(len(prompt.boxes)))
             for prompt in prompts
@@ -103,7 +85,7 @@ class Rectangles(Segmenter):
 def test_all_instances_are_kept(tmp_path):
     record = photo(tmp_path / "flock.png", (64, 64))
     store = Store(tmp_path / "cache")
-    aga = recipe(detector=Flock(), segmenter=Rectangles())
+    aga = recipe(tmp_path, detector=Flock(), segmenter=Rectangles())
     aga.prepare([record], store)
     (made,) = aga.augment([Request(record, 0)], store)
     source = np.asarray(Image.open(record.path))
@@ -115,7 +97,7 @@ def test_all_instances_are_kept(tmp_path):
 @pytest.mark.parametrize("size", [(1600, 1200), (224, 224), (300, 900)])
 def test_full_resolution_is_kept(tmp_path, size):
     record = photo(tmp_path / "large.png", size)
-    collection = Collection(recipe(max_side=None), Store(tmp_path / "cache"), [record], 1, 0)
+    collection = Collection(recipe(tmp_path, max_side=None), Store(tmp_path / "cache"), [record], 1, 0)
     collection.make(collection.requests)
     (file,) = collection.folder.rglob("*.jpg")
     assert decode_rgb(file.read_bytes()).shape == (size[1], size[0], 3)
@@ -125,7 +107,7 @@ def test_a_second_run_does_not_overwrite_the_first(tmp_path):
     records = [photo(tmp_path / f"{number}.png", (40, 30), number) for number in range(2)]
     made = {}
     for degree in (1, 3):
-        collection = Collection(recipe(), Store(tmp_path / "cache"), records, degree, 0)
+        collection = Collection(recipe(tmp_path), Store(tmp_path / "cache"), records, degree, 0)
         for requests in collection.pending():
             collection.make(requests)
         now = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in collection.folder.rglob("*.jpg")}

@@ -33,8 +33,16 @@ CANNOT_BE_REACHED = """signal.pthread_sigmask(signal.SIG_BLOCK, []); print('up',
 IS_WAITED_FOR = "threading.Thread(target=time.sleep, args=(60,)).start(); print('up', flush=True); time.sleep(60)"
 
 
-@pytest.mark.parametrize("body", [WAITS, CANNOT_BE_REACHED, IS_WAITED_FOR], ids=["plain", "deaf", "held by a thread"])
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("body", "number", "status"),
+    [
+        (WAITS, signal.SIGINT, 130),
+        (WAITS, signal.SIGTERM, 143),
+        (CANNOT_BE_REACHED, signal.SIGTERM, 143),
+        (IS_WAITED_FOR, signal.SIGTERM, 143),
+    ],
+    ids=["interrupted", "plain", "deaf", "held by a thread"],
+)
 def test_a_process_ends_within_seconds_with_one_line(body, number, status):
     script = SCRIPT.format(root=os.getcwd(), body=body)
     process = subprocess.Popen(
@@ -73,8 +81,10 @@ def ended(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:.*num_workers", "ignore:.*val_dataloader")
-@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("verb", "number", "status"),
+    [("fit", signal.SIGINT, 130), *((verb, signal.SIGTERM, 143) for verb in ("fit", "validate", "test", "predict"))],
+)
 def test_no_loop_of_lightning_goes_on_or_ends_as_if_it_had_finished(ended, capfd, verb, number, status):
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(accelerator="cpu", callbacks=Send(number), enable_checkpointing=False, max_epochs=1, **quiet)

@@ -1,12 +1,10 @@
-from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.augment.base import BackgroundGenerator, Detection, Gate, Request, SubjectSource
+from aga_lightning.augment.base import BackgroundGenerator, Gate, Request
 from aga_lightning.images.records import ImageRecord
-from aga_lightning.images.samples import Sample
 
 
 class Painter(BackgroundGenerator):
@@ -39,31 +37,6 @@ def test_a_method_that_isolates_nothing_says_so():
     assert method.learned() is None
     with pytest.raises(TypeError, match=r"Method has no separate backgrounds; use --data\.mode"):
         method.recombine(request, request, 0, None)
-
-
-class Album(SubjectSource):
-    """Knows its photos only by looking at them."""
-
-    def __len__(self):
-        return 3
-
-    def digest(self):
-        return "all"
-
-    def __getitem__(self, index):
-        return Sample(None, ImageRecord(Path(f"{index}.png"), 0, "wren", "bird"), f"digest {index}"), None
-
-
-def test_a_source_of_subjects_that_knows_no_shortcut_looks_at_its_photos():
-    album = Album()
-    assert [record.path.name for record in album.records] == ["0.png", "1.png", "2.png"]
-    assert album.digests == ["digest 0", "digest 1", "digest 2"]
-    assert album.sample(1).digest == "digest 1"
-
-
-def test_what_passes_between_parts_cannot_be_changed_on_the_way():
-    with pytest.raises(FrozenInstanceError):
-        Detection((0, 0, 1, 1), 0.5).score = 1.0
 
 
 def test_a_part_without_its_verb_cannot_be_made():

@@ -285,17 +285,6 @@ def test_draws_go_to_both_sides_and_to_their_ends():
     assert np.abs(np.corrcoef(list(values.values())) - np.eye(4)).max() < 0.08, "drawn one by one"
 
 
-def test_the_usual_settings():
-    assert vars(Merging()) == {
-        **{"flip_probability": 0.5, "max_rotation": 15.0, "scale": (0.8, 1.2), "shift": 0.1, "edge": "hard"},
-        **{"feather": 1.0, "harmonise": 0.0, "in_place": False, "match_grey": False},
-    }
-    assert Placement() == Placement(flip=False, rotation=0.0, scale=1.0, shift=(0.0, 0.0))
-    rng = np.random.default_rng(0)
-    for probability in (0.0, 1.0):
-        assert {Merging(flip_probability=probability).draw(rng).flip for _ in range(20)} == {probability == 1}
-
-
 def lab(colours):
     return cv2.cvtColor(np.ascontiguousarray(colours.reshape(1, -1, 3)), cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(float)
 

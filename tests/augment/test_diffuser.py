@@ -196,11 +196,3 @@ def test_shares_become_levels_and_what_is_no_number_becomes_black():
     image = levels(np.repeat(shares[..., None], 3, axis=2), (4, 2))
     assert image[..., 0].tolist() == [[0, 255, 128, 76], [0, 255, 0, 255]]
     assert image.dtype == np.uint8 and (image[..., 0] == image[..., 2]).all()
-
-
-def test_levels_of_another_size_keep_the_mean():
-    shares = np.random.default_rng(0).random((40, 60, 3)).astype(np.float32)
-    for size in ((30, 20), (90, 60), (60, 40)):
-        image = levels(shares, size)
-        assert image.shape == (size[1], size[0], 3)
-        assert image.mean() == pytest.approx(255 * shares.mean(), abs=1.5)

@@ -44,8 +44,3 @@ def test_superpixels_are_numbered_without_gaps_and_follow_edges():
     labels = superpixels(lab, 24)
     assert set(np.unique(labels)) == set(range(labels.max() + 1))
     assert not set(np.unique(labels[:, :33])) & set(np.unique(labels[:, 33:]))
-
-
-def test_the_same_picture_gives_the_same_bytes():
-    image, _ = disc_on_noise()
-    assert saliency(image).tobytes() == saliency(image.copy()).tobytes()

@@ -33,13 +33,6 @@ def test_an_empty_folder_may_be_there(tmp_path):
     assert (tmp_path / "out" / "a" / "b.txt").read_bytes() == b"content"
 
 
-def test_a_link_to_an_empty_folder_is_followed(tmp_path):
-    (tmp_path / "disk" / "room").mkdir(parents=True)
-    (tmp_path / "out").symlink_to(tmp_path / "disk" / "room")
-    fill(tmp_path / "out")
-    assert tree(tmp_path / "disk") == ["room", "room/a", "room/a/b.txt", "room/dataset.json"]
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -90,12 +83,6 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
             finally:
                 assert not (folder / "a" / "b.txt").exists()
     assert tree(tmp_path) == []
-
-
-def test_a_folder_that_may_not_be_made_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match="file"):
-        fill(tmp_path / "file" / "out")
 
 
 @pytest.fixture

@@ -42,11 +42,6 @@ def test_the_front_matter_gives_split_and_columns(write_card):
     assert front["license"] == "other" and front["size_categories"] == ["n<1K"] and "synthetic" in front["tags"]
 
 
-def test_a_column_of_nulls_is_text(write_card):
-    (config,) = write_card(captions=False)[0]["configs"]
-    assert {"name": "caption", "dtype": "string"} in config["features"]
-
-
 def test_the_card_counts_what_was_exported(write_card):
     _, body = write_card(degree=3, made=7, refuse=[1], originals=True)
     assert "- images: 13 (5 augmentations, 8 training images)" in body
@@ -56,13 +51,6 @@ def test_the_card_counts_what_was_exported(write_card):
     assert "| 0 | plum | plum | 5 | 4 |\n| 1 | lime | lime | 0 | 4 |" in body
     assert "## Rejected\n\n| reason | rejected |\n| --- | --- |\n| a file: variant N is refused | 2 |\n" in body
     assert "rejected.png" not in body and "rejected.jsonl" not in body
-
-
-def test_headings_are_those_of_the_collection(write_card):
-    _, body = write_card()
-    headings = [line for line in body.splitlines() if line.startswith("#")]
-    assert headings[0].startswith("# captioned-")
-    assert headings[1:] == ["## Loading", "## Parts", "## Captions", "## Classes"]
 
 
 def test_the_order_of_torchvision_is_told(write_card):

@@ -73,14 +73,6 @@ def test_two_exports_are_the_same_to_the_byte(collection, tmp_path, options):
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
-def test_the_seed_changes_the_order_of_the_shards(collection, tmp_path):
-    for seed in (0, 1):
-        assert "classes: 1 shard, " in exported(collection, tmp_path / str(seed), format="webdataset", seed=seed)
-    one, two = (tarfile.open(tmp_path / name / "aga-000000.tar") for name in "01")
-    with one, two:
-        assert one.getnames() != two.getnames() and sorted(one.getnames()) == sorted(two.getnames())
-
-
 def test_what_is_not_finished_is_refused_and_can_be_asked_for(disc_records, tmp_path):
     collection = collected(disc_records, tmp_path, made=5)
     with pytest.raises(ExportError, match=r"16 .* asked, 5 finished: 5 accepted, 0 rejected: run the verb augment"):
@@ -96,12 +88,6 @@ def test_nothing_at_all_is_refused_even_in_part(disc_records, tmp_path):
     collection = collected(disc_records, tmp_path, refuse=[0, 1])
     with pytest.raises(ExportError, match=r"16 rejected: there is nothing to export; see .*rejected\.jsonl"):
         exported(collection, tmp_path / "out", originals=True)
-
-
-def test_a_larger_store_gives_what_is_asked_for(disc_records, tmp_path):
-    collected(disc_records, tmp_path, degree=3)
-    assert "8 images" in exported(collected(disc_records, tmp_path, degree=1), tmp_path / "out")
-    assert "- images: 8 (8 augmentations, 0 training images)" in (tmp_path / "out" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("options", [{"format": "zip"}, {"shard_size": "many"}])

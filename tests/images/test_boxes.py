@@ -42,8 +42,3 @@ def test_an_empty_mask_has_no_box_no_overlap_and_no_parts():
     assert bounding_box(empty) is None
     assert mask_overlap(empty, empty) == 0
     assert components(empty)[1] == []
-
-
-def test_overlap_of_two_boxes_that_share_a_third():
-    assert box_overlap((0, 0, 2, 1), (1, 0, 3, 1)) == pytest.approx(1 / 3)
-    assert box_overlap((0, 0, 1, 1), (2, 2, 3, 3)) == 0

@@ -37,12 +37,6 @@ def test_a_jpeg_keeps_the_picture_and_gives_the_same_bytes_again(size, seed):
     assert np.abs(decoded.astype(int) - image).mean() < 4
 
 
-def test_red_stays_red():
-    red = np.zeros((8, 8, 3), np.uint8)
-    red[..., 0] = 220
-    assert decode_rgb(encode_jpeg(red))[4, 4] == pytest.approx((220, 0, 0), abs=3)
-
-
 def test_a_mark_of_one_pixel_keeps_its_colour():
     """Chroma subsampling would halve it: a field mark of one pixel is what a class may hang on."""
     image = np.full((32, 32, 3), 120, np.uint8)
@@ -50,11 +44,6 @@ def test_a_mark_of_one_pixel_keeps_its_colour():
     row = decode_rgb(encode_jpeg(image))[16].astype(int)
     assert row[16, 0] - row[16, 2] > 120
     assert abs(row[12, 0] - row[12, 2]) < 25
-
-
-def test_a_lower_quality_makes_a_smaller_file():
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    assert len(encode_jpeg(image, quality=50)) < len(encode_jpeg(image)) / 2
 
 
 def test_a_mask_file_shows_the_subject_in_white():

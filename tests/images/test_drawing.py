@@ -36,11 +36,6 @@ def test_a_picture_is_shown_as_it_is_and_a_dollar_is_a_dollar(axis, figure):
     pixels(figure)
 
 
-def test_without_a_picture_the_title_stands_alone(axis):
-    show(axis, None, "no mask")
-    assert not axis.get_images() and axis.get_title() == "no mask"
-
-
 def test_an_outline_surrounds_the_mask_and_leaves_the_image_where_it_is(axis, figure):
     mask = np.zeros((40, 60), bool)
     mask[10:30, 20:40] = True

@@ -4,8 +4,7 @@ import pytest
 from PIL import Image
 from tiny.blots import blots
 
-from aga_lightning.images.duplicates import hashes_of, near_duplicates
-from aga_lightning.images.reading import ImageReadError
+from aga_lightning.images.duplicates import near_duplicates
 
 
 @pytest.fixture
@@ -64,12 +63,3 @@ def test_each_file_is_read_once_and_counted(write):
 
     near_duplicates(training, {"val": training[:1], "test": training[:1]}, progress=progress)
     assert counted == [3, "t0.png", "t1.png", "t2.png"]
-
-
-def test_hashes_come_in_the_order_of_the_images(write, tmp_path):
-    paths = [write(f"t{seed}.png", blots(seed)) for seed in range(4)]
-    hashes = hashes_of(paths)
-    assert hashes_of(paths[::-1]) == hashes[::-1]
-    assert len(set(hashes)) == 4
-    with pytest.raises(ImageReadError, match=r"gone\.png"):
-        hashes_of([tmp_path / "gone.png"])

@@ -56,11 +56,6 @@ def test_links_to_nothing_and_round_in_a_circle_are_named(tmp_path, name, target
         find_images(tmp_path, follow_links=follow_links)
 
 
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(DatasetError, match="gone is not a folder"):
-        find_images(tmp_path / "gone")
-
-
 def test_links_may_lead_anywhere_where_that_is_allowed(tmp_path):
     (tmp_path / "pool" / "day").mkdir(parents=True)
     (tmp_path / "pool" / "day" / "x.jpg").touch()

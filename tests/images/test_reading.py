@@ -123,11 +123,6 @@ def test_an_animation_gives_its_first_frame(tmp_path, ending):
     np.testing.assert_allclose(read_image(path).getpixel((4, 4)), (255, 0, 0), atol=6)
 
 
-def test_a_wrong_ending_does_no_harm(tmp_path, colours):
-    Image.fromarray(colours).save(tmp_path / "a.jpg", "PNG")
-    np.testing.assert_array_equal(as_array(read_image(tmp_path / "a.jpg")), colours)
-
-
 def png_header(width, height):
     """A PNG that claims a size, and holds next to nothing."""
 

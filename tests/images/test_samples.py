@@ -73,11 +73,6 @@ def test_any_label_but_zero_is_subject(tmp_path, kind):
     np.testing.assert_array_equal(mask, SUBJECT)
 
 
-def test_a_transparent_palette_entry_is_still_a_label(tmp_path):
-    record = with_mask(tmp_path, palette([0, 0, 0, 255, 0, 0, 0, 255, 0]), transparency=1)
-    np.testing.assert_array_equal(load_sample(record, "", 64).mask, SUBJECT)
-
-
 # Shares of five annotators, as CUB's masks have them: none at the left, all at the right.
 SHARES = np.repeat(np.array([[0, 51, 102, 153, 204, 255]], np.uint8), WIDTH // 6, axis=1).repeat(HEIGHT, axis=0)
 
@@ -149,11 +144,6 @@ def test_a_truncated_mask_is_named_with_the_remedy(tmp_path, kept):
     record.mask_path.write_bytes(data[: int(kept * len(data))])
     with pytest.raises(ImageReadError, match=r"mask\.png, the mask of .*photo\.png, cannot be read .*make it again"):
         load_sample(record, "", 64)
-
-
-def test_a_missing_image_is_named(tmp_path):
-    with pytest.raises(ImageReadError, match=r"gone\.jpg does not exist"):
-        load_sample(ImageRecord(tmp_path / "gone.jpg", 0, "wren", "bird"), "", 64)
 
 
 @pytest.mark.parametrize("turned", ["photo", "mask"])

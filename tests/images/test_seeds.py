@@ -15,11 +15,6 @@ def test_a_seed_belongs_to_its_parts_in_their_order(one, other):
     assert (seed_from(*one) == seed_from(*other)) == ([*map(str, one)] == [*map(str, other)])
 
 
-def test_parts_do_not_run_together():
-    assert seed_from("ab", "c") != seed_from("a", "bc")
-    assert seed_from(1, 11) != seed_from(11, 1)
-
-
 def test_a_seed_is_the_same_on_every_machine():
     """The keys of stores on disk hang on it."""
     assert seed_from("wren", 3) == 1080586423036604602

@@ -1,3 +1,5 @@
+from itertools import product
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,15 +13,11 @@ def caption(prompt, seed):
 
 
 def test_setting_and_time_are_in_every_caption():
-    for number, prompt in enumerate(PromptEngine().combinations()):
+    for number, words in enumerate(product(*PRESETS["aga_lightning-18x13"])):
+        prompt = Prompt(*words)
         text = caption(prompt, number).text
         assert prompt.spatial in text.lower() and prompt.temporal in text.lower()
         assert text[0].isupper() and text.endswith(".") and "  " not in text
-
-
-def test_the_seed_chooses_among_several_phrasings():
-    prompt = PromptEngine().prompt(0)
-    assert len({caption(prompt, seed).text for seed in range(60)}) >= 5
 
 
 def test_a_caption_does_not_depend_on_its_batch():
@@ -30,7 +28,8 @@ def test_a_caption_does_not_depend_on_its_batch():
 
 
 def test_settings_with_their_own_preposition_read_well():
-    for prompt in PromptEngine(preset="official-17").combinations():
+    for spatial in PRESETS["official-17"].spatial:
+        prompt = Prompt("Describe", spatial, "")
         for seed in range(8):
             text = f" {caption(prompt, seed).text.lower()} "
             assert not any(f" {word} {prompt.spatial}" in text for word in ("of", "near", "showing"))

@@ -28,11 +28,6 @@ def test_the_centred_box_is_centred_and_inside(height, width, margin):
     assert left + right == pytest.approx(width) and top + bottom == pytest.approx(height)
 
 
-def test_the_margin_is_a_share_of_each_side():
-    [[found]] = CentrePrior(margin=0.1).detect([blank(50, 100)])
-    assert found.box == pytest.approx((10, 5, 90, 45))
-
-
 @pytest.mark.parametrize("settings", [{"margin": 0.5}, {"margin": -0.1}, {"score": 2}])
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -65,8 +60,3 @@ def test_a_salient_disc_is_boxed_in_colour_and_in_grey():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (40, 40)])
 def test_nothing_stands_out_of_a_blank_picture(shape):
     assert SaliencyBox().detect([blank(*shape)]) == [[]]
-
-
-def test_no_samples_give_no_boxes():
-    for detector in (CentrePrior(), DatasetBoxes(fallback=CentrePrior()), SaliencyBox()):
-        assert detector.detect([]) == []

@@ -1,4 +1,3 @@
-import pickle
 from dataclasses import dataclass, field
 
 import pytest
@@ -62,10 +61,3 @@ def test_strips_are_not_shown_to_the_model(photo):
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(ValueError, match=f"^{next(iter(settings))} is .*give"):
         Brightest(**settings)
-
-
-def test_a_copy_in_another_process_has_the_settings_and_not_the_model(photo):
-    detector = Brightest(threshold=0.06)
-    found = detector.detect([photo()])
-    copy = pickle.loads(pickle.dumps(detector))
-    assert copy._model is None and copy.detect([photo()]) == found

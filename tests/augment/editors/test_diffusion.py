@@ -13,10 +13,9 @@ from tiny.flux import save_tiny_flux
 from tiny.sd1 import save_tiny_inpainting, save_tiny_instruct, save_tiny_sd1
 from tiny.sdxl import save_tiny_sdxl, save_tiny_sdxl_inpainting
 
-from aga_lightning.augment.base import Caption, Edit, Prompt, Scene
+from aga_lightning.augment.base import Edit
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.painters.contrast import BLANK, contrast
-from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.pretrained import PretrainedError
 
 BUILDERS = {
@@ -130,41 +129,12 @@ def test_denoiser_calls_are_told_as_they_are_counted(folders, weights, task, set
     assert sum(counted) == 2 * told
 
 
-def test_a_hubs_name_is_taken_for_a_pipeline_like_sdxls():
-    assert DiffusionEditor(steps=50).denoiser_calls_per_image(0.5) == 50
-    assert DiffusionEditor(steps=50, guidance=1.0).denoiser_calls_per_image(0.99) == 49
-    assert DiffusionEditor(steps=50, task="instruction").denoiser_calls_per_image() == 150
-
-
-def test_the_stronger_the_edit_the_less_is_the_denoiser_shown_of_the_picture(editor):
-    gaps, noises = [], []
-    for strength in (0.25, 0.5, 1.0):
-        one, other = (Edit(noise(seed), "a field", 7, strength) for seed in (1, 2))
-        first = inputs(editor, [one, other])[0]  # the same noise on two pictures
-        gaps.append(float((first[0] - first[1]).norm()))
-        noises.append(float(editor.model.scheduler.sigmas[4 - int(4 * strength)]))
-    assert gaps[0] > gaps[1] > gaps[2] > 0
-    # Euler's scheduler shows the UNet (latents + sigma x noise) / sqrt(sigma^2 + 1).
-    pictures = [gap * np.sqrt(sigma**2 + 1) for gap, sigma in zip(gaps, noises, strict=True)]
-    assert pictures == pytest.approx([pictures[0]] * 3, rel=1e-4)
-
-
 def test_neither_companions_nor_sizes_nor_strengths_in_between_change_a_bit(editor):
     edits = [edit(1), edit(2, "the sea"), edit(3, strength=0.25), edit(4, size=(72, 48)), edit(5, size=(50, 90))]
     together = editor.edit(edits)
     assert [image.shape for image in together] == [one.image.shape for one in edits]
     for one, image in zip(edits[::-1], together[::-1], strict=True):
         assert np.array_equal(editor.edit([one])[0], image)
-
-
-@pytest.mark.parametrize(("weights", "task"), [("sdxl-inpainting", "inpainting"), ("instruct", "instruction")])
-def test_companions_change_nothing_in_the_other_tasks_either(folders, weights, task):
-    editor = tiny(folders[weights], task, batch_size=2)
-    masks = [left_half(), ~left_half(), None] if task == "inpainting" else [None] * 3
-    edits = [edit(seed, f"place {seed}", mask=mask) for seed, mask in enumerate(masks)]
-    together = editor.edit(edits)
-    assert all(np.array_equal(editor.edit([one])[0], image) for one, image in zip(edits, together, strict=True))
-    assert not np.array_equal(together[0], together[1])
 
 
 def test_words_and_seed_make_the_image(editor):
@@ -251,16 +221,6 @@ def test_mask_and_picture_reach_the_pipeline_in_line_and_white_is_open(size):
     assert made.shape == picture.shape
 
 
-def test_without_a_mask_all_is_open():
-    editor, calls = faked()
-    editor.edit([edit(1)])
-    assert (np.asarray(calls[0].mask[0]) == 255).all() and calls[0].strength == 0.5
-
-
-def scene(seed):
-    return Scene(Caption("a field", Prompt("", "", "")), (64, 64), seed)
-
-
 @pytest.mark.parametrize(
     ("weights", "task", "words"),
     [
@@ -290,21 +250,10 @@ def test_weights_of_another_task_are_refused_in_a_line(folders, tmp_path, weight
     assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("weights", ["sd1-inpainting", "instruct"])
-def test_a_painter_refuses_weights_that_want_a_picture(folders, weights):
-    with pytest.raises(PretrainedError, match=r"give a text-to-image pipeline, whose UNet has 4$"):
-        DiffusionPainter(weights=str(folders[weights]), device="cpu").paint([scene(1)])
-
-
 @pytest.mark.parametrize("task", ["image-to-image", "instruction"])
 def test_a_mask_that_would_not_be_heeded_is_refused(task):
     with pytest.raises(ValueError, match=f"the task {task} knows no mask"):
         DiffusionEditor(task=task).edit([edit(1, mask=left_half())])
-
-
-def test_a_scale_below_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"^image_guidance is -1\.0: give at least 0"):
-        DiffusionEditor(image_guidance=-1.0)
 
 
 @pytest.mark.parametrize(("weights", "task"), [("sdxl-inpainting", "inpainting")])

@@ -1,6 +1,5 @@
 import copy
 import pickle
-import time
 from pathlib import Path
 
 import cv2
@@ -83,12 +82,3 @@ def test_hashes_travel_with_copies_and_do_not_enter_the_key():
 def test_a_limit_out_of_range_is_refused(limit):
     with pytest.raises(ValueError, match=r"give bits in 0\.\.31"):
         NearDuplicate(max_distance=limit)
-
-
-def test_ten_thousand_evaluation_images_cost_milliseconds():
-    gate = NearDuplicate()
-    gate.guard([int(value) for value in np.random.default_rng(0).integers(0, 2**63, 10_000)])
-    start = time.perf_counter()
-    for _ in range(10):
-        gate.objection(draft(0, image=picture(1)))
-    assert (time.perf_counter() - start) / 10 < 0.1  # measured: 1 ms

@@ -72,13 +72,6 @@ def test_the_detector_is_shown_the_backgrounds_in_one_call_and_none_of_the_recor
         assert sample.record.superclass == "bird"
 
 
-def test_no_background_wakes_no_detector():
-    detector = Redness()
-    assert SubjectLeak(detector=detector).objections([draft(True, painted=False)]) == [None]
-    assert SubjectLeak(detector=detector).objections([]) == []
-    assert detector._seen == []
-
-
 def test_it_needs_an_accelerator_where_its_detector_does_and_its_detector_is_in_its_key():
     class Accelerated(Redness):
         needs_accelerator = True

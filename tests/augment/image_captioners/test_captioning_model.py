@@ -8,7 +8,6 @@ from tiny.blip import WORDS, save_blip, save_git
 from tiny.llama import build_llama
 from transformers import AutoProcessor, BlipForConditionalGeneration, GitForCausalLM
 
-from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.image_captioners.captioning_model import CaptioningModel
 from aga_lightning.augment.pretrained import PretrainedError
 
@@ -95,15 +94,3 @@ def test_weights_in_another_format_than_safetensors_are_not_read(captioners, tmp
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(PretrainedError, match="safetensors"):
         CaptioningModel(weights=str(folder)).describe(PHOTOS[:1])
-
-
-def test_the_key_holds_what_changes_captions_and_nothing_else(captioners):
-    def key(**settings):
-        return describe(CaptioningModel(**{"weights": str(captioners["blip"])} | settings))
-
-    assert key(batch_size=2, device="cpu") == key()
-    assert key(prompt="a") != key() != key(max_new_tokens=5)
-    assert key(weights=str(captioners["git"])) != key()
-    for name in ("max_new_tokens", "batch_size"):
-        with pytest.raises(ValueError, match=f"{name} is 0"):
-            CaptioningModel(**{name: 0})

@@ -5,7 +5,6 @@ import pytest
 
 from aga_lightning.augment.base import Caption, Detection, ImageRecord, Prompt, Scene, Subject, SubjectSource
 from aga_lightning.augment.painters.class_donors import ClassDonors
-from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.images.samples import Sample
 
 CAPTION = Caption("anywhere", Prompt("", "", ""))
@@ -97,16 +96,6 @@ def test_a_file_of_two_classes_is_of_both():
     assert "a" not in lenders(twice, "e", "same")
 
 
-def test_all_classes_are_what_donor_photos_lend():
-    settings = {"margin": 0.1, "max_hole": 0.7, "min_crop": 0.5, "attempts": 9}
-    scenes = [Scene(CAPTION, (33, 44), seed, "b") for seed in range(8)]
-    painted = []
-    for painter in (DonorPhotos(**settings), ClassDonors(classes="all", **settings)):
-        painter.borrow(THREE)
-        painted.append([image.tobytes() for image in painter.paint(scenes)])
-    assert painted[0] == painted[1]
-
-
 @pytest.mark.parametrize("classes", ["all", "same", "other"])
 def test_a_scene_depends_on_itself_alone(classes):
     scenes = [Scene(CAPTION, (40, 30), seed, "abcdef"[seed]) for seed in range(6)]
@@ -117,14 +106,6 @@ def test_a_scene_depends_on_itself_alone(classes):
         alone = ClassDonors(classes=classes, min_crop=0.5)
         alone.borrow(THREE)
         assert alone.paint([scene])[0].tobytes() == image.tobytes()
-
-
-def test_other_photos_may_be_lent_later():
-    painter = ClassDonors(classes="same")
-    for photos in (Photos(("a", 0), ("b", 0), ("c", 1)), Photos(("c", 1), ("a", 0), ("b", 0))):
-        painter.borrow(photos)
-        (image,) = painter.paint([Scene(CAPTION, (40, 30), 1, "a")])
-        assert np.abs(image.reshape(-1, 3).mean(0) - (np.array(TONES[0]) + 4)).max() < 1
 
 
 def test_what_cannot_be_done_is_named():

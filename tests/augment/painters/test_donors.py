@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aga_lightning.augment.base import Caption, Detection, ImageRecord, Prompt, Scene, Subject, SubjectSource
-from aga_lightning.augment.painters.donors import DonorPhotos, fill_hole, hole_around, widen
+from aga_lightning.augment.painters.donors import DonorPhotos, fill_hole, widen
 from aga_lightning.images.samples import Sample
 
 CAPTION = Caption("anywhere", Prompt("", "", ""))
@@ -122,13 +122,6 @@ def test_a_widened_mask_holds_the_mask_and_reaches_the_margin(top, left, height,
     # OpenCV's 5 x 5 distance is off by up to 2%.
     assert wide[top, max(0, left - int(reach * 0.97)) : left + 1].all()
     assert np.flatnonzero(wide.any(0))[0] >= left - reach * 1.03 - 1
-
-
-def test_a_margin_that_would_take_the_whole_photo_is_left_out():
-    mask = np.zeros((40, 40), bool)
-    mask[5:35, 5:35] = True
-    assert np.array_equal(hole_around(mask, 0.05), widen(mask, 0.05))
-    assert np.array_equal(hole_around(mask, 0.5), mask)
 
 
 def test_the_hole_is_filled_with_colours_and_grain_of_the_rest():

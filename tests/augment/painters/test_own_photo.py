@@ -76,11 +76,6 @@ def test_a_scene_depends_on_itself_alone():
     assert together[0].tobytes() != together[2].tobytes(), "the seed chooses the grain"
 
 
-def test_another_size_is_filled():
-    (made,) = painter().paint([scene(1, size=(50, 50))])
-    assert made.shape == (50, 50, 3) and made.dtype == np.uint8
-
-
 def test_a_subject_whose_hole_would_take_all_of_the_photo_is_still_painted_over():
     (made,) = painter(Photos(box=(2, 2, 118, 88)), margin=0.5).paint([scene(0)])
     assert not ((made[..., 0] > 230) & (made[..., 1:].max(-1) < 40)).any()

@@ -171,12 +171,6 @@ def test_files_of_weights_are_local_or_on_a_hub(tmp_path, monkeypatch):
             pipelines.weights_file(missing)
 
 
-def test_files_that_a_hub_has_not_got_name_the_remedy(monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(PretrainedError, match=r"hf download org/name$"):
-        pipelines.weights_file("org/name/four.safetensors")
-
-
 def test_lora_weights_need_peft_and_say_so(sdxl, monkeypatch):
     monkeypatch.setattr("diffusers.utils.is_peft_available", lambda: False)
     with pytest.raises(PretrainedError, match="pip install peft"):
@@ -215,11 +209,6 @@ def test_the_own_size_is_read_from_local_files_and_is_1024_for_a_name(sdxl, tmp_
     assert pipelines.own_side(str(tmp_path)) == 512
     (tmp_path / "transformer" / "config.json").write_text("broken")
     assert pipelines.own_side(str(tmp_path)) == 1024
-
-
-def test_the_class_is_read_from_local_files(sdxl):
-    assert pipelines.local_class(str(sdxl)) is diffusers.StableDiffusionXLPipeline
-    assert pipelines.local_class("stabilityai/stable-diffusion-xl-base-1.0") is None
 
 
 def test_the_share_of_steps_is_rounded_as_the_family_does(sdxl, tmp_path):
