@@ -79,7 +79,7 @@ def test_weights_that_do_not_fit_are_explained(make, detector, tmp_path):
     )
     with pytest.raises(WeightsError, match=r"is missing.*is it a retinanet_resnet50_fpn of 2 categories"):
         other.load()
-    with pytest.raises(PretrainedError, match=r"COCO_V9"):
+    with pytest.raises(WeightsError, match=r"COCO_V9"):
         make("COCO_V9").load()
 
 
