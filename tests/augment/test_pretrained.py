@@ -2,10 +2,21 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from tiny.blip import save_blip
+from tiny.clip_model import save_clip
+from tiny.grounding_dino import save_grounding_dino
+from tiny.llama import build_llama
+from tiny.sam import save_sam
 
 from aga_lightning.augment.base import Part, accelerated
+from aga_lightning.augment.captioners.language_model import LanguageModel
+from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.gates.clip import ClipFilter
+from aga_lightning.augment.image_captioners.captioning_model import CaptioningModel
 from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explained, weights_identity
+from aga_lightning.augment.segmenters.sam import SAM
 
 
 class Doubler(Pretrained):
@@ -176,3 +187,42 @@ def test_a_part_with_weights_needs_an_accelerator_wherever_it_hides():
 
     assert accelerated(Holder([Doubler()]))
     assert not accelerated(Holder([]))
+
+
+MODELS = {
+    SAM: (save_sam, "a SAM"),
+    GroundingDINO: (save_grounding_dino, "a zero-shot object detector"),
+    ClipFilter: (save_clip, "a CLIP or SigLIP checkpoint"),
+    CaptioningModel: (save_blip, "a captioning model"),
+    LanguageModel: (build_llama, "a causal language model"),
+}
+
+
+@pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
+def test_a_model_of_transformers_is_loaded_whole_or_told_in_a_line(kind, tmp_path, monkeypatch):
+    save, what = MODELS[kind]
+    folder, other = tmp_path / "model", tmp_path / "other"
+
+    def refused(weights, words):
+        with pytest.raises(PretrainedError, match=words) as told:
+            kind(weights=str(weights)).load()
+        assert "\n" not in str(told.value)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # the environment is read at import
+    refused("org/missing", "^org/missing cannot be loaded .*give a folder that exists.*hf download org/missing")
+    other.mkdir()
+    refused(other, f"is it {what}.* and complete")
+    (other / "config.json").write_text('{"model_type": "vit"}')
+    refused(other, "other")
+    save(folder)
+    assert kind(weights=str(folder)).load() is not None
+    tensors = load_file(folder / "model.safetensors")
+    lost = next(name for name in sorted(tensors) if "norm" in name.lower() and name.endswith("weight"))
+    kept = {name: tensor for name, tensor in tensors.items() if name != lost}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    refused(
+        folder,
+        f"lacks 1 tensors of its .*{lost.rpartition('.')[0].rpartition('.')[2]}.weight.*fetch the checkpoint again",
+    )
+    (folder / "model.safetensors").write_bytes(b"not a checkpoint")
+    refused(folder, "and complete")

@@ -18,14 +18,14 @@ SIZE = 160, 120
 TOP, BOTTOM = 2, 10
 """Rows of the camera's banners, which the recipe alia_iwildcam cuts off."""
 
-# By number in WILDS: category, published name, then coat, length of the body, of the legs and of the neck in pixels.
+# By number in WILDS: category, published name, coat, and length of the body in pixels.
 ANIMALS = {
-    24: (71, "bos taurus", (110, 60, 30), 34, 14, 4),
-    32: (90, "loxodonta africana", (125, 120, 118), 44, 18, 2),
-    36: (96, "aepyceros melampus", (190, 110, 50), 24, 16, 8),
-    48: (111, "equus quagga", (235, 235, 230), 30, 14, 8),
-    49: (112, "giraffa camelopardalis", (225, 170, 80), 26, 24, 26),
-    52: (115, "madoqua guentheri", (150, 125, 95), 15, 9, 4),
+    24: (71, "bos taurus", (110, 60, 30), 34),
+    32: (90, "loxodonta africana", (125, 120, 118), 44),
+    36: (96, "aepyceros melampus", (190, 110, 50), 24),
+    48: (111, "equus quagga", (235, 235, 230), 30),
+    49: (112, "giraffa camelopardalis", (225, 170, 80), 26),
+    52: (115, "madoqua guentheri", (150, 125, 95), 15),
 }
 CLASSES = (0, *ANIMALS)
 SPLITS = {
@@ -50,13 +50,6 @@ def write_wilds(folder: Path, images: bool = True) -> Path:
 
     Each location has each class of ALIA by day and by night, and one frame of class 1. Of all 56 classes, the last has
     the name of class 53, as two published ones share theirs.
-
-    Args:
-        folder: What will hold iwildcam_v2.0.
-        images: Whether to draw the images; without, only the lists are written.
-
-    Returns:
-        The folder iwildcam_v2.0.
     """
     root = folder / "iwildcam_v2.0"
     root.mkdir(parents=True)
@@ -85,18 +78,7 @@ def write_wilds(folder: Path, images: bool = True) -> Path:
 def write_alia(
     folder: Path, images: bool = True, packed: bool = False, below: str = "train", per_class: int = 1
 ) -> Path:
-    """Write the four lists of ALIA and their images.
-
-    Args:
-        folder: Where.
-        images: Whether to draw the images.
-        packed: Whether the lists are compressed.
-        below: Where in the folder the images lie.
-        per_class: Frames of each class at each location, by day and as many by night.
-
-    Returns:
-        The folder.
-    """
+    """Write the four lists of ALIA and their images."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (split, locations) in ALIA.items():
         frames = product(locations, CLASSES, (False, True), range(per_class))
@@ -118,8 +100,7 @@ def draw_frame(location: int, y: int, night: bool, seed: int) -> np.ndarray:
     frame = _view(location)
     rng = np.random.default_rng(seed)
     if y in ANIMALS:
-        _, _, coat, *build = ANIMALS[y]
-        _draw_animal(frame, rng, coat, build, striped=y == 48)
+        _draw_animal(frame, rng, *ANIMALS[y][2:])
     elif y != 0:
         cv2.circle(frame, (80, 80), 8, (90, 60, 40), -1)
     if night:  # infrared light reaches the animal better than what is behind it
@@ -152,24 +133,15 @@ def _view(location: int) -> np.ndarray:
     return view
 
 
-def _draw_animal(frame, rng, coat, build, striped):
-    """An animal from the side, on the grass near the middle, facing left or right."""
-    length, legs, neck = build
-    scale, side = rng.uniform(0.9, 1.2), int(rng.choice([-1, 1]))
-    length, legs, neck = (max(3, round(value * scale)) for value in (length, legs, neck))
+def _draw_animal(frame, rng, coat, length):
+    """An ellipse on four legs, on the grass near the middle."""
+    length = round(length * rng.uniform(0.9, 1.2))
     x, ground = int(rng.integers(60, 100)), int(rng.integers(92, 102))
-    depth = max(4, length // 4)
-    y = ground - legs - depth
+    depth, legs = max(4, length // 4), max(6, length // 2)
     for offset in (-0.4, -0.25, 0.25, 0.4):
         foot = x + round(offset * length)
-        cv2.line(frame, (foot, y), (foot, ground), coat, max(2, length // 9))
-    cv2.ellipse(frame, (x, y), (length // 2, depth), 0, 0, 360, coat, -1)
-    head = x + side * (length // 2 + neck // 3), y - neck
-    cv2.line(frame, (x + side * length // 3, y), head, coat, max(3, length // 6))
-    cv2.ellipse(frame, head, (max(3, length // 7), max(2, length // 10)), 0, 0, 360, coat, -1)
-    if striped:
-        for stripe in range(x - length // 2 + 3, x + length // 2 - 2, 4):
-            cv2.line(frame, (stripe, y - depth // 2), (stripe, y + depth // 2), (25, 25, 25), 1)
+        cv2.line(frame, (foot, ground - legs - depth), (foot, ground), coat, max(2, length // 9))
+    cv2.ellipse(frame, (x, ground - legs - depth), (length // 2, depth), 0, 0, 360, coat, -1)
 
 
 def _row(split, location, y, night, number, salt=""):

@@ -1,11 +1,10 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny.clip_model import SAVERS, save_clip
+from tiny.clip_model import SAVERS
 from transformers import AutoModel, AutoProcessor, BertConfig, BertModel
 
 from aga_lightning.augment.base import Caption, Draft, ImageRecord, Prompt
@@ -142,17 +141,8 @@ def test_settings_that_cannot_work_are_refused(settings, words):
         ClipFilter(**settings)
 
 
-def test_weights_that_are_missing_of_another_model_or_incomplete_are_explained(tmp_path):
-    with pytest.raises(PretrainedError, match="hf download"):
-        ClipFilter(weights=str(tmp_path / "nowhere")).objection(draft(IMAGES[0]))
-    BertModel(
-        BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
-    ).save_pretrained(tmp_path / "bert")
+def test_weights_of_another_model_are_refused(tmp_path):
+    size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    BertModel(BertConfig(**size, vocab_size=9)).save_pretrained(tmp_path)
     with pytest.raises(PretrainedError, match="it holds a BertModel"):
-        ClipFilter(weights=str(tmp_path / "bert")).objection(draft(IMAGES[0]))
-    save_clip(tmp_path / "clip")
-    config = json.loads((tmp_path / "clip" / "config.json").read_text())
-    config["vision_config"]["num_hidden_layers"] = 3
-    (tmp_path / "clip" / "config.json").write_text(json.dumps(config))
-    with pytest.raises(PretrainedError, match=r"lacks \d+ tensors of its .*\(vision_model"):
-        ClipFilter(weights=str(tmp_path / "clip")).objection(draft(IMAGES[0]))
+        ClipFilter(weights=str(tmp_path)).objection(draft(IMAGES[0]))

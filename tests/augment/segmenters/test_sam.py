@@ -1,5 +1,4 @@
 import pickle
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -7,13 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from tiny.sam import SAVERS
 from tiny.segment_anything import plugged_in
 from tiny.segment_anything import save as save_checkpoint
 
 from aga_lightning.augment.base import Detection, ImageRecord
-from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.segmenters.sam import SAM
 from aga_lightning.augment.segmenters.segment_anything_checkpoint import SegmentAnything
 from aga_lightning.images.samples import Sample
@@ -149,29 +146,3 @@ def test_the_library_gives_the_same_masks_in_one_pass(folders, name):
     assert all(np.array_equal(one.mask, want) for one, want in zip(subject.instances, expected, strict=True))
     quality = output.iou_scores[0, 0, best[0]].clamp(0, 1).item()
     assert subject.score == pytest.approx((0.9 * quality) ** 0.5, abs=1e-6)
-
-
-def test_a_missing_repository_or_folder_is_explained(monkeypatch, tmp_path):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # the environment is read at import
-    for weights in ("nowhere/at-all", str(tmp_path / "nowhere")):
-        with pytest.raises(PretrainedError, match=f"give a folder that exists.*hf download {weights}"):
-            SAM(weights=weights).segment(SAMPLES[:1], BOXES[:1])
-
-
-def test_another_model_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "vit"}')
-    with pytest.raises(PretrainedError, match="is it a SAM"):
-        SAM(weights=str(tmp_path)).segment(SAMPLES[:1], BOXES[:1])
-
-
-def test_weights_that_lack_a_layer_are_refused(folders, tmp_path):
-    shutil.copytree(folders / "sam", tmp_path / "cut")
-    file = tmp_path / "cut" / "model.safetensors"
-    state = load_file(file)
-    del state["vision_encoder.neck.conv1.weight"]
-    save_file(state, file, metadata={"format": "pt"})
-    with pytest.raises(
-        PretrainedError,
-        match=r"lacks \d+ tensors of its .*\(vision_encoder.neck.conv1.weight.*fetch the checkpoint again",
-    ):
-        SAM(weights=str(tmp_path / "cut")).segment(SAMPLES[:1], BOXES[:1])
