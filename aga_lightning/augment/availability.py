@@ -1,6 +1,6 @@
-"""Which weights the parts of a method want, where they lie, and whether their licence allows commercial use.
+"""The weights that a method needs, their places on this machine, and whether their licences allow commercial use.
 
-Nothing is loaded, and no network is asked.
+Nothing is loaded, and no network is used.
 """
 
 import json
@@ -21,15 +21,15 @@ _ALLOWS = re.compile(r"\b(apache|mit|bsd|openrail|cc0|unlicense)|cc-by(-sa)?-\d|
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Weights that parts want.
+    """Weights that parts need.
 
     Args:
-        name: As the user named them.
+        name: The weights as the user named them.
         kind: The setting that names them.
-        revision: Of the hub's repository.
-        variant: The files wanted where there are several.
-        url: Where torchvision would fetch them; "" for all others.
-        parts: The settings that lead to the parts ("gates.1.detector"), with the setting where it is not `weights`.
+        revision: Revision of the hub's repository.
+        variant: The variant of the files, if there are several.
+        url: torchvision's address of the weights; "" for all others.
+        parts: The settings that lead to the parts ("gates.1.detector"), with `kind` if it is not `weights`.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where weights were found; where they are missing, `remedy` says what to do."""
+    """The place of weights; if they are missing, `remedy` says what to do."""
 
     kind: Literal["local", "cache", "missing"]
     path: Path | None = None
@@ -50,7 +50,7 @@ class Place:
 
 
 def wanted_weights(part: Part) -> list[Wanted]:
-    """What a part and all parts among its settings want; weights that several parts share are there once."""
+    """The weights that a part and all parts among its settings need; shared weights are listed once."""
     found: dict[Wanted, list[str]] = {}
     for path, pretrained in _named_parts(part, ""):
         if isinstance(pretrained, Pretrained):
@@ -66,7 +66,7 @@ def wanted_weights(part: Part) -> list[Wanted]:
 
 
 def locate(wanted: Wanted) -> Place:
-    """Where weights lie: where their name leads, or in the cache of the hub's or torch's downloads."""
+    """The place of weights: a local path, or the cache of the hub's or torch's downloads."""
     path = Path(wanted.name).expanduser()
     if path.exists():
         return _whole(Place("local", path), wanted, "fetch the folder again")
@@ -84,7 +84,7 @@ def locate(wanted: Wanted) -> Place:
 
 
 def missing_weights(part: Part) -> list[str]:
-    """What a part wants and this machine lacks: a line each, with the remedy."""
+    """The weights that a part needs and this machine lacks, one line each, with the remedy."""
     lines = []
     for wanted in wanted_weights(part):
         place = locate(wanted)
@@ -94,13 +94,13 @@ def missing_weights(part: Part) -> list[str]:
 
 
 def licence_for(wanted: Wanted) -> Licence | None:
-    """What is known of the terms of some weights; of a local file also by what lies beside it."""
+    """The licence of some weights; for a local file also from the files beside it."""
     path = Path(wanted.name).expanduser()
     return licence_of(wanted.name) or (licence_in(path.parent) if path.is_file() else None)
 
 
 def allows_commercial_use(licence: Licence | None) -> bool | None:
-    """Whether a licence allows commercial use, by the table or by its name; None where neither tells."""
+    """Whether a licence allows commercial use, by the table or by its name; None if unknown."""
     if licence is None or licence.commercial is not None:
         return None if licence is None else licence.commercial
     if _FORBIDS.search(licence.name):
@@ -120,7 +120,7 @@ def _named_parts(value: object, name: str) -> Iterator[tuple[str, Part]]:
 
 
 def _torchvision_url(part: Pretrained) -> str:
-    """Where torchvision would fetch a part's weights; "" for a part whose weights are no name of torchvision's."""
+    """Torchvision's address of a part's weights; "" if torchvision does not know them."""
     from torchvision.models import get_model_weights, list_models
 
     architecture = getattr(part, "architecture", None)
@@ -138,7 +138,7 @@ def _in_torch_cache(wanted: Wanted) -> Place:
 
 
 def _on_hub(name: str) -> tuple[str, str]:
-    """The repository, and the file in it, that a name may stand for; "" and "" for the name of a local file."""
+    """The repository and the file of a hub's name; "" and "" for the name of a local file."""
     parts = name.split("/")
     if name.startswith(("/", "~", ".")) or "\\" in name or not all(parts):
         return "", ""
@@ -161,7 +161,7 @@ def _in_hub_cache(repository: str, file: str, revision: str | None) -> Path | No
 
 
 def _whole(place: Place, wanted: Wanted, remedy: str) -> Place:
-    """The place, or that it is a folder from which weights are missing; a text encoder's need not be there."""
+    """The place, or a missing one if it is a folder without its weights; a text encoder's weights are not needed."""
     folder = place.path
     if folder is None or folder.is_file() or wanted.kind != "weights":
         return place
@@ -175,7 +175,7 @@ def _whole(place: Place, wanted: Wanted, remedy: str) -> Place:
         indexes = list(parent.glob("*.index*.json"))
         lost = {index: [name for name in _shards(index) if not (parent / name).is_file()] for index in indexes}
         single = any(file.parent == parent and "-of-" not in file.name for file in weights)
-        # Those who load take one of the formats or variants; the indexes of the others come along without their files.
+        # Only one of the formats or variants is loaded; the indexes of the others may be there without their files.
         if all(lost.values()) and not single:
             index, names = min(lost.items(), key=lambda pair: len(pair[1]))
             return Place("missing", folder, f"{folder} lacks {len(names)} files that {index.name} names: {remedy}")

@@ -1,7 +1,7 @@
-"""Step 3b: turn, mirror and scale the subject, and set it in front of its new background (section 4.3, Figure 5).
+"""Step 3b: turn, mirror and scale the subject, and put it in front of its new background (section 4.3, Figure 5).
 
-Pixels are never keyed by colour: the mask alone says what the subject is, so black feathers stay. No pixel of the old
-background takes part in any resampling, and a placement that moves whole pixels only does not resample at all.
+The mask alone decides which pixels are subject, never their colours, so black feathers stay. Pixels of the old
+background take no part in any resampling, and a placement that only moves by whole pixels does not resample at all.
 """
 
 import math
@@ -20,16 +20,16 @@ Edge = Literal["hard", "feathered"]
 Vector = npt.NDArray[np.float64]
 
 _KERNEL_REACH = 3  # pixels beyond the outline that an interpolation kernel gives weight to
-_LIGHT_RANGE = np.array([30.0, 10.0, 10.0])  # of 255: how far light may move lightness and the two chroma axes
-_SMALL_AREA = 128 * 128  # up to here the best of everything costs little, and marks are few pixels wide
-_LARGE_AREA = 300 * 300  # beyond it pixels abound, and a plain linear warp does
+_LIGHT_RANGE = np.array([30.0, 10.0, 10.0])  # of 255: largest change of lightness and of the two chroma axes
+_SMALL_AREA = 128 * 128  # up to here the best resampling costs little, and field marks are few pixels wide
+_LARGE_AREA = 300 * 300  # beyond it a plain linear warp is good enough
 _DENSITY = 1.5  # samples per landing pixel before the final linear warp
 _LANCZOS_MIN_SCALE = 0.7  # further down it would alias
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a subject goes: mirrored, turned and scaled about its own centre, then moved.
+    """Placement of a subject: mirrored, turned and scaled about its own centre, then moved.
 
     Args:
         flip: Mirrored left to right.
@@ -46,20 +46,20 @@ class Placement:
 
 @dataclass(kw_only=True, eq=False)
 class Merging(Part):
-    """How the subject is placed and merged with its new background (section 4.3).
+    """Placement of the subject, and its merging with the new background (section 4.3).
 
     Args:
-        flip_probability: How often the subject is mirrored left to right, 0..1.
+        flip_probability: Probability that the subject is mirrored left to right, 0..1.
         max_rotation: Largest turn to either side, in degrees.
         scale: Smallest and largest factor on the subject's size.
         shift: Largest movement in each direction, as a fraction of the frame.
         edge: A hard edge keeps every pixel of the subject; a feathered one blends across the outline.
         feather: Standard deviation of a feathered edge, in pixels of the result.
-        harmonise: How far the subject's colours move to the background's mean and contrast, 0 (not) to 1 (as far as a
-            change of light would).
-        in_place: Leave the subject where it stood: it is neither turned, scaled nor moved, only mirrored.
-        match_grey: Give a grey photo (a camera trap's at night) a grey background, with the light and the cast that its
-            own had.
+        harmonise: Adaptation of the subject's colours to the background's mean and contrast, 0 (none) to 1 (as much as
+            a change of light would).
+        in_place: Leave the subject at its place: it is neither turned, scaled nor moved, only mirrored.
+        match_grey: Give a grey photo (such as a camera trap's at night) a grey background with the light and the cast
+            of its own background.
     """
 
     version = 2
@@ -112,20 +112,20 @@ def merge(
     feather: float = 0.0,
     harmonise: float = 0.0,
 ) -> tuple[Image, Mask]:
-    """Set the subject of an image in front of a background (section 4.3, Figure 5).
+    """Put the subject of an image in front of a background (section 4.3, Figure 5).
 
-    The subject stays wholly in the frame: it is scaled no larger than fits and moved no further than the border.
+    The subject stays inside the frame: its scale is limited by the frame, its movement by the border.
 
     Args:
         image: The source, (height, width, 3).
         mask: Its subject, (height, width).
-        background: What fills all other pixels, (height, width, 3).
-        placement: Where the subject goes.
+        background: The picture behind the subject, (height, width, 3).
+        placement: The placement of the subject.
         feather: Standard deviation of the soft edge in pixels; 0 is a hard edge.
-        harmonise: How far the subject's colours move to the background's, 0..1.
+        harmonise: Adaptation of the subject's colours to the background's, 0..1.
 
     Returns:
-        The merged image, and the mask of the subject where it has landed.
+        The merged image, and the mask of the subject at its new place.
 
     Raises:
         ValueError: If the sizes differ or the mask is empty.
@@ -161,7 +161,7 @@ def merge(
 
 
 def cover(background: Image, size: tuple[int, int]) -> Image:
-    """Scale a background until it fills a frame, and cut off evenly what juts out.
+    """Scale a background until it fills a frame, and crop it evenly.
 
     Args:
         background: (height, width, 3).
@@ -178,7 +178,7 @@ def cover(background: Image, size: tuple[int, int]) -> Image:
 
 
 class _Landing(NamedTuple):
-    """A 2 x 2 matrix about the subject's centre, where that centre lands, and the corners of what is covered."""
+    """A 2 x 2 matrix about the subject's centre, the new place of the centre, and the corners of the covered area."""
 
     linear: npt.NDArray[np.float64]
     centre: Vector
@@ -187,7 +187,7 @@ class _Landing(NamedTuple):
 
 
 def _fitted(solid: Image, centre: Vector, placement: Placement, frame: tuple[int, ...]) -> _Landing:
-    """Where a subject lands so that all of it is in the frame."""
+    """The landing of a subject, limited so that all of it is in the frame."""
     size = np.array(frame[1::-1], dtype=np.float64)
     angle = math.radians(placement.rotation)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])  # y points down
@@ -197,17 +197,17 @@ def _fitted(solid: Image, centre: Vector, placement: Placement, frame: tuple[int
     half_pixel = np.abs(turn).sum(axis=1) / 2
     low, high = landed.min(axis=0) - half_pixel, landed.max(axis=0) + half_pixel
     scale = min(placement.scale, float((size / (high - low)).min()))
-    # Moving by whole pixels spares an unturned subject the resampling.
+    # Moved by whole pixels, a subject that is not turned needs no resampling.
     wanted = centre + np.round(np.array(placement.shift) * size)
     centre = np.clip(wanted, -scale * low, size - scale * high)
     return _Landing(scale * turn, centre, centre + scale * low, centre + scale * high)
 
 
 def _extended(colours: Image, solid: Image, reach: int) -> Image:
-    """The subject as RGBA with a margin of `reach` pixels; its colours go on, as local means, that far outwards."""
+    """The subject as RGBA with a margin of `reach` pixels, filled with local means of the subject's colours."""
     height, width = (length + 2 * reach for length in solid.shape)
-    # Means over 5 x 5 cells of the known pixels; smoothly enlarged, they are right up to 1.5 cells from the subject.
-    # Small cells are nearer to the outline's own colours, and slow.
+    # Means of the known pixels over 5 x 5 cells; smoothly enlarged, they are right up to 1.5 cells from the subject.
+    # Small cells are closer to the outline's own colours, but slow.
     fewest = 1 if solid.size <= _SMALL_AREA else 2
     halvings = max(fewest, math.ceil(math.log2(max(reach, 1) / 1.5)))
     cell = 2**halvings
@@ -231,15 +231,15 @@ def _extended(colours: Image, solid: Image, reach: int) -> Image:
 
 
 def _warped(cutout: Image, linear: npt.NDArray[np.float64], centre: Vector, canvas: npt.NDArray[np.int_]) -> Image:
-    """The cut-out under a linear map, its centre at a point of a canvas (width and height)."""
+    """The cut-out after a linear map, with its centre at a point of a canvas (width and height)."""
     size = np.array(cutout.shape[1::-1])
     scale = _scale_of(linear)
     area = size.prod()
     shrinks = scale < _LANCZOS_MIN_SCALE
     kernel = cv2.INTER_LANCZOS4 if area <= _SMALL_AREA and not shrinks else cv2.INTER_LINEAR
     if shrinks or _SMALL_AREA < area <= _LARGE_AREA:
-        # A fast cubic (or area) resize beyond the landing resolution, then a linear warp: much of the sharpness of a
-        # cubic warp at a quarter of its time, and free of aliasing at any scale.
+        # A fast cubic (or area) resize beyond the final resolution, then a linear warp: nearly as sharp as a cubic warp
+        # in a quarter of its time, and free of aliasing at any scale.
         dense = np.maximum(np.round(size * _DENSITY * scale), 1).astype(int)
         resize = cv2.INTER_CUBIC if _DENSITY * scale > 1 else cv2.INTER_AREA
         cutout = _bytes(cv2.resize(cutout, dense.tolist(), interpolation=resize))
@@ -251,14 +251,14 @@ def _warped(cutout: Image, linear: npt.NDArray[np.float64], centre: Vector, canv
 
 
 def _pasted(cutout: Image, onto: tuple[slice, slice], background: Image, feather: float) -> tuple[Image, Mask]:
-    """The background with the cut-out over some rows and columns of it, and where the subject is."""
+    """The background with the cut-out over some of its rows and columns, and the mask of the subject."""
     merged = np.array(background, order="C")
     landed = np.zeros(background.shape[:2], np.uint8)
     under = merged[onto]
     colours, alpha = cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB), cv2.extractChannel(cutout, 3)
     cv2.threshold(alpha, 127, 1, cv2.THRESH_BINARY, dst=landed[onto])
     if feather > 0:
-        # A subject that the frame cuts must not fade there: beyond the frame it goes on.
+        # A subject that the frame cuts off continues beyond it, and so must not fade at the border.
         # The separable filter takes half the time of OpenCV's own Gaussian.
         kernel = cv2.getGaussianKernel(2 * _softness(feather) + 1, feather)
         soft = cv2.sepFilter2D(alpha, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
@@ -273,7 +273,7 @@ def _pasted(cutout: Image, onto: tuple[slice, slice], background: Image, feather
 
 
 def _softness(feather: float) -> int:
-    """How far a soft edge reaches, in pixels; further out less than 1 % is left."""
+    """Reach of a soft edge in pixels; further out its weight is below 1 %."""
     return math.ceil(2.5 * feather)
 
 
@@ -283,12 +283,12 @@ def _scale_of(linear: npt.NDArray[np.float64]) -> float:
 
 
 def _harmonised(colours: Image, alpha: Image, background: Image, strength: float) -> Image:
-    """Colours whose mean and contrast in L*a*b* have moved to the background's (Reinhard et al. 2001)."""
+    """Colours whose mean and contrast in L*a*b* are adapted to the background's (Reinhard et al. 2001)."""
     lab = cv2.cvtColor(colours, cv2.COLOR_RGB2Lab)
     mean, spread = (value.ravel() for value in cv2.meanStdDev(lab, mask=alpha))
     thinned = cv2.cvtColor(np.ascontiguousarray(background[::4, ::4]), cv2.COLOR_RGB2Lab)
     goal_mean, goal_spread = (value.ravel() for value in cv2.meanStdDev(thinned))
-    # Bounded to what a change of light does: a red bus stays red in a meadow, and noise does not become contrast.
+    # Limited to the effect of a change of light: a red bus stays red in a meadow, and noise is not amplified.
     gain = np.clip((goal_spread + 1) / (spread + 1), 0.7, 1.4) ** strength
     move = np.clip(goal_mean - mean, -_LIGHT_RANGE, _LIGHT_RANGE) * strength
     table = (np.arange(256)[:, None] - mean) * gain + mean + move
@@ -297,5 +297,5 @@ def _harmonised(colours: Image, alpha: Image, background: Image, strength: float
 
 
 def _bytes(array: npt.NDArray[np.generic]) -> Image:
-    """What OpenCV returns, as the bytes it is: its own types say only "some numbers"."""
+    """An array of OpenCV as bytes; OpenCV's own types leave the kind of number open."""
     return np.asarray(array, dtype=np.uint8)

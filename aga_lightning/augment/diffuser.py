@@ -1,4 +1,4 @@
-"""What painters and editors by a diffusion model share: settings, loading, batches of one kind, blank images again."""
+"""Diffusion models of painters and editors: settings, loading, batches of one kind, and repeats of blank images."""
 
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -32,21 +32,22 @@ class Diffuser(Pretrained):
 
     Args:
         weights: A hub's name or a local folder of diffusers; only safetensors are read.
-        variant: The files to take where there are several ("fp16"); null for those without a variant.
+        variant: The variant of the files, if there are several ("fp16"); null for files without a variant.
         steps: Denoising steps.
-        guidance: Scale of the guidance; above 1, most pipelines call the denoiser twice a step.
-        width: Pixels, a multiple of 8; null for the pipeline's own (read from local weights; 1024 for a hub's name, so
-            give 512 for those of Stable Diffusion 1.x and InstructPix2Pix).
-        height: As `width`.
+        guidance: Scale of the guidance; above 1, most pipelines call the denoiser twice in each step.
+        width: Width in pixels, a multiple of 8; null for the pipeline's own (read from local weights; 1024 for a hub's
+            name, so give 512 for Stable Diffusion 1.x and InstructPix2Pix).
+        height: Height in pixels, as `width`.
         scheduler: Class name of diffusers ("EulerDiscreteScheduler"); null for the checkpoint's.
         scheduler_settings: Settings of the scheduler that differ from the checkpoint's, such as timestep_spacing.
-        negative_prompt: What not to paint, for pipelines that take it.
-        unet: Other weights for the UNet or transformer: a local .safetensors file, or org/repo/file.safetensors on a
-            hub. The checkpoint's own are then not read.
+        negative_prompt: Description of things not to paint, for pipelines that take it.
+        unet: Other weights for the UNet or transformer, instead of the checkpoint's: a local .safetensors file, or
+            org/repo/file.safetensors on a hub.
         lora: LoRA weights to add, named like `unet`; needs the package peft.
-        redraws: How often a blank image is made again, with another seed, before it is handed on as it is.
-        compile: Compile the denoiser: minutes at first, faster then; pays off for thousands of images.
-        offload: Keep in the device's memory only the model at work, or only the layer at work (very slow).
+        redraws: Largest number of repeats of a blank image, each with another seed.
+        compile: Compile the denoiser, which takes minutes and then saves time; pays off for thousands of images.
+        offload: Keep in the device's memory only the running model (model), or only the running layer (sequential; very
+            slow).
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
 
     Raises:
@@ -89,7 +90,7 @@ class Diffuser(Pretrained):
 
     @cached_property
     def _added(self) -> dict[str, str | None]:
-        """The identities of the weights that are added to the pipeline's."""
+        """Identities of the weights that are added to the pipeline's own."""
         return {name: file and weights_identity(file) for name, file in (("unet", self.unet), ("lora", self.lora))}
 
     @cached_property
@@ -97,11 +98,11 @@ class Diffuser(Pretrained):
         return pipelines.own_side(self.weights)
 
     def canvas(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the settings, or the pipeline's own; nothing is loaded for it."""
+        """Width and height of the settings, or the pipeline's own; no weights are loaded."""
         return self.width or self._side, self.height or self._side
 
     def load_for(self, task: Task) -> Any:  # noqa: ANN401 each family has a class of its own
-        """Load the pipeline, put it on its device, and compile its denoiser if asked to."""
+        """Load the pipeline, put it on its device, and compile its denoiser if `compile` is true."""
         pipeline = pipelines.load_pipeline(
             self.weights,
             self.torch_dtype,
@@ -133,12 +134,12 @@ class Diffuser(Pretrained):
         run: Callable[[Sequence[Item]], list[Image]],
         again: Callable[[Item, int], Item],
     ) -> list[Image]:
-        """One image an item; blank ones (NaN in float16, say) are made again, with other seeds, some times.
+        """One image for each item; blank images (such as NaN in float16) are made again, up to `redraws` times.
 
         Args:
-            items: What to make.
-            run: Makes it.
-            again: An item with the seed of the redraw of some number.
+            items: The items.
+            run: Makes the images of some items.
+            again: Gives an item the seed of a redraw, by its number.
         """
         images = run(items)
         for number in range(1, self.redraws + 1):
@@ -154,7 +155,7 @@ class Diffuser(Pretrained):
         kind: Callable[[Item], Hashable],
         call: Callable[[Sequence[Item]], list[Image]],
     ) -> list[Image]:
-        """Run a call over batches of items of one kind, such as one size; the images are in the items' order."""
+        """Make images in batches of one kind, such as one size; the images are in the order of the items."""
         images: dict[int, Image] = {}
         kinds = [kind(item) for item in items]
         for one in dict.fromkeys(kinds):
@@ -163,21 +164,21 @@ class Diffuser(Pretrained):
         return [images[index] for index in range(len(items))]
 
     def run(self, arguments: dict[str, object], seeds: Sequence[int], count: int) -> npt.NDArray[np.float32]:
-        """Call the pipeline with those of the arguments that it takes.
+        """Call the pipeline with the arguments that it accepts.
 
         Args:
-            arguments: What differs from call to call.
-            seeds: One an image.
-            count: Images.
+            arguments: The arguments of this call.
+            seeds: One seed for each image.
+            count: Number of images.
 
         Returns:
-            (count, height, width, 3) in 0..1; NaN where the model failed.
+            (count, height, width, 3) in 0..1; NaN if the model failed.
         """
         pipeline = self.model
         common: dict[str, object] = {
             "num_inference_steps": self.steps,
             "guidance_scale": self.guidance,
-            # On the CPU, whose noise is the same everywhere; one an image, so that companions do not matter.
+            # On the CPU, whose noise is the same everywhere; one for each image, so that batches do not matter.
             "generator": [torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             "output_type": "np",
         }
@@ -190,13 +191,13 @@ class Diffuser(Pretrained):
         return np.asarray(output.images, np.float32)
 
     def _undo_upcast(self, vae: Any) -> None:  # noqa: ANN401 any model
-        """Turn a VAE back to float16 that a call left in float32, because it ran out of memory while decoding."""
+        """Convert a VAE back to float16 if a call that ran out of memory has left it in float32."""
         if self.torch_dtype == torch.float16 and getattr(vae, "dtype", None) == torch.float32:
             vae.to(torch.float16)
 
 
 def levels(image: npt.NDArray[np.float32], size: tuple[int, int]) -> Image:
-    """An image of 0..1 in levels of 0..255, NaN as black, at a size (width, height) where it has another."""
+    """An image of 0..1 in levels of 0..255, NaN as black, resized to a size (width, height) if needed."""
     shares = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=1.0, neginf=0.0)
     rounded = np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
     if rounded.shape[1::-1] == size:
@@ -207,7 +208,7 @@ def levels(image: npt.NDArray[np.float32], size: tuple[int, int]) -> Image:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to themselves what diffusers says of its own code at each call, which no user can change."""
+    """Hide messages of diffusers about its own code, which users cannot act on."""
     from diffusers.utils import logging
 
     level = logging.get_verbosity()

@@ -13,14 +13,14 @@ def describe(value: object) -> object:
     """Turn a setting, or a part with all its settings, into plain JSON values.
 
     Args:
-        value: A part (its constructor arguments are read from the attributes of the same names), a plain value, or
-            lists and mappings of these.
+        value: A part (its constructor arguments are read from the attributes of the same names), a plain value, or a
+            list or mapping of these.
 
     Returns:
         The description. Two parts with the same description give the same output.
 
     Raises:
-        TypeError: If a value has no plain description.
+        TypeError: If a value cannot be described by plain values.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value

@@ -1,8 +1,8 @@
-"""Grey photos, such as a camera trap's infrared frames at night: tell them from colour, and give a picture their tone.
+"""Grey photos, such as a camera trap's infrared frames at night: recognise them, and give a picture their tone.
 
-Infrared frames need not be neutral: many sensors give them a purple or brownish cast. A cast multiplies the three
-channels, each by a gain of its own, and so the photo is still one grey picture. It is not the amount of colour that is
-looked at, then, but how far colours stray from that one cast.
+Infrared frames need not be neutral: many sensors give them a purple or brownish cast. A cast multiplies each of the
+three channels by its own gain, so that the photo is still a single grey picture. The test therefore measures how far
+colours deviate from one cast, not how strong they are.
 """
 
 import cv2
@@ -14,8 +14,8 @@ from aga_lightning.images.pixels import Image, Mask
 _Values = npt.NDArray[np.float32]
 
 _BANNER = 0.1  # of the height, above and below, where cameras write date, temperature and a coloured logo
-_SIDE = 48  # pixels: averaged that far, nothing is left of sensor noise, and little of JPEG's blocks of colour
-_STRAY = 1.5  # of L*a*b*: how far 95 % of a neutral photo's colours stray at most, and twice that for 99 %
+_SIDE = 48  # pixels: at this size averaging removes sensor noise and most of JPEG's blocks of colour
+_STRAY = 1.5  # of L*a*b*: largest deviation of 95 % of a neutral photo's colours; twice that for 99 %
 _STRAY_OF_TINT = 0.1  # JPEG rounds strong colours more coarsely
 _STRONGEST_TINT = 20.0  # of L*a*b*; beyond it lie sunsets and the deep sea
 _NEUTRAL = 1.0  # of L*a*b*; a weaker tint cannot be seen
@@ -23,16 +23,16 @@ _MOST_GAIN = 1.5  # of contrast: more would show noise and blocks
 
 
 def is_grey(image: Image) -> bool:
-    """Whether a photo is grey, perhaps with one cast all over.
+    """Whether a photo is grey, perhaps with one cast everywhere.
 
-    A tenth of the height above and below, where cameras put their banners, is not looked at.
+    A tenth of the height at the top and at the bottom is ignored, since cameras put banners there.
 
     Args:
         image: (height, width, 3) RGB.
 
     Returns:
-        True for grey photos, as they come out of JPEG, with a cast of up to 20 units of L*a*b*; false where a
-        hundredth of the photo has a colour of its own, be the rest of it snow or fog.
+        True for grey photos from JPEG files with a cast of up to 20 units of L*a*b*; false if a hundredth of the photo
+        has a colour of its own, even if the rest is snow or fog.
     """
     colours = _reduced(image)
     actual, cast = _chroma(colours), _chroma(_cast_over(_luma(colours), _gains(colours)))
@@ -43,14 +43,14 @@ def is_grey(image: Image) -> bool:
 
 
 def as_grey(background: Image, like: Image, mask: Mask) -> Image:
-    """Take the colours out of a background, and give it the light of a grey photo.
+    """Remove the colours of a background, and give it the light and cast of a grey photo.
 
-    Its lightness gets the mean and the standard deviation that the photo has outside its subject, because a flash at
-    night shows less, and darker, than the sun; then it gets the photo's cast.
+    Its lightness gets the mean and the standard deviation of the photo outside its subject, because pictures by flash
+    at night are darker than by day; then it gets the photo's cast.
 
     Args:
         background: (height, width, 3) RGB of any size.
-        like: (height, width, 3) RGB, a photo that is grey.
+        like: (height, width, 3) RGB, a grey photo.
         mask: (height, width); the photo's subject.
 
     Returns:
@@ -85,12 +85,12 @@ def _reduced(image: Image) -> _Values:
 
 
 def _luma(colours: _Values) -> _Values:
-    """(N,) what OpenCV makes of (N, 3) RGB."""
+    """(N,) luma of (N, 3) RGB, as OpenCV computes it."""
     return np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
 def _gains(colours: _Values) -> _Values:
-    """By how much each channel exceeds the luma: (3,), whose own luma is 1."""
+    """Gain of each channel relative to the luma: (3,), whose own luma is 1."""
     return np.asarray(colours.sum(axis=0) / max(float(_luma(colours).sum()), 1e-6), np.float32)
 
 
@@ -105,7 +105,7 @@ def _chroma(colours: _Values) -> _Values:
 
 
 def _tone(grey: npt.NDArray[np.generic], where: Mask) -> tuple[float, float]:
-    """Mean and standard deviation between the banners, where a mask says; everywhere if it says nowhere."""
+    """Mean and standard deviation between the banners, inside a mask; everywhere if it is empty there."""
     rows = _middle(grey.shape[0])
     wanted = where[rows].astype(np.uint8)
     if not wanted.any():

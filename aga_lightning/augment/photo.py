@@ -1,4 +1,4 @@
-"""One photo augmented on its own: no data set, no store, no requests to write by hand."""
+"""Augmentations of a single photo, without a data set or a store."""
 
 import io
 import tempfile
@@ -24,16 +24,16 @@ Photo = str | Path | PillowImage.Image | Image
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AugmentedPhoto:
-    """One augmentation of a photo, or the reason why there is none. A notebook shows it as a picture.
+    """One augmentation of a photo, or the reason why it was rejected. A notebook shows it as a picture.
 
     Args:
         image: (height, width, 3) RGB, uint8; None for a reject.
-        mask: (height, width) bool, where the subject is in `image`; None where the method does not know.
-        background: (height, width, 3) RGB, uint8, the picture that stands behind the subject; None for methods whose
-            image is made as a whole, and for rejects.
+        mask: (height, width) bool, the subject in `image`; None if the method does not know it.
+        background: (height, width, 3) RGB, uint8, the picture behind the subject; None for rejects, and for methods
+            that make the image as a whole.
         caption: The background in words; empty for methods without captions.
-        original: (height, width, 3) RGB, uint8, the photo at the size that it was worked on; None for a reject.
-        rejected: Why there is no image, in words; None where there is one.
+        original: (height, width, 3) RGB, uint8, the photo at the working size; None for a reject.
+        rejected: The reason of a reject; None if there is an image.
     """
 
     image: Image | None
@@ -52,7 +52,7 @@ class AugmentedPhoto:
         return left, top, left + width, top + height
 
     def save(self, path: str | Path) -> None:
-        """Write the image to a file of the format that its suffix names.
+        """Write the image to a file; its ending names the format.
 
         Raises:
             ValueError: If there is no image.
@@ -79,18 +79,18 @@ class AugmentedPhoto:
 def photo_record(
     photo: Photo, superclass: str, class_name: str | None, box: Box | None, mask: Mask | None
 ) -> Iterator[tuple[ImageRecord, Path]]:
-    """A record of one photo, as a data set would give it, and a folder that is there for the time of the block.
+    """The record of one photo, as of a data set, and a temporary folder for the time of the block.
 
     Args:
-        photo: The photo; one that is no file is written to the folder.
-        superclass: What a detector is asked for.
+        photo: The photo; a PIL image or an array is written to the folder.
+        superclass: The word for which a detector is asked.
         class_name: The class; None for the superclass.
-        box: Where the subject is, if that is known.
-        mask: (height, width) bool, which pixels are the subject's, if that is known.
+        box: The box of the subject, if known.
+        mask: (height, width) bool, the pixels of the subject, if known.
 
     Raises:
         ImageReadError: If the photo cannot be read.
-        ValueError: If superclass is empty, or array or mask are of another kind than described.
+        ValueError: If superclass is empty, or array or mask have another type or shape than described.
     """
     if not superclass.strip():
         raise ValueError("superclass is empty: give the kind of thing that the photo shows, such as 'bird'")
@@ -109,7 +109,7 @@ def photo_record(
 
 
 def augmented_photo(made: Draft | str) -> AugmentedPhoto:
-    """What was made of a photo, or the reason why nothing was."""
+    """An augmentation of a photo as a result for the user; a text is the reason of a reject."""
     if isinstance(made, str):
         return AugmentedPhoto(None, rejected=made)
     caption = "" if made.caption is None else made.caption.text
@@ -124,5 +124,7 @@ def _written(photo: PillowImage.Image | Image, path: Path) -> Path:
             )
         photo = PillowImage.fromarray(photo)
     pixels, _ = decode(photo)
-    PillowImage.fromarray(np.asarray(upright(pixels, photo))).save(path)  # pixels alone: nothing has to be done again
+    PillowImage.fromarray(np.asarray(upright(pixels, photo))).save(
+        path
+    )  # pixels alone, without profile and orientation
     return path

@@ -1,4 +1,4 @@
-"""Saliency without weights: which regions of a picture are not connected to its border?
+"""Saliency without weights: the regions of a picture that are not connected to its border.
 
 Robust background detection (Zhu, Liang, Wei and Sun, "Saliency Optimization from Robust Background Detection",
 CVPR 2014): superpixels that are linked to much of the image border by a path of similar colours are background,
@@ -16,15 +16,15 @@ Labels = npt.NDArray[np.int64]
 
 
 def saliency(image: Image, size: int = 160, regions: int = 240) -> npt.NDArray[np.float32]:
-    """How much each pixel stands out from the background, by robust background detection.
+    """Saliency of each pixel by robust background detection.
 
     Args:
         image: (height, width, 3) RGB.
         size: Longest side in pixels at which the picture is analysed.
-        regions: About how many superpixels to use.
+        regions: Approximate number of superpixels.
 
     Returns:
-        (height, width) saliency in 0..1; all zero where the picture has no contrast.
+        (height, width) saliency in 0..1; zero everywhere if the picture has no contrast.
     """
     height, width = image.shape[:2]
     factor = size / max(height, width)
@@ -45,7 +45,7 @@ def superpixels(lab: npt.NDArray[np.float32], regions: int, compactness: float =
 
     Args:
         lab: (height, width, 3) CIELAB.
-        regions: About how many regions to make.
+        regions: Approximate number of regions.
         compactness: Colour distance that weighs as much as one grid step.
         rounds: Rounds of assignment and averaging.
 
@@ -60,7 +60,7 @@ def superpixels(lab: npt.NDArray[np.float32], regions: int, compactness: float =
     row = np.minimum((y * rows / height).astype(np.int64), rows - 1).ravel()
     col = np.minimum((x * cols / width).astype(np.int64), cols - 1).ravel()
     labels: Labels = row * cols + col
-    # A pixel can only join one of the nine seeds around it, so nine comparisons a round are enough.
+    # A pixel can only join one of the nine seeds around it, so nine comparisons in each round are enough.
     steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     nearby = np.stack([np.clip(row + i, 0, rows - 1) * cols + np.clip(col + j, 0, cols - 1) for i, j in steps])
     for _ in range(rounds):
@@ -98,7 +98,7 @@ def region_saliency(lab: npt.NDArray[np.float32], labels: Labels) -> Array:
     border = np.zeros(count, bool)
     border[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
 
-    # Border regions are linked to each other: background that a subject cuts in two is still one background.
+    # Border regions are linked to each other: a background that the subject divides is still one background.
     links = touching | (border[:, None] & border[None])
     # A step smaller than the texture of the picture costs nothing.
     nearest = np.where(touching, colour_distance, np.inf).min(1)

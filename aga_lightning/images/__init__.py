@@ -1,4 +1,4 @@
-"""What an image is: its record, its pixels, its mask and its hashes; all other rooms stand on this one."""
+"""Images: their records, pixels, masks and hashes. All other packages build on this one."""
 
 from lazy_loader import attach_stub
 

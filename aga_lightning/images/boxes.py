@@ -1,4 +1,4 @@
-"""Boxes and masks: the small geometry that detectors, segmenters and gates share."""
+"""Geometry of boxes and masks, shared by detectors, segmenters and gates."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from aga_lightning.images.records import Box
 
 
 def clamp(box: Box, width: int, height: int) -> Box | None:
-    """The part of a box that lies in the image; None where it is thinner than one pixel or not a number."""
+    """The part of a box inside the image; None if it is thinner than one pixel or not a number."""
     left, right = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
     top, bottom = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
     return (left, top, right, bottom) if right - left >= 1 and bottom - top >= 1 else None
@@ -33,7 +33,7 @@ def box_overlap(first: Box, second: Box) -> float:
 
 
 def mask_overlap(first: Mask, second: Mask) -> float:
-    """Intersection over union of two masks of one shape, 0..1; 0 where both are empty."""
+    """Intersection over union of two masks of one shape, 0..1; 0 if both are empty."""
     union = np.count_nonzero(first | second)
     return np.count_nonzero(first & second) / union if union else 0.0
 

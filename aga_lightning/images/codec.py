@@ -1,4 +1,4 @@
-"""Images to the bytes of a file and back, always the same bytes for the same pixels."""
+"""Encode images to the bytes of a file and decode them; the same pixels always give the same bytes."""
 
 import cv2
 import numpy as np
@@ -8,14 +8,14 @@ from aga_lightning.images.pixels import Image, Mask
 
 
 def encode_jpeg(image: Image, quality: int = 95) -> bytes:
-    """RGB pixels as a JPEG without chroma subsampling, which would wash out marks of one or two pixels."""
+    """RGB pixels as a JPEG without chroma subsampling, which would blur marks of one or two pixels."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     return _encode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
 
 
 def suffix(data: bytes) -> str:
-    """The ending of a file's name that says what its content is: .jpg, .png, .safetensors, else .bin."""
+    """The ending of a file name for some content: .jpg, .png, .safetensors, or .bin for anything else."""
     if data[8:9] == b"{":
         return ".safetensors"
     return next((ending for start, ending in _STARTS.items() if data.startswith(start)), ".bin")
@@ -25,7 +25,7 @@ _STARTS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n": ".png"}
 
 
 def decode_rgb(data: bytes) -> Image:
-    """The RGB pixels of a file this module has written.
+    """The RGB pixels of a file that this module has written.
 
     Raises:
         ValueError: If the bytes are no image.
@@ -37,7 +37,7 @@ def is_image(data: bytes) -> bool:
     """Whether the bytes can be decoded."""
     try:
         decode_rgb(data)
-    except (ValueError, cv2.error):  # the latter where a damaged header speaks of a billion pixels
+    except (ValueError, cv2.error):  # the latter if a damaged header claims a billion pixels
         return False
     return True
 
@@ -48,7 +48,7 @@ def encode_mask(mask: Mask) -> bytes:
 
 
 def decode_mask(data: bytes) -> Mask:
-    """The mask in a PNG this module has written.
+    """The mask in a PNG that this module has written.
 
     Raises:
         ValueError: If the bytes are no image.

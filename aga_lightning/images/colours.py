@@ -1,4 +1,4 @@
-"""Pixels of any kind as 8-bit sRGB: colour profiles, printing inks, many bits, transparency."""
+"""Convert pixels of any kind to 8-bit sRGB: colour profiles, CMYK, high bit depths, transparency."""
 
 import io
 from functools import lru_cache
@@ -13,19 +13,19 @@ BAD_PROFILE = "a colour profile that is broken or made for another kind of image
 FEWER_BITS = "16 bits or more, but no value above 4095 or 255: they are read as data of 12 or 8 bits"
 DARK = "16 bits, but no value above 16383: they come out dark, which is wrong if they are data of 14 bits"
 STRETCHED = "values below 0 or beyond 16 bits: each is stretched from its lowest value to its highest"
-"""What may be remarkable about the pixels of some images, to be read after "12 images have"."""
+"""Remarks on the pixels of some images, to be read after "12 images have"."""
 
-_ALIKE = 2  # of 255: the many versions of sRGB's profile differ by less
+_ALIKE = 2  # of 255: versions of sRGB's profile differ by less
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
-"""The mode of the images that a profile is for, by its colour space."""
+"""Pillow's image mode for each colour space of a profile."""
 
 
 class Notes(NamedTuple):
-    """What is to be known of an image's pixels besides their values.
+    """Notes on the conversion of an image's pixels.
 
     Args:
-        remarks: What is remarkable about them.
-        new: Whether they were read otherwise before colour profiles and unused bits were heeded.
+        remarks: Remarks for the user.
+        new: Whether the pixels differ from those of releases that ignored colour profiles and unused bits.
     """
 
     remarks: tuple[str, ...] = ()
@@ -35,13 +35,13 @@ class Notes(NamedTuple):
 def decode(image: Image.Image, path: Path | None = None) -> tuple[Image.Image, Notes]:
     """The pixels of an open image file as 8-bit sRGB, not yet turned upright.
 
-    Transparent pixels come out on white, an animation as its first frame. Data of more than 8 bits are scaled by the
-    smallest of 8, 12 and 16 bits that holds an image's values, floats also by 1; other values from lowest to highest.
-    A colour profile that cannot be used is left out of account, and the pixels are taken for sRGB.
+    Transparent pixels become white, an animation becomes its first frame. Data of more than 8 bits are scaled by the
+    smallest of 8, 12 and 16 bits that holds all of an image's values (floats also by 1); other values are stretched
+    from lowest to highest. A colour profile that cannot be used is ignored, and the pixels count as sRGB.
 
     Args:
         image: The image, as `formats.open_image` gives it.
-        path: Its file, where there is one; all bits of colours can only be read from there.
+        path: Its file, if there is one; colours of 16 bits can be read only from the file.
     """
     many_bits = _has_many_bits(image)
     image.load()
@@ -62,7 +62,7 @@ def decode(image: Image.Image, path: Path | None = None) -> tuple[Image.Image, N
 
 
 def foresee(image: Image.Image) -> Notes | None:
-    """What `decode` will note of an open file, not yet decoded; None where its header does not tell."""
+    """The notes of `decode` for an open file that is not decoded yet; None if its header does not tell."""
     if _has_many_bits(image):
         return None
     conversion = _conversion_of(image, image)
@@ -72,8 +72,8 @@ def foresee(image: Image.Image) -> Notes | None:
 def _rgb(image: Image.Image) -> Image.Image:
     """An image without a colour profile as RGB."""
     if image.mode == "RGB" and image.format == "JPEG":
-        return image  # decoded into memory of its own; a copy would only cost time
-    if image.mode == "LAB":  # the one mode that Pillow converts only through a colour profile
+        return image  # its pixels are in memory of their own, so no copy is needed
+    if image.mode == "LAB":  # Pillow converts this mode only through a colour profile
         lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
         assert converted is not None  # only None when converting in place
@@ -88,7 +88,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform, mode: str) -> Image.Image:
-    """An image as RGB by a colour profile, which says nothing of transparency."""
+    """An image as RGB by a colour profile; transparency is handled separately."""
     colours = transform.apply(image if image.mode == mode else image.convert(mode))
     if not image.has_transparency_data:
         return colours
@@ -97,7 +97,7 @@ def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform, mode: 
 
 
 class _Conversion(NamedTuple):
-    """How a colour profile's pixels become sRGB; no transform where they are so already, or where it is broken."""
+    """The conversion of a colour profile's pixels to sRGB; no transform if none is needed, or the profile is broken."""
 
     transform: ImageCms.ImageCmsTransform | None = None
     mode: str = ""
@@ -108,7 +108,7 @@ _AS_THEY_ARE = _Conversion()
 
 
 def _conversion_of(pixels: Image.Image, image: Image.Image) -> _Conversion:
-    """How the pixels of an open file become sRGB."""
+    """The conversion of an open file's pixels to sRGB."""
     profile = image.info.get("icc_profile")
     if not profile:
         return _AS_THEY_ARE
@@ -119,11 +119,11 @@ def _conversion_of(pixels: Image.Image, image: Image.Image) -> _Conversion:
 
 @lru_cache(maxsize=32)  # the photos of a data set share a few
 def _conversion(profile: bytes, kind: str) -> _Conversion:
-    """How pixels become sRGB.
+    """The conversion of pixels to sRGB.
 
     Args:
         profile: The bytes of an ICC profile.
-        kind: Of the image: RGB, L for all that is grey, CMYK or LAB.
+        kind: The kind of image: RGB, L (grey), CMYK or LAB.
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -131,12 +131,12 @@ def _conversion(profile: bytes, kind: str) -> _Conversion:
         if kind != mode and (kind, mode) != ("L", "RGB"):  # the latter is a grey copy of a colour photo
             return _Conversion(broken=True)
         if mode == "LAB":
-            return _Conversion()  # the space means the same everywhere
+            return _Conversion()  # Lab needs no profile
         transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (KeyError, OSError, ImageCms.PyCMSError, TypeError, ValueError):
         return _Conversion(broken=True)
     white = transform.apply(Image.new(mode, (1, 1), 0 if mode == "CMYK" else "white"))
-    if np.asarray(white).min() < 128:  # its numbers are garbage
+    if np.asarray(white).min() < 128:  # the profile's numbers are garbage
         return _Conversion(broken=True)
     if mode == "CMYK":
         return _Conversion(transform, mode)
@@ -156,20 +156,20 @@ def _has_many_bits(image: Image.Image) -> bool:
 
 
 def _eight_bits(image: Image.Image, path: Path | None) -> tuple[Image.Image, int]:
-    """An image of 8 bits, and which value became white: 0 where it is the highest that there is."""
+    """An image of 8 bits, and the value that became white; 0 if that is the image's own highest value."""
     if not image.mode.startswith(("I", "F")):
-        return _dark_colours(image, path) or (image, 65535)  # of colours Pillow has kept the upper 8 bits
+        return _dark_colours(image, path) or (image, 65535)  # Pillow has kept the upper 8 bits of colours
     values = np.asarray(image)
     if image.mode in ("I", "F"):
         values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     whole = [255, 4095, 65535]
     if image.format in ("PPM", "JPEG2000"):
-        whole = [65535]  # these files tell their range, and Pillow has scaled it
+        whole = [65535]  # these files state their range, and Pillow has scaled the values
     return _scaled(values, [1, *whole] if image.mode == "F" else whole)
 
 
 def _dark_colours(image: Image.Image, path: Path | None) -> tuple[Image.Image, int] | None:
-    """A colour image of 16 bits of which the upper four are not used, from all its bits; None for any other."""
+    """A 16-bit colour image whose upper four bits are unused, from all its bits; None for any other image."""
     upper = np.asarray(image)
     if path is None or image.mode not in ("RGB", "RGBA") or upper[..., :3].max() > 15:
         return None
@@ -188,7 +188,7 @@ def _dark_colours(image: Image.Image, path: Path | None) -> tuple[Image.Image, i
 
 
 def _scaled(values: npt.NDArray[np.integer[Any] | np.floating[Any]], whole: list[int]) -> tuple[Image.Image, int]:
-    """Values as an image of 8 bits, by the first of some ranges that holds them all, else by their own."""
+    """Values as an image of 8 bits, scaled by the first range that holds them all, or by their own range."""
     low, high = float(values.min()), float(values.max())
     white = next((full for full in whole if 0 <= low and 0 < high <= full), 0 if low or high else whole[-1])
     low, scale = (0.0, float(white)) if white else (low, high - low)

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from aga_lightning.files import shown
 from aga_lightning.images.pixels import Image, Mask
 
-# Colours that those who cannot tell red from green can tell apart, after Okabe and Ito 2008; dark enough for words.
+# Colours that can be distinguished with red-green blindness, after Okabe and Ito 2008; dark enough for text.
 RIGHT_COLOUR, WRONG_COLOUR = "#00694c", "#b84700"
 RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 
 def blank_figure(width: float, height: float) -> Figure:
-    """A figure that no window system knows of.
+    """A figure without a window.
 
     Args:
         width: Inches.
@@ -30,7 +30,7 @@ def blank_figure(width: float, height: float) -> Figure:
 
 
 def show(axis: Axes, picture: Image | Mask | None, title: str = "") -> None:
-    """Draw a picture without ticks below its title, which is cut after three lines; None draws the title alone."""
+    """Draw a picture without ticks under its title, which is cut after three lines; None draws the title alone."""
     axis.set_axis_off()
     axis.set_title(wrapped(title), fontsize=6, parse_math=False)  # a dollar in a caption is a dollar
     if picture is not None:
@@ -38,7 +38,7 @@ def show(axis: Axes, picture: Image | Mask | None, title: str = "") -> None:
 
 
 def outline(axis: Axes, mask: Mask) -> None:
-    """Draw the border of a mask over its image, visible on light and dark; of an empty mask nothing."""
+    """Draw the border of a mask over its image, visible on light and dark; an empty mask has none."""
     if not mask.any():
         return
     height, width = mask.shape
@@ -54,9 +54,9 @@ def write(axis: Axes, paragraphs: Sequence[tuple[str, str, int]], width: int = 4
     """Fill an axis with words from its top.
 
     Args:
-        axis: Where.
-        paragraphs: A text, its colour, and the lines after which it is cut.
-        width: Characters a line.
+        axis: The axis.
+        paragraphs: A text, its colour, and its largest number of lines each.
+        width: Characters of a line.
     """
     axis.set_axis_off()
     top = 1.0
@@ -67,5 +67,5 @@ def write(axis: Axes, paragraphs: Sequence[tuple[str, str, int]], width: int = 4
 
 
 def wrapped(text: str, width: int = 34, lines: int = 3) -> str:
-    """A text in lines of at most `width` characters; what is beyond the last of the lines is cut."""
+    """A text in lines of at most `width` characters, cut after the last of the lines."""
     return textwrap.fill(shown(" ".join(text.split())), width, max_lines=lines, placeholder=" ...")

@@ -1,4 +1,4 @@
-"""Find the evaluation images that a training image nearly equals."""
+"""Find evaluation images that nearly equal a training image."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +11,12 @@ from aga_lightning.images.perceptual_hash import as_hashes, distances, mirrored,
 from aga_lightning.images.reading import ImageReadError, read_image
 
 Progress = Callable[[Iterable["Hashed"], int], Iterable["Hashed"]]
-"""Passes hashed images on and shows how many of a number have passed."""
+"""Passes hashed images on, and shows their progress towards a total number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """An image file with its perceptual hash and that of its mirror image; None where it cannot be read."""
+    """An image file with its perceptual hash and that of its mirror image; both None if it cannot be read."""
 
     path: Path
     hash: int | None
@@ -25,13 +25,13 @@ class Hashed:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """An evaluation image, and the training image that is nearest to it.
+    """An evaluation image and the nearest training image.
 
     Args:
-        evaluation: The one.
-        training: The other.
-        distance: In how many of 63 bits their hashes differ.
-        mirrored: Whether it is the mirror image that is so near.
+        evaluation: The evaluation image.
+        training: The training image.
+        distance: Number of bits, of 63, in which their hashes differ.
+        mirrored: Whether the mirror image of the evaluation image is the near one.
     """
 
     evaluation: Path
@@ -48,13 +48,13 @@ def near_duplicates(
 ) -> dict[str, list[NearDuplicate]]:
     """The images of each evaluation set that resemble a training image, the nearest first.
 
-    Perceptual hashes of whole pictures are compared, mirrored or not: copies, resized and recompressed ones and frames
-    of one burst are found, crops are not. Dull pictures, such as fog, may resemble each other by chance.
+    Perceptual hashes of whole pictures are compared, mirrored or not: they find copies, resized and recompressed images
+    and frames of one burst, but no crops. Pictures without contrast, such as fog, may resemble each other by chance.
 
     Args:
         training: The training images.
         sets: The evaluation images, by set.
-        max_distance: Up to how many of 63 bits may differ.
+        max_distance: Largest number of bits, of 63, in which hashes may differ.
         progress: Wraps the images while they are read.
 
     Returns:
@@ -77,7 +77,7 @@ def hashes_of(paths: Sequence[Path]) -> list[int]:
     """The perceptual hash of each image.
 
     Raises:
-        ImageReadError: If one cannot be read.
+        ImageReadError: If an image cannot be read.
     """
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda path: perceptual_hash(np.asarray(read_image(path))), paths))

@@ -1,4 +1,4 @@
-"""Find the images and the class folders in a folder, and tell what else lies there and is not used."""
+"""Find the images and class folders in a folder, and report all other files as unused."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,12 +15,12 @@ _SYSTEM = frozenset(
         "thumbs.db,~snapshot"
     ).split(",")
 )
-"""What operating systems and storage devices put into any folder, in lower case."""
+"""Files and folders that operating systems and storage devices make, in lower case."""
 
 _ABOUT_IMAGES = frozenset(
     ".csv .html .json .jsonl .log .mat .md .npy .npz .pdf .py .toml .tsv .txt .xml .yaml .yml".split()
 )
-"""Endings of files that may describe images, but are none."""
+"""Endings of files that may describe images."""
 
 BESIDE = "image beside the class folders"
 
@@ -28,18 +28,18 @@ BESIDE = "image beside the class folders"
 def find_images(
     folder: Path, root: Path | None = None, follow_links: bool = False, unused: list[Unused] | None = None
 ) -> list[Path]:
-    """All images under a folder, by the ending of their names.
+    """All images in a folder at any depth, by the endings of their names.
 
-    Hidden files and folders are passed over, and those that systems make: @eaDir, __MACOSX, Thumbs.db and their like.
+    Hidden files and folders are skipped, and so are those that systems make: @eaDir, __MACOSX, Thumbs.db and the like.
 
     Args:
-        folder: Where to look, at any depth.
-        root: Symbolic links may lead anywhere inside it; by default `folder` itself.
-        follow_links: Whether they may lead out of it too.
-        unused: All else is added to it: files of other endings, and pipes and folders that are named like images.
+        folder: The folder.
+        root: Symbolic links may lead anywhere inside this folder; by default `folder` itself.
+        follow_links: Whether links may lead out of it too.
+        unused: All other files are added to this list, and pipes and folders that are named like images.
 
     Returns:
-        Paths below `folder`, sorted by name, and so in the same order on every machine.
+        Paths in `folder`, sorted by name, and so in the same order on every machine.
 
     Raises:
         DatasetError: If `folder` is missing, or a link leads out of `root`, to nothing, or round in a circle.
@@ -54,12 +54,12 @@ def find_images(
 
 
 def find_folders(folder: Path, home: Path | None = None, unused: list[Unused] | None = None) -> list[Path]:
-    """The folders in a folder, sorted by name; hidden ones and those of systems are passed over.
+    """The folders in a folder, sorted by name, without hidden folders and folders that systems make.
 
     Args:
-        folder: Where to look.
-        home: Where links may lead to, as in `check_link`.
-        unused: Files beside them are added to it.
+        folder: The folder.
+        home: The folder that links must not lead out of, as in `check_link`.
+        unused: Files beside the folders are added to this list.
 
     Raises:
         DatasetError: If a link leads out of `home`, or to nothing.
@@ -79,18 +79,18 @@ def find_folders(folder: Path, home: Path | None = None, unused: list[Unused] | 
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether an image lies in a folder itself, not in a folder below it."""
+    """Whether a folder holds an image directly, not in a sub-folder."""
     with os.scandir(folder) as entries:
         looks = ((entry, _looked_at(entry)) for entry in entries)
         return any(one is not None and one.what == "" and not entry.is_dir() for entry, one in looks)
 
 
 def check_link(path: Path, home: Path | None) -> Path:
-    """Where a path really leads, if that is allowed.
+    """The target of a path after following all links.
 
     Args:
         path: A file or folder, or a link to one.
-        home: The folder (itself without links) that it must not lead out of; None for anywhere.
+        home: The folder (a path without links) that it must not lead out of; None for anywhere.
 
     Raises:
         DatasetError: If it leads out of `home`, or to nothing.
@@ -109,10 +109,10 @@ def check_link(path: Path, home: Path | None) -> Path:
 
 
 def told(unused: Iterable[Unused], photos_only: bool = False) -> list[str]:
-    """What is not used, a line a kind: how many, which kind, what to do, and the first of them.
+    """Unused files, one line for each kind: their number, kind, remedy, and the first of them.
 
     Args:
-        unused: What was found.
+        unused: The unused files.
         photos_only: Leave out files that may describe images, such as .txt and .csv.
     """
     kinds: dict[tuple[str, str], list[Path]] = {}
@@ -126,7 +126,7 @@ def told(unused: Iterable[Unused], photos_only: bool = False) -> list[str]:
 
 
 def _walk(folder: Path, home: Path | None, above: tuple[Path, ...]) -> Iterator[Unused]:
-    """All files at any depth of a folder; the kind of an image is empty."""
+    """All files in a folder at any depth; `what` is empty for an image."""
     with os.scandir(folder) as entries:
         for entry in entries:
             one = _looked_at(entry)
@@ -141,7 +141,7 @@ def _walk(folder: Path, home: Path | None, above: tuple[Path, ...]) -> Iterator[
 
 
 def _looked_at(entry: "os.DirEntry[str]") -> Unused | None:
-    """Something in a folder, with an empty kind if it is an image or a folder; None if it is to be passed over."""
+    """An entry of a folder; `what` is empty for an image or a folder. None for an entry to skip."""
     if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
         return None
     path = Path(entry.path)
@@ -149,7 +149,7 @@ def _looked_at(entry: "os.DirEntry[str]") -> Unused | None:
     image = ending in image_endings()
     try:
         is_folder, is_file = entry.is_dir(), entry.is_file()
-    except OSError as error:  # links that lead to each other, or through a folder that is closed
+    except OSError as error:  # links in a circle, or through a folder without permission
         raise DatasetError(f"{shown(path)} is a link that leads nowhere ({error.strerror}): remove it") from error
     if is_folder:
         return Unused(path, "folder named like an image" if image else "")

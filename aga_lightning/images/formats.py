@@ -1,4 +1,4 @@
-"""The formats of image files that are read, and the one place where an image file is opened."""
+"""The supported formats of image files, and the only place where image files are opened."""
 
 import importlib
 import os
@@ -26,9 +26,9 @@ _ENDINGS = {
     "AVIF": ".avif",
     "HEIF": ".heic .heif .hif",
 }
-"""Pillow's name of each format, the most frequent first, and how its files' names end."""
+"""Pillow's name of each format, the most frequent first, and the endings of its file names."""
 
-_CODECS = {"WEBP": "webp", "JPEG2000": "jpg_2000", "AVIF": "avif"}  # Pillow may have been built without
+_CODECS = {"WEBP": "webp", "JPEG2000": "jpg_2000", "AVIF": "avif"}  # Pillow may have been built without these
 
 _READERS = {
     "AVIF": "pip install 'pillow>=11.3'",
@@ -36,7 +36,7 @@ _READERS = {
     "JPEG2000": "take a Pillow built with OpenJPEG",
     "WEBP": "take a Pillow built with libwebp",
 }
-"""What reads a format that not every installation reads."""
+"""How to install a reader of a format that not every installation reads."""
 
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"mif1"), "HEIF")
 
@@ -60,30 +60,30 @@ class NotAFileError(OSError):
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
-    """Open an image file, to look at its header or to decode it.
+    """Open an image file, to read its header or to decode it.
 
-    Only the formats that are meant to be read are tried, whatever the name ends in: Pillow alone would hand PostScript
-    to Ghostscript. Pillow's warnings are hidden while the file is open.
+    Only the supported formats are tried, whatever the file name: Pillow alone would pass PostScript to Ghostscript.
+    Pillow's warnings are hidden while the file is open.
 
     Args:
         path: The file.
 
     Raises:
         NotAFileError: If it is no regular file.
-        UnidentifiedImageError: If it is of another format.
+        UnidentifiedImageError: If it has another format.
     """
     require_file(path)
-    # By its name, Pillow would map some files into memory, where it mixes up the sides of a TIFF that lies on its side,
-    # and where a file that is cut meanwhile ends the process.
+    # Opened by name, Pillow maps some files into memory, where it confuses the sides of a TIFF that lies on its side,
+    # and where a file that is truncated meanwhile ends the process.
     with _silence, open(path, "rb") as file, Image.open(file, formats=_formats()) as image:
         yield image
 
 
 def require_file(path: Path) -> None:
-    """Refuse what is no regular file: to open a named pipe would wait for ever.
+    """Refuse anything but a regular file, since opening a named pipe would wait for ever.
 
     Raises:
-        NotAFileError: If it is none; the message says what it is.
+        NotAFileError: If it is no regular file; the message says what it is.
     """
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
@@ -92,12 +92,12 @@ def require_file(path: Path) -> None:
 
 @cache
 def image_endings() -> frozenset[str]:
-    """Endings, in lower case, of the names of files that are taken for images."""
+    """Endings of the names of image files, in lower case."""
     return frozenset(ending for name in _formats() for ending in _ENDINGS[name].split())
 
 
 def missing_reader(ending: str) -> str:
-    """What is to be done about files that end so, photos that nothing reads here; empty for those of another kind."""
+    """The remedy for photos that cannot be read here, by the ending of their names; empty for other files."""
     name = next((name for name, endings in _ENDINGS.items() if ending in endings.split()), "")
     if name:
         return "" if name in _formats() else f"no reader is installed: {_READERS[name]}"
@@ -105,7 +105,7 @@ def missing_reader(ending: str) -> str:
 
 
 def foreign(path: Path) -> str:
-    """What a file is, by its first bytes, that is of no format that is read; to be read after its name."""
+    """A complaint about a file of an unsupported format, by its first bytes; to be read after its name."""
     if complaint := pointer(path):
         return complaint
     with open(path, "rb") as file:
@@ -118,7 +118,7 @@ def foreign(path: Path) -> str:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Pillow's names of the formats that can be read here."""
+    """Pillow's names of the formats that this installation reads."""
     for name in ("pillow_heif", "pi_heif"):  # the same reader, with and without an encoder
         try:
             importlib.import_module(name).register_heif_opener()
@@ -131,7 +131,7 @@ def _formats() -> tuple[str, ...]:
 
 
 class _Silence:
-    """Hides warnings while any thread is inside; Python's own context manager is not safe with threads."""
+    """Hides warnings while any thread is inside the block; Python's own context manager is not thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Perceptual hashes: numbers that stay nearly the same when a picture is resized, compressed or made brighter."""
+"""Perceptual hashes, which hardly change when a picture is resized, compressed or made brighter."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,9 @@ _ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
 def perceptual_hash(image: Image) -> int:
     """The DCT hash of a picture ("pHash", Zauner 2010).
 
-    The picture is made grey and 32 x 32 pixels; of its 8 x 8 lowest frequencies, row by row from the highest bit, a
-    bit is set where the coefficient is above the median. The mean brightness has no part in it: its bit, the highest,
-    is never set. Hashes of pictures that have nothing in common differ in about half of the other 63 bits.
+    The picture is reduced to 32 x 32 grey pixels; each of its 8 x 8 lowest frequencies sets a bit, row by row from the
+    highest bit, if its coefficient is above the median. The highest bit, for the mean brightness, is never set. Hashes
+    of unrelated pictures differ in about half of the other 63 bits.
 
     Args:
         image: (height, width, 3) RGB, of any size; the proportions are lost.
@@ -47,6 +47,6 @@ def as_hashes(hashes: Sequence[int]) -> Hashes:
 
 
 def distances(one: int, hashes: Hashes) -> npt.NDArray[np.int64]:
-    """In how many bits a hash differs from each of several: 0 to 63, in their order."""
+    """Number of bits, 0 to 63, in which a hash differs from each of several hashes."""
     differing = np.ascontiguousarray(hashes ^ np.uint64(one)).view(np.uint8).reshape(-1, 8)
     return np.asarray(_ONES[differing].sum(axis=1, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""What pixels are, everywhere in this package."""
+"""The types of images and masks in this package."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Read any image file as upright 8-bit RGB, or say which file is wrong and what to do about it."""
+"""Read any image file as upright 8-bit RGB; errors name the file and the remedy."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _UPRIGHT = {
 }
 _SIDEWAYS = (5, 6, 7, 8)
 _TAIL = 64
-_WHOLE = (b"\xff\xd9", b"IEND\xaeB`\x82")  # how JPEG and PNG files end, but for zeros that some writers pad with
+_WHOLE = (b"\xff\xd9", b"IEND\xaeB`\x82")  # the last bytes of JPEG and PNG files, before zeros of some writers
 _MOST_PIXELS = 120_000_000
 
 
@@ -33,11 +33,11 @@ class ImageReadError(ValueError):
 def read_image(path: Path, max_pixels: int = _MOST_PIXELS) -> Image.Image:
     """Read an image file as RGB.
 
-    Colour profiles are converted to sRGB. Transparent pixels come out on white, an animation as its first frame; values
+    Colour profiles are converted to sRGB. Transparent pixels become white, an animation becomes its first frame; values
     of more than 8 bits are scaled, see `colours.decode`.
 
     Args:
-        path: A file of a format that is read, whatever its name ends in.
+        path: A file of a supported format, whatever its name.
         max_pixels: Larger images are refused before they are decoded. Pillow has a limit of its own
             (twice `PIL.Image.MAX_IMAGE_PIXELS`, 179 million).
 
@@ -54,7 +54,7 @@ def read_image(path: Path, max_pixels: int = _MOST_PIXELS) -> Image.Image:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image when upright, from the file's header alone.
+    """Width and height of the upright image, from the file's header alone.
 
     Raises:
         ImageReadError: If the file is missing, empty or no image.
@@ -64,14 +64,14 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def verify_image(path: Path, whole: bool = False) -> tuple[str, ...]:
-    """Look at an image file's header and its last bytes; decode it only where they do not tell enough.
+    """Check an image file's header and its last bytes; decode it only if they do not suffice.
 
     Args:
-        path: The file; one of a format other than JPEG and PNG is always decoded.
+        path: The file; files of formats other than JPEG and PNG are always decoded.
         whole: Decode every file.
 
     Returns:
-        What is remarkable about its pixels; see `colours`.
+        Remarks on its pixels; see `colours`.
 
     Raises:
         ImageReadError: If the file is missing, empty, truncated, damaged, too large or no image.
@@ -95,14 +95,13 @@ def file_digest(path: Path) -> str:
 
 
 def pixels_digest(path: Path, digest: str) -> str:
-    """What tells the pixels of an image file from those of all others, in hexadecimal.
+    """Digest of an image file's pixels, in hexadecimal.
 
-    It is the file's own digest but where pixels were read otherwise before colour profiles, bits that are not used and
-    the sides of TIFF files were heeded: nothing that was made of those is then taken for what is made of these, and all
-    else stays.
+    It is the file's own digest, except for files that earlier releases read differently, because they ignored colour
+    profiles, unused bits and the sides of TIFF files. Only augmentations of those files are made anew.
 
     Args:
-        path: The file; one that cannot be read has its own digest.
+        path: The file; if it cannot be read, the result is the file's own digest.
         digest: SHA-256 of its bytes.
     """
     try:
@@ -117,11 +116,13 @@ def pixels_digest(path: Path, digest: str) -> str:
 
 
 def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
-    """Pixels as the EXIF orientation of the image file asks that they were decoded from.
+    """Turn pixels upright by the EXIF orientation of their file.
+
+    Pillow's `exif_transpose` reads the orientation of the image that it turns, which colour conversion has dropped.
 
     Args:
-        pixels: They, or what was made of them.
-        image: The file, still open, and decoded: Pillow itself turns a TIFF, which asks for nothing from then on.
+        pixels: The pixels, converted or not.
+        image: The file, open and decoded. Pillow turns a TIFF while decoding, and drops its orientation.
     """
     turn = _UPRIGHT.get(_orientation(image))
     return pixels if turn is None else pixels.transpose(turn)
@@ -137,7 +138,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height of an open file, not yet decoded, when upright."""
-    # Of a TIFF that lies on its side some releases of Pillow swap the sides at once, others when it is decoded.
+    # For a TIFF that lies on its side, some releases of Pillow swap the sides at once, others when decoding.
     tags = getattr(image, "tag_v2", {})
     width, height = (int(tags.get(tag, side)) for tag, side in zip((256, 257), image.size, strict=True))
     return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
@@ -158,7 +159,7 @@ def _refuse_large(image: Image.Image, max_pixels: int) -> None:
 
 @contextmanager
 def _explained(path: Path, max_pixels: int = 0) -> Iterator[None]:
-    """Turn whatever is raised of a file into an ImageReadError."""
+    """Turn any error about a file into an ImageReadError."""
     try:
         yield
     except MemoryError:
@@ -168,7 +169,7 @@ def _explained(path: Path, max_pixels: int = 0) -> Iterator[None]:
 
 
 def _complaint(path: Path, error: Exception, max_pixels: int) -> str:
-    """What is wrong with a file and what to do, to be read after its name."""
+    """A complaint about a file and the remedy, to be read after its name."""
     if isinstance(error, Image.DecompressionBombError):
         return (
             f"is larger than {max_pixels} pixels ({error}): shrink it, or, if you trust it, "

@@ -1,4 +1,4 @@
-"""What is known of an image before it is opened."""
+"""Records: the facts about an image that are known without opening it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ class ImageRecord:
         path: The image file.
         label: Index into the data set's `classes`.
         class_name: The class, as the data set spells it.
-        superclass: What a detector is asked for: "bird", not "water ouzel" (section 4.1 of the paper). Empty for a
-            class without a subject, such as the empty frames of a camera trap, which no augmenter is given.
+        superclass: The word for which a detector is asked: "bird", not "water ouzel" (section 4.1 of the paper). Empty
+            for a class without a subject, such as the empty frames of a camera trap, which are not augmented.
         box: The data set's own box around the subject, if it ships one.
         mask_path: The data set's own mask of the subject, if it ships one.
-        mask_above: Values of the mask above this one are subject.
-        group: The part of the population it belongs to, such as the camera that took it; empty where nobody says.
+        mask_above: Pixels of the mask with values above this one are subject.
+        group: The image's group, such as the camera that took it; empty if unknown.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class ImageRecord:
 
     @property
     def has_subject(self) -> bool:
-        """Whether there is anything in the image that could be set in front of another background."""
+        """Whether the image has a subject, which can be put in front of another background."""
         return bool(self.superclass)
 
 
@@ -44,12 +44,12 @@ class DatasetError(ValueError):
 
 
 class Unused(NamedTuple):
-    """Something among the images that is not used.
+    """An unused file or folder among the images.
 
     Args:
-        path: Where it is.
-        what: Its kind: how its name ends, or words for it.
-        remedy: What to do about it, if anything.
+        path: Its path.
+        what: Its kind: the ending of its name, or a description.
+        remedy: The remedy, if there is one.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Turn a record into the sample that the parts see."""
+"""Samples: images with boxes and masks, as the parts of a method get them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ from aga_lightning.images.records import Box, ImageRecord
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
-    """A source image as the parts see it: decoded, upright, at the working size.
+    """A source image as the parts get it: decoded, upright, at the working size.
 
     Args:
         image: The pixels.
-        record: Where they come from.
+        record: The record of the image.
         digest: Hexadecimal SHA-256 of the source file's bytes.
         box: The record's own box, scaled to `image`.
         mask: The record's own mask, scaled to `image`.
@@ -36,7 +36,7 @@ class Sample:
 
 
 def working_size(path: Path, max_side: int | None) -> tuple[int, int]:
-    """Width and height that `load_sample` gives an image, from the file's header alone.
+    """Width and height of a sample, from the file's header alone.
 
     Raises:
         ImageReadError: If there is no such file, or it is no image.
@@ -52,14 +52,14 @@ def _at_most(width: int, height: int, max_side: int | None) -> tuple[int, int]:
 def load_sample(record: ImageRecord, digest: str, max_side: int | None) -> Sample:
     """Read a record's image, box and mask at the working size.
 
-    The box and the mask refer to the image as it is seen, turned upright by its EXIF orientation. Labels above the
-    record's `mask_above` are subject in the mask: the index in a palette file, the largest channel in a coloured one;
-    fully transparent pixels are not subject.
+    Box and mask refer to the upright image, after its EXIF orientation. Mask pixels are subject if their value is
+    above the record's `mask_above`: the index in a palette file, the largest channel in a coloured file. Fully
+    transparent pixels are not subject.
 
     Args:
-        record: What to read.
+        record: The record of the image.
         digest: SHA-256 of the image file's bytes.
-        max_side: An image whose longer side has more pixels is shrunk to this, null shrinks none; none is enlarged.
+        max_side: Largest length of the longer side in pixels; larger images are shrunk. Null shrinks no image.
 
     Raises:
         ImageReadError: If the image or its mask cannot be read, or if they differ in size.
@@ -91,7 +91,7 @@ def _shrink_mask(mask: Mask, size: tuple[int, int]) -> Mask:
 
 
 def _read_labels(path: Path, image_path: Path, size: tuple[int, int]) -> npt.NDArray[np.integer[Any]]:
-    """The values of a label file as they are, since labels may be as small as 1 of 65535; 0 where it is transparent."""
+    """The unscaled values of a mask file, since labels may be as small as 1 of 65535; 0 for transparent pixels."""
     mask = f"{shown(path)}, the mask of {shown(image_path)},"
     try:
         with open_image(path) as file:

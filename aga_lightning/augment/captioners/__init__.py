@@ -1,1 +1,1 @@
-"""Step 2: a background in words; one family of captioners a file."""
+"""Captioners (step 2) describe a background in words; one family a file."""

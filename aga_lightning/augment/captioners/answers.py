@@ -1,13 +1,13 @@
-"""Find the captions in what a language model has answered, in whatever shape it came."""
+"""Find the captions in a language model's answer, whatever its form."""
 
 import re
 from collections.abc import Iterator
 
 LONGEST = 60
-"""Words of a caption; the text encoders of SDXL read 77 tokens."""
+"""Largest number of words of a caption; the text encoders of SDXL read 77 tokens."""
 
 SHORTEST = 3
-"""Different words of a caption; fewer are rubbish."""
+"""Smallest number of different words of a caption."""
 
 _TURNS = re.compile(r"#{2,}\s*(?:Instruction|Input|Response)\s*:?|\[/?INST\]|</?s>|<\|[^|>\n]*\|>", re.IGNORECASE)
 _LABEL = (
@@ -31,25 +31,25 @@ _MARKS = " \t\"'\u201c\u201d\u2018\u2019`*_#>~|"
 def candidates(answer: str, question: str = "") -> list[str]:
     """The captions that an answer offers.
 
-    Numbered lines and bullets count where there are any; else each paragraph does.
+    If there are numbered lines or bullets, each is a caption; otherwise each paragraph is one.
 
     Args:
-        answer: What the model wrote, without special tokens.
-        question: What it was asked; a line that only repeats it is no caption.
+        answer: The model's answer, without special tokens.
+        question: The question; a line that only repeats it is no caption.
 
     Returns:
-        Captions of one line, of 3 different words at least and about 60 words at most, in the order of the answer;
-        an empty list where nothing in it can be used.
+        Captions of one line, of at least 3 different words and at most about 60 words, in the order of the answer; an
+        empty list if none is usable.
     """
     items = [_bare(item) for item in _items(_own_turn(answer).strip().removeprefix(question))]
     if len(items) > 1 and items[0].endswith((".", "!", "?")) and not items[-1].endswith((".", "!", "?")):
-        items.pop()  # the model was stopped in the middle of it
+        items.pop()  # the answer was cut off in the middle of this item
     captions = [shortened(item) for item in items if _usable(item) and _answers(item, question)]
     return list(dict.fromkeys(caption for caption in captions if _usable(caption)))
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """The leading whole sentences of a text that have `longest` words together, or that many words of the first."""
+    """The first sentences of a text, with at most `longest` words together; a longer first one is cut."""
     sentences = _SENTENCE_END.split(text)
     if len(sentences) > 1 and not sentences[-1].rstrip(_MARKS).endswith((".", "!", "?")):
         sentences.pop()
@@ -63,14 +63,14 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 
 
 def _own_turn(answer: str) -> str:
-    """The answer without thoughts, and without the turns that a model goes on to invent."""
+    """The answer without thoughts, and without further turns that the model has invented."""
     said = answer.rpartition("</think>")[2].partition("<think>")[0]
     turns = _TURNS.split(said)
     return next((turn for turn in turns if turn.strip()), "")
 
 
 def _items(text: str) -> Iterator[str]:
-    """The numbered lines, or else the paragraphs; a line that begins in lower case goes on with the one before."""
+    """The numbered lines, or the paragraphs; a line that begins in lower case continues the line before."""
     items: list[str] = []
     listed: list[bool] = []
     fresh = True
@@ -92,7 +92,7 @@ def _items(text: str) -> Iterator[str]:
 
 
 def _bare(item: str) -> str:
-    """An item in one line, without markdown, quotes and the words that lead to it."""
+    """An item in one line, without markdown, quotes and introductory words."""
     text = " ".join(item.replace("**", "").replace("__", "").replace("`", "").split()).strip(" *_")
     for lead in (_YES, _LEAD):
         text = lead.sub("", text, count=1).strip() if lead.match(text) else text
@@ -110,11 +110,11 @@ def _usable(text: str) -> bool:
 
 
 def _answers(text: str, question: str) -> bool:
-    """Whether a text is in the question's script, does not begin as it does, and says more than it does."""
+    """Whether a text is written in the question's script, and neither begins like the question nor repeats it."""
     words, asked = _words(text), _words(question)
     within = f" {' '.join(words)} " in f" {' '.join(asked)} "
     begins = len(asked) >= 4 and words[:4] == asked[:4]
-    foreign = _latin(question) > 0.5 > _latin(text)  # the words to avoid could not be found in it
+    foreign = _latin(question) > 0.5 > _latin(text)  # words to avoid could not be found in such a text
     return not (within or begins or foreign)
 
 

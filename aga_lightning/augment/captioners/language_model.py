@@ -1,4 +1,4 @@
-"""Step 2 with a language model: engineered prompts in, background captions out (section 4.2 of the paper)."""
+"""Step 2 with a language model: captions of backgrounds from engineered prompts (section 4.2 of the paper)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -30,18 +30,18 @@ _Asked = tuple[list[int], int]
 class LanguageModel(Pretrained, Captioner):
     """Asks a language model for the background in words; any causal language model of transformers, GPTQ ones too.
 
-    An answer in which no caption is found, or only captions with words to avoid, is asked for again; after `tries`
-    answers a template writes the caption. A caption depends on its own prompt and seed alone.
+    If an answer holds no caption, or only captions with words to avoid, the model is asked again; after `tries` answers
+    a template writes the caption. A caption depends on its own prompt and seed alone.
 
     Args:
-        format: How a prompt is put: with the tokenizer's chat template, in the instruction format of Alpaca (the
-            paper's), or plain; auto is chat where there is a template, else alpaca.
-        system: How the model is told to behave; "" for the usual words of the format.
-        max_new_tokens: Tokens of an answer, at least 1.
-        temperature: How freely words are drawn, 0 or more; 0 takes the likeliest word, and asks only once.
+        format: Format of a prompt: with the tokenizer's chat template, in the instruction format of Alpaca (the
+            paper's), or plain; auto is chat if there is a template, otherwise alpaca.
+        system: Instruction on how to answer; "" for the format's own.
+        max_new_tokens: Largest number of tokens of an answer, at least 1.
+        temperature: Randomness of the words, 0 or more; 0 takes the likeliest word, and asks only once.
         top_p: Draw from the likeliest words that together have this probability, above 0 to 1.
         top_k: Draw from this many of the likeliest words; 0 for all.
-        tries: Answers asked for before a template writes the caption, at least 1.
+        tries: Number of answers before a template writes the caption, at least 1.
         dtype: Numbers to compute with; auto is float32 on a CPU and float16 on an accelerator.
 
     Raises:
@@ -77,7 +77,7 @@ class LanguageModel(Pretrained, Captioner):
         """The network and its tokenizer.
 
         Raises:
-            PretrainedError: If the weights cannot be found or loaded, or lack the chat template that was asked for.
+            PretrainedError: If the weights cannot be found or loaded, or lack the chat template of the format chat.
         """
         loaded = load_causal_lm(self.weights, self.revision, self.torch_dtype, self.torch_device)
         if self.format == "chat" and not loaded.tokenizer.chat_template:
@@ -85,7 +85,7 @@ class LanguageModel(Pretrained, Captioner):
         return loaded
 
     def caption(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Caption]:
-        """One caption a prompt; a caption depends on its own prompt and seed alone."""
+        """One caption for each prompt; a caption depends on its own prompt and seed alone."""
         captions: list[Caption | None] = [None] * len(prompts)
         asked = list(zip(prompts, seeds, strict=True))
         tries = self.tries if self.temperature > 0 else 1
@@ -106,7 +106,7 @@ class LanguageModel(Pretrained, Captioner):
         ]
 
     def answers(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[str]:
-        """What the model says to each prompt, word for word; it depends on that prompt and seed alone."""
+        """The model's answer to each prompt; it depends on that prompt and seed alone."""
         return self.replies([self._tokens(prompt) for prompt in prompts], seeds)
 
     def fits(self, question: str) -> bool:
@@ -116,15 +116,15 @@ class LanguageModel(Pretrained, Captioner):
         return model.longest is None or tokens + self.max_new_tokens <= model.longest
 
     def reply(self, question: str, seed: int) -> str:
-        """What the model says to any question, word for word."""
+        """The model's answer to any question."""
         model: CausalLM = self.model
         return self.replies([model.tokens(question, self.system, self.format)], [seed])[0]
 
     @torch.inference_mode()
     def replies(self, questions: Sequence[list[int]], seeds: Sequence[int]) -> list[str]:
-        """What the model says to each question, which is given in tokens; it depends on that and the seed alone."""
+        """The model's answer to each question, given as tokens; it depends on the question and its seed alone."""
         asked = list(zip(questions, seeds, strict=True))
-        # Padding moves the last digits of a network, so its length must be the prompt's own affair.
+        # Padding changes a network's last digits, so its length must depend on the prompt alone.
         by_width: defaultdict[int, list[int]] = defaultdict(list)
         for place, (tokens, _) in enumerate(asked):
             by_width[-(-len(tokens) // STEP) * STEP].append(place)
@@ -139,7 +139,7 @@ class LanguageModel(Pretrained, Captioner):
         model: CausalLM = self.model
         tokens = model.tokens(engineered_text(prompt), self.system, self.format)
         if model.longest is not None and len(tokens) + self.max_new_tokens > model.longest:
-            # The words to avoid of hundreds of classes; the answer is checked for them in any case.
+            # Hundreds of classes give too many words to avoid; the answer is checked for them in any case.
             tokens = model.tokens(engineered_text(replace(prompt, avoid=())), self.system, self.format)
         return tokens
 
@@ -156,8 +156,8 @@ class Llama2GPTQ(LanguageModel):
     It needs `pip install "aga-lightning[gptq]"`.
 
     Args:
-        format: How a prompt is put: in the instruction format of Alpaca (the paper's), with the tokenizer's chat
-            template, or plain; auto is chat where there is a template, else alpaca.
+        format: Format of a prompt: in the instruction format of Alpaca (the paper's), with the tokenizer's chat
+            template, or plain; auto is chat if there is a template, otherwise alpaca.
         revision: A commit, tag or branch of the hub's repository (its branches hold other group sizes); null for its
             main branch.
 
@@ -171,7 +171,7 @@ class Llama2GPTQ(LanguageModel):
 
 
 def chosen(answer: str, prompt: Prompt, seed: int) -> str | None:
-    """One of the captions that an answer offers and that no word to avoid is in; None where there is none."""
+    """One of the captions of an answer that contain no word to avoid; None if there is none."""
     offered = candidates(answer, engineered_text(prompt))
     clean = [text for text in offered if not mentions(text, prompt.avoid)]
     return clean[int(np.random.default_rng(seed).integers(len(clean)))] if clean else None

@@ -1,6 +1,7 @@
-"""Sampling with one generator a row: what a row says depends on its own seed, not on the rows beside it."""
+"""Sampling with one generator for each row, so that a row's text depends on its own seed, not on other rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -10,12 +11,12 @@ def warped(scores: torch.Tensor, temperature: float, top_k: int, top_p: float) -
 
     Args:
         scores: (rows, vocabulary) logits.
-        temperature: What the logits are divided by, above 0.
+        temperature: Divisor of the logits, above 0.
         top_k: Keep this many of the likeliest tokens; 0 keeps all.
         top_p: Keep the likeliest tokens until together they have this probability, 0 to 1; at least one is kept.
 
     Returns:
-        (rows, vocabulary) log-probabilities, not normalised; -inf for what was cut off.
+        (rows, vocabulary) log-probabilities, not normalised; -inf for the tail.
     """
     scores = scores.float() / temperature
     if 0 < top_k < scores.shape[-1]:
@@ -24,32 +25,35 @@ def warped(scores: torch.Tensor, temperature: float, top_k: int, top_p: float) -
     if top_p < 1:
         order = scores.argsort(dim=-1, descending=True, stable=True)
         probabilities = scores.gather(-1, order).softmax(-1)
-        before = probabilities.cumsum(-1) - probabilities  # what the likelier tokens have together
+        before = probabilities.cumsum(-1) - probabilities  # the probability of all likelier tokens
         beyond = before >= top_p
         beyond[:, 0] = False
         scores = scores.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), -torch.inf)
     return scores
 
 
+@dataclass(eq=False)
 class RowSampler:
     """A logits processor for greedy decoding that turns each row's best token into a sample (the Gumbel-max trick).
 
-    `generate` of transformers takes no generator, and with the global one a row's words depend on the rows beside it.
-    With this processor the likeliest token *is* a draw, from a generator of the row's own. The draws are made on the
-    CPU, so they are the same on every device.
+    `generate` of transformers takes no generator, and with the global one a row's text depends on the other rows. With
+    this processor the likeliest token *is* a draw from the row's own generator. The draws are made on the CPU, so that
+    they are the same on every device.
 
     Args:
-        seeds: One a row.
+        seeds: One seed for each row.
         temperature: 0 leaves the scores as they are: greedy decoding.
         top_k: See `warped`.
         top_p: See `warped`.
     """
 
-    def __init__(self, seeds: Sequence[int], temperature: float, top_k: int = 0, top_p: float = 1.0) -> None:
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.temperature = temperature
-        self.top_k = top_k
-        self.top_p = top_p
+    seeds: Sequence[int]
+    temperature: float
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (rows, vocabulary) whose maximum in each row is that row's next draw."""

@@ -15,7 +15,7 @@ PHRASINGS = (
     "{opening}, sharp in front and hazy in the distance.",
     "A calm outdoor scene {showing} {scene}.",
 )
-"""Captions with blanks; `of`, `near` and `showing` are left out before a setting that brings its own preposition."""
+"""Captions with blanks; `of`, `near` and `showing` are left out before a setting that begins with a preposition."""
 
 
 def _phrase(phrasing: str, prompt: Prompt) -> str:
@@ -38,7 +38,7 @@ class TemplateCaptioner(Captioner):
     """
 
     def caption(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Caption]:
-        """One caption a prompt; a caption depends on its own prompt and seed alone."""
+        """One caption for each prompt; a caption depends on its own prompt and seed alone."""
         return [self._caption(prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)]
 
     def _caption(self, prompt: Prompt, seed: int) -> Caption:

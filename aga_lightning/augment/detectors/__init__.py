@@ -1,1 +1,1 @@
-"""Step 1a: where the subject is; one family of detectors a file."""
+"""Detectors (step 1a) find the subject; one family a file."""

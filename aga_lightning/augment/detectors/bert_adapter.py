@@ -1,7 +1,7 @@
-"""What groundingdino-py asks of the text encoder, answered by the BERT of transformers 5.
+"""The text encoder of groundingdino-py with the BERT of transformers 5.
 
-The authors' wrapper calls methods that transformers 5 no longer has. This one keeps the names of the tensors, so that
-published checkpoints load, and gives the same numbers.
+The authors' wrapper calls methods that transformers 5 no longer has. This wrapper keeps the names of the tensors, so
+that published checkpoints load, and gives the same numbers.
 """
 
 import warnings
@@ -17,7 +17,7 @@ class BertAdapter(nn.Module):
     """BERT with a mask of its own for each token.
 
     Args:
-        bert_model: A `BertModel`; its parts are taken over under their own names.
+        bert_model: A `BertModel`, whose parts keep their names.
     """
 
     def __init__(self, bert_model: Any) -> None:  # noqa: ANN401 transformers is imported by the methods that use it
@@ -38,7 +38,7 @@ class BertAdapter(nn.Module):
 
         Args:
             input_ids: (batch, tokens).
-            attention_mask: (batch, tokens), or (batch, tokens, tokens) where each token sees tokens of its own.
+            attention_mask: (batch, tokens), or (batch, tokens, tokens) if each token attends to different tokens.
             token_type_ids: (batch, tokens); all 0 by default.
             position_ids: (batch, tokens); 0, 1, 2, ... by default.
         """
@@ -51,7 +51,7 @@ class BertAdapter(nn.Module):
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep back what groundingdino-py warns of, and its users can do nothing about."""
+    """Hide warnings of groundingdino-py that its users cannot act on."""
     with warnings.catch_warnings():
         for text in ("Importing from timm.models.layers", "torch.meshgrid:", r"`torch.cuda.amp.autocast\("):
             warnings.filterwarnings("ignore", text)
@@ -60,9 +60,9 @@ def quietly() -> Iterator[None]:
 
 @contextmanager
 def adapted() -> Iterator[None]:
-    """Let groundingdino-py build models with `BertAdapter` for a while; afterwards it is as it was.
+    """Let groundingdino-py build models with `BertAdapter` inside the block; afterwards it is restored.
 
-    Meanwhile the text encoder is built from its configuration alone: its weights are in the detector's checkpoint.
+    Inside, the text encoder is built from its configuration alone: its weights are in the detector's checkpoint.
     """
     from groundingdino.models.GroundingDINO import groundingdino as detector
     from groundingdino.util import get_tokenlizer as sources

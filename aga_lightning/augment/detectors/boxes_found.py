@@ -1,4 +1,4 @@
-"""What a detector found, in the form that all detectors give: inside the picture, free of noise, best first."""
+"""The common form of a detector's boxes: inside the picture, rounded, best first."""
 
 from typing import Literal
 
@@ -20,17 +20,17 @@ def best_first(
     """Bring the boxes of one image into the form that all detectors give.
 
     Kernels round differently for batches of another size. Edges are rounded to a quarter of a pixel and scores to four
-    decimals, and equal scores are ordered by their boxes, so that hardly any of it is seen in what follows.
+    decimals, and equal scores are ordered by their boxes, so that later steps hardly ever see the difference.
 
     Args:
-        boxes: (n, 4) left, top, right, bottom in pixels; may leave the image, be degenerate or not a number.
+        boxes: (n, 4) left, top, right, bottom in pixels; may leave the image, be empty or not a number.
         scores: (n,) in 0..1; may be not a number.
         size: Height and width of the image in pixels.
-        threshold: Boxes are kept whose score is greater.
+        threshold: Boxes with a greater score are kept.
         keep: The best box alone, or up to 20.
 
     Returns:
-        The boxes clamped to the image, without those thinner than a pixel.
+        The boxes clamped to the image, without boxes that are thinner than a pixel.
     """
     height, width = size
     edges = np.round(np.asarray(boxes, np.float64).reshape(-1, 4) * 4) / 4 + 0.0  # + 0.0: no minus zero in a key

@@ -1,4 +1,4 @@
-"""Step 1a by categories: torchvision's detectors, which know the 80 things of COCO and need no text."""
+"""Step 1a by categories: torchvision's detectors, which know COCO's 80 categories and need no text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,32 +46,31 @@ SUPERCLASSES: dict[str, tuple[str, ...]] = {
     "sofa": ("couch",),
     "television": ("tv",),
 }
-"""COCO's categories of superclasses that are none themselves."""
+"""COCO's categories for superclasses that are no categories themselves."""
 
 
 @dataclass(kw_only=True, eq=False)
 class TorchvisionDetector(ModelDetector):
-    """Finds things of COCO's categories with a detector of torchvision.
+    """Finds objects of COCO's categories with a detector of torchvision.
 
-    A category is its own superclass; common others (animal, cattle, waterbird, vehicle, ...) are built in. Nothing is
-    found of a superclass without a category.
+    A category is its own superclass; other common superclasses (animal, cattle, waterbird, vehicle, ...) are built in.
+    A superclass without a category is never found.
 
     Args:
         weights: torchvision's name for its weights ("DEFAULT", "COCO_V1"), or a local .safetensors or .pth file with a
             state dict. A file enters the keys of the store by its content, so it may be moved.
         architecture: torchvision's name of the detector.
-        labels: Categories by superclass, in front of those built in; like {"ungulate": ["horse", "sheep", "cow"]}.
-        categories: What the numbers that the model gives stand for, the background first, for weights of your own;
-            null for COCO's.
-        threshold: Boxes are kept whose score is greater; 0 to less than 1. Most of these models drop what scores less
-            than 0.05 themselves.
+        labels: Categories by superclass, which precede the built-in ones: {"ungulate": ["horse", "sheep", "cow"]}.
+        categories: Names of the model's class numbers, the background first, for weights of your own; null for COCO's.
+        threshold: Boxes with a greater score are kept; 0 to less than 1. Most of these models drop scores below 0.05
+            themselves.
 
     Raises:
-        ValueError: If a setting is out of range, or a model or category is not known.
+        ValueError: If a setting is out of range, or a model or category is unknown.
     """
 
     revision: str | None = field(default=None, init=False)
-    # torchvision's region pooling has no other on a CPU.
+    # torchvision's region pooling on a CPU has no other format.
     dtype: DType = field(default="float32", init=False)
 
     weights: NameOrPath | str = "DEFAULT"
@@ -127,7 +126,7 @@ class TorchvisionDetector(ModelDetector):
         return plain_words(superclass)
 
     def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
-        """What the model finds of the superclass's categories in images of one size."""
+        """The boxes of the superclass's categories in images of one size."""
         own = {plain_words(superclass): names for superclass, names in (self.labels or {}).items()}
         names = own.get(query) or SUPERCLASSES.get(query) or (query,)
         wanted = [self._numbers[name] for name in names if name in self._numbers]
@@ -142,7 +141,7 @@ class TorchvisionDetector(ModelDetector):
 
     @property
     def _published(self) -> WeightsEnum | None:
-        """The weights as torchvision knows them; None for a file."""
+        """Torchvision's entry for the weights; None for a file."""
         return get_model_weights(self.architecture).__members__.get(self.weights)
 
     @property
@@ -152,5 +151,5 @@ class TorchvisionDetector(ModelDetector):
 
     @property
     def _numbers(self) -> dict[str, int]:
-        """What the model calls each category; COCO has gaps, and its number 0 is the background."""
+        """The model's number of each category; COCO has gaps, and number 0 is the background."""
         return {name: number for number, name in enumerate(self._categories) if number and name != "N/A"}

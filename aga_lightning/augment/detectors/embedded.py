@@ -1,4 +1,4 @@
-"""Step 1a without weights: the data set's own boxes, the centre of the picture, or what stands out from it."""
+"""Step 1a without weights: the data set's own boxes, the centre of the picture, or its most salient region."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from aga_lightning.images.samples import Sample
 
 @dataclass(kw_only=True, eq=False)
 class CentrePrior(Detector):
-    """Says that the subject fills the middle of the picture, as it does in most pictures of one thing.
+    """Assumes that the subject fills the middle of the picture, as in most pictures of one object.
 
     Args:
-        margin: Share of the width and of the height that is left on each side, 0 to less than 0.5.
-        score: How much to trust such a box, 0..1.
+        margin: Share of the width and of the height that is left free on each side, 0 to less than 0.5.
+        score: Score of the box, 0..1.
 
     Raises:
         ValueError: If `margin` or `score` is out of range.
@@ -34,7 +34,7 @@ class CentrePrior(Detector):
             raise ValueError(f"score is {self.score}; give a number in 0..1")
 
     def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
-        """One centred box a sample."""
+        """One centred box for each sample."""
         return [[self._centred(sample)] for sample in samples]
 
     def _centred(self, sample: Sample) -> Detection:
@@ -46,10 +46,10 @@ class CentrePrior(Detector):
 
 @dataclass(kw_only=True, eq=False)
 class DatasetBoxes(Detector):
-    """Gives the box that the data set ships, and asks another detector where it ships none.
+    """Gives the box that the data set ships; for samples without one, another detector is asked.
 
     Args:
-        fallback: Asked about samples without a box of at least one pixel; without it they have no subject.
+        fallback: The detector for samples without a box of at least one pixel; null gives them no subject.
     """
 
     fallback: Detector | None = None
@@ -71,10 +71,10 @@ class DatasetBoxes(Detector):
 
 @dataclass(kw_only=True, eq=False)
 class SaliencyBox(Detector):
-    """Finds what stands out from the border of the picture (robust background detection, Zhu et al. 2014).
+    """Finds the region that stands out from the picture's border (robust background detection, Zhu et al. 2014).
 
-    The salient region with the most saliency, weighted towards the centre, gives the box; the score is how much more
-    salient it is than the rest of the picture.
+    The most salient region, weighted towards the centre, gives the box; the score is the difference between its
+    saliency and that of the rest of the picture.
 
     Args:
         size: Longest side in pixels at which the picture is analysed.
@@ -87,7 +87,7 @@ class SaliencyBox(Detector):
     centre: float = 0.6
 
     def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
-        """At most one box a sample; none where nothing stands out."""
+        """At most one box for each sample; none if no region stands out."""
         return [self._salient(sample) for sample in samples]
 
     def _salient(self, sample: Sample) -> list[Detection]:

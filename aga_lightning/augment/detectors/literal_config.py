@@ -14,8 +14,8 @@ def read_literals(path: Path) -> dict[str, object]:
         path: A .json or .yaml mapping, or a .py file of assignments of plain values, which is parsed and not run.
 
     Raises:
-        ValueError: If the file is of another kind, or holds anything but plain values.
-        OSError: If it cannot be read.
+        ValueError: If the file has another format, or holds anything but plain values.
+        OSError: If the file cannot be read.
     """
     text = path.read_text(encoding="utf-8")
     try:

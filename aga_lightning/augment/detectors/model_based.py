@@ -1,4 +1,4 @@
-"""What detectors with a model share: which images they look at together, and what becomes of their boxes."""
+"""Detectors with a model: their batches of images, and the form of their boxes."""
 
 from abc import abstractmethod
 from collections import defaultdict
@@ -20,15 +20,15 @@ Candidates = tuple[torch.Tensor, torch.Tensor]
 """(n, 4) boxes (left, top, right, bottom in pixels of the image) and their (n,) scores, as a model gives them."""
 
 SLIMMEST = 100
-"""Longer side in shorter sides, from which on models would shrink a strip to nothing."""
+"""Longer side in shorter sides above which models would shrink an image to nothing."""
 
 
 @dataclass(kw_only=True, eq=False)
 class ModelDetector(Pretrained, Detector):
-    """A detector with a model; a subclass says what to ask for and how to look.
+    """A detector with a model; a subclass defines the question and the search.
 
     Args:
-        threshold: Boxes are kept whose score is greater; 0 to less than 1.
+        threshold: Boxes with a greater score are kept; 0 to less than 1.
         boxes: The best box alone, or all (20 at most).
 
     Raises:
@@ -48,19 +48,19 @@ class ModelDetector(Pretrained, Detector):
 
     @abstractmethod
     def query(self, superclass: str) -> str:
-        """What the model is asked, where the data set names this superclass."""
+        """The question to the model for a superclass."""
 
     @abstractmethod
     def look_for(self, query: str, images: Sequence[Image]) -> Sequence[Candidates]:
         """The candidates of each image; the images are of one size."""
 
     def detect(self, samples: Sequence[Sample]) -> list[list[Detection]]:
-        """Boxes of each sample's superclass, best first; an empty list where nothing was found.
+        """Boxes of each sample's superclass, best first; an empty list if nothing was found.
 
-        Only images of one size that are asked the same are looked at together. In other company they would be padded,
-        and what is found in one would depend on the others. The last batch of a size is not filled up: in a set of
-        photos most sizes occur once. What is left are the kernels that round differently for batches of another size,
-        some 1e-6 of a score; `batch_size` 1 avoids that too.
+        A batch holds only images of one size with the same question: otherwise they would be padded, and the boxes of
+        one image would depend on the others. The last batch of a size is not filled up, since most sizes occur once in
+        a set of photos. Kernels that round differently for other batch sizes still change scores by about 1e-6;
+        `batch_size` 1 avoids that too.
         """
         alike: dict[tuple[tuple[int, ...], str], list[int]] = defaultdict(list)
         for index, sample in enumerate(samples):
@@ -87,8 +87,8 @@ class PromptedDetector(ModelDetector):
     Args:
         text_threshold: Boxes are dropped unless a word of the prompt scores more than this; 0 to less than 1. Detectors
             that do not score single words ignore it.
-        prompt: The text sent; {superclass} stands for the superclass in lower case. For the GroundingDINO family it is
-            ended by a dot, should it lack one.
+        prompt: The question; {superclass} stands for the superclass in lower case. For the GroundingDINO family a dot
+            is added at the end if it is missing.
 
     Raises:
         ValueError: If a setting is out of range or `prompt` has an unknown field.

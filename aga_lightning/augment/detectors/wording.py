@@ -1,4 +1,4 @@
-"""How a detector is asked for a superclass."""
+"""The words in which a detector is asked for a superclass."""
 
 import re
 import string
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 
 def plain_words(superclass: str) -> str:
-    """A superclass as a text has it: lower case, with spaces for underscores and hyphens."""
+    """A superclass as plain text: lower case, with spaces for underscores and hyphens."""
     return " ".join(superclass.lower().replace("_", " ").replace("-", " ").split())
 
 
 def check_prompt(prompt: str) -> None:
-    """Check that a template can be filled.
+    """Check that a template can be filled in.
 
     Raises:
-        ValueError: If it is empty, has braces that do not pair, or another field than {superclass}.
+        ValueError: If it is empty, has unpaired braces, or a field other than {superclass}.
     """
     remedy = 'write it like "{superclass}." or "a photo of a {superclass}"'
     try:
@@ -29,12 +29,12 @@ def check_prompt(prompt: str) -> None:
 
 
 def filled(prompt: str, superclass: str) -> str:
-    """The text that a detector is sent."""
+    """The question to a detector."""
     return prompt.format(superclass=plain_words(superclass))
 
 
 def names_something(label: str, special: Sequence[str]) -> bool:
-    """Whether the tokens that a box answers to hold a word, and not only punctuation and special tokens."""
+    """Whether the tokens of a box hold a word, and not only punctuation and special tokens."""
     for token in special:
         label = label.replace(token, " ")
     return re.search(r"\w", label) is not None

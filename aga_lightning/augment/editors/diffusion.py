@@ -17,23 +17,23 @@ from aga_lightning.images.seeds import seed_from
 
 @dataclass(kw_only=True, eq=False)
 class DiffusionEditor(Diffuser, ImageEditor):
-    """Makes a picture of another one with a pipeline of diffusers.
+    """Edits a picture with a pipeline of diffusers.
 
-    `image-to-image` adds noise to the picture, as much as the strength says, and takes it away again under the words
-    (SDEdit, Meng et al. 2022). `inpainting` paints what a mask leaves open; weights without inputs for a mask do it by
-    putting the known part back at each step. `instruction` follows orders such as "make it snow" (InstructPix2Pix,
-    Brooks et al. 2023) and knows no strength.
+    `image-to-image` adds noise to the picture, by its strength, and removes it again guided by the text (SDEdit, Meng
+    et al. 2022). `inpainting` paints the masked part; weights without inputs for a mask restore the known part at each
+    step. `instruction` follows instructions such as "make it snow" (InstructPix2Pix, Brooks et al. 2023) and has no
+    strength.
 
-    The picture is squashed to the pipeline's own size and the result stretched back, as the published scripts do. A
-    result depends on its own edit: to the bit for one batch size on one kind of device (of a CPU: number of threads),
-    up to rounding for another.
+    The picture is resized to the pipeline's own size and the result back, without keeping proportions, as in the
+    published scripts. A result depends on its own edit: to the bit for one batch size on one kind of device (on a CPU:
+    one number of threads), otherwise up to rounding.
 
     Args:
-        task: Which of the three.
-        guidance: Scale of the guidance by words; above 1, the denoiser is called twice a step.
-        steps: Denoising steps, of which image-to-image takes the share of its strength.
-        image_guidance: For `instruction`: scale of the guidance by the picture, a third call a step; below 1 there
-            is no guidance at all.
+        task: One of the three tasks.
+        guidance: Scale of the guidance by the text; above 1, the denoiser is called twice in each step.
+        steps: Denoising steps; image-to-image takes a share of them, its strength.
+        image_guidance: For `instruction`: scale of the guidance by the picture, a third call in each step; below 1
+            there is no guidance at all.
 
     Raises:
         ValueError: If a number is out of range, or a file of weights is not .safetensors.
@@ -53,12 +53,12 @@ class DiffusionEditor(Diffuser, ImageEditor):
         return self.load_for(self.task)
 
     def denoiser_calls_per_image(self, strength: float = 1.0) -> int:
-        """Evaluations of the denoiser for one image; nothing is loaded for it.
+        """Evaluations of the denoiser for one image; no weights are loaded.
 
-        As for `DiffusionPainter`, local weights tell what kind of pipeline they are, and some schedulers take more.
+        As for `DiffusionPainter`, the kind of pipeline is read from local weights, and some schedulers take more.
 
         Args:
-            strength: Of the edit, which says which share of the steps is taken.
+            strength: Strength of the edit, the share of the steps that is taken.
         """
         if self.task == "instruction":
             return self.steps * (3 if self.guidance > 1 and self.image_guidance >= 1 else 1)
@@ -67,10 +67,10 @@ class DiffusionEditor(Diffuser, ImageEditor):
         return pipelines.steps_taken(self.weights, self.steps, strength) * (2 if twice else 1)
 
     def edit(self, edits: Sequence[Edit]) -> list[Image]:
-        """One image an edit, of the size of the one it starts from; blank ones are made again.
+        """One image for each edit, of the size of its start; blank images are made again.
 
         Raises:
-            ValueError: If an edit has a mask and the task is not `inpainting`, the only one that knows masks.
+            ValueError: If an edit has a mask and the task is not `inpainting`.
         """
         if self.task != "inpainting" and any(edit.mask is not None for edit in edits):
             raise ValueError(f"the task {self.task} knows no mask, all of the picture would change: give inpainting")
@@ -108,9 +108,9 @@ def _squashed(image: Image | Mask, size: tuple[int, int], interpolation: int | N
 
 
 def _open_part(edit: Edit, size: tuple[int, int]) -> PillowImage.Image:
-    """White where the picture may change: all of it without a mask."""
+    """A picture that is white where the edit may change the image: everywhere without a mask."""
     mask = np.ones(edit.image.shape[:2], np.bool_) if edit.mask is None else edit.mask
-    # The exact kind has the same centre as the picture's interpolation; the other is off by up to half a pixel.
+    # The exact kind has the same centre as the picture's interpolation; plain nearest is off by up to half a pixel.
     return PillowImage.fromarray(_squashed(mask, size, cv2.INTER_NEAREST_EXACT) * np.uint8(255))
 
 

@@ -1,4 +1,4 @@
-"""What people made: brick wall, wooden fence, skyline, garden."""
+"""Scenes with buildings: brick wall, wooden fence, skyline, garden."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The canvas a scene is painted on, from back to front, and the few operations every layer uses."""
+"""The canvas of a scene, which is painted from back to front, and the operations that all layers use."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(eq=False, slots=True)
 class Canvas:
-    """A picture in the making.
+    """An unfinished picture.
 
     Args:
-        rng: All that is random about it.
+        rng: The source of all randomness.
         light: The time or season.
         pixels: (height, width, 3) RGB.
         horizon: The first row of the ground.
@@ -104,7 +104,7 @@ def haze(canvas: Canvas, pixels: Pixels, distance: Field | float) -> None:
 
     Args:
         canvas: Gives the light.
-        pixels: What is seen through the air.
+        pixels: The pixels behind the haze.
         distance: 0 (here) to 1 (at the horizon).
     """
     blend(pixels, canvas.light.horizon, np.clip(np.asarray(distance) * (0.25 + 0.75 * canvas.light.haze), 0, 1))
@@ -112,7 +112,7 @@ def haze(canvas: Canvas, pixels: Pixels, distance: Field | float) -> None:
 
 @contextmanager
 def eight_bit(canvas: Canvas) -> Iterator[Bytes]:
-    """Give the canvas as an 8-bit picture, the only kind on which OpenCV draws smooth edges."""
+    """The canvas as an 8-bit picture, the only kind on which OpenCV draws smooth edges."""
     picture = to_bytes(canvas.pixels)
     yield picture
     np.multiply(picture, np.float32(1 / 255), out=canvas.pixels)
@@ -155,7 +155,7 @@ def strokes(canvas: Canvas, lines: npt.NDArray[np.floating], colours: Pixels, th
 
 
 def _sixteenths(points: npt.NDArray[np.floating]) -> npt.NDArray[np.int32]:
-    """Positions as OpenCV takes them, with four bits behind the point."""
+    """Positions as OpenCV's fixed-point numbers with four fractional bits."""
     return np.round(points * 16).astype(np.int32)
 
 

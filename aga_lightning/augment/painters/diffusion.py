@@ -1,4 +1,4 @@
-"""Backgrounds by a text-to-image diffusion model: the paper's Stable Diffusion XL, and all that diffusers loads."""
+"""Backgrounds by a text-to-image diffusion model: the paper's Stable Diffusion XL, or any other of diffusers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +15,12 @@ from aga_lightning.images.seeds import seed_from
 class DiffusionPainter(Diffuser, BackgroundGenerator):
     """Paints the caption with a text-to-image pipeline of diffusers; by default the paper's, SDXL with its defaults.
 
-    An image depends on its own caption, size and seed: to the bit for one batch size on one kind of device, up to
-    rounding (a few pixels off by one level) for another. CLIP's text encoders read the first 77 tokens of a caption.
+    An image depends on its own caption, size and seed: to the bit for one batch size on one kind of device, else up
+    to rounding (a few pixels off by one level). CLIP's text encoders read the first 77 tokens of a caption.
 
     Args:
-        max_sequence_length: Tokens of a caption for encoders like T5 (256 for FLUX.1 schnell); null for the pipeline's.
+        max_sequence_length: Largest number of tokens of a caption for encoders like T5 (256 for FLUX.1 schnell); null
+            for the pipeline's.
 
     Raises:
         ValueError: If a number is out of range, or a file of weights is not .safetensors.
@@ -29,10 +30,11 @@ class DiffusionPainter(Diffuser, BackgroundGenerator):
     max_sequence_length: int | None = None
 
     def denoiser_calls_per_image(self) -> int:
-        """Evaluations of the UNet or transformer for one image: two a step under classifier-free guidance.
+        """Evaluations of the UNet or transformer for one image: two in each step with classifier-free guidance.
 
-        Nothing is loaded for it. The kind of pipeline is read from local weights; that of a hub's name is taken to use
-        `guidance` as SDXL does. Some schedulers take more: PNDM one step more, those of second order twice as many.
+        No weights are loaded. The kind of pipeline is read from local weights; a hub's name counts as a pipeline that
+        uses `guidance` like SDXL. Some schedulers take more: PNDM one step more, schedulers of second order twice as
+        many.
         """
         kind = pipelines.local_class(self.weights)
         twice = self.guidance > 1 and (kind is None or pipelines.guided(kind))
@@ -43,7 +45,7 @@ class DiffusionPainter(Diffuser, BackgroundGenerator):
         return self.load_for("text-to-image")
 
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene; blank ones (NaN in float16, say) are painted again."""
+        """One image of the scene's size for each scene; blank images (such as NaN in float16) are painted again."""
         return self.until_not_blank(scenes, self._paint, _reseeded)
 
     def _paint(self, scenes: Sequence[Scene]) -> list[Image]:

@@ -12,7 +12,7 @@ class FlatColour(BackgroundGenerator):
     """Fills the background with one colour, drawn uniformly from all RGB colours by the scene's seed."""
 
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene; it depends on that scene alone."""
+        """One image of the scene's size for each scene; it depends on that scene alone."""
         return [self._paint(scene) for scene in scenes]
 
     def _paint(self, scene: Scene) -> Image:

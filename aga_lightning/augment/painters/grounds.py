@@ -1,4 +1,4 @@
-"""What lies between the horizon and the viewer's feet: soil and plants, stones, sand, water."""
+"""The ground below the horizon: soil and plants, stones, sand, water."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def lay(
         canvas: Painted on.
         colours: Dark to light.
         height: Relief of the ground, 0..1, which the light picks out.
-        tone: Where on the scale of colours each point is, 0..1.
+        tone: Position of each point on the scale of colours, 0..1.
         contrast: Strength of the relief.
         snow: Part that snow covers.
     """
@@ -132,7 +132,7 @@ def breakers(canvas: Canvas, surface: Field, count: int) -> None:
 
     Args:
         canvas: Painted on.
-        surface: What `water` returned.
+        surface: The result of `water`.
         count: Number of crests.
     """
     rows, width = canvas.ground_shape
@@ -148,13 +148,13 @@ def breakers(canvas: Canvas, surface: Field, count: int) -> None:
 
 
 def shore(canvas: Canvas, under: Pixels, slope: float, level: float) -> Field:
-    """Show `under` (what the ground was before water was painted) on the near side of an uneven line.
+    """Show `under` (the ground before water was painted) on the near side of an uneven line.
 
     Args:
         canvas: Painted on.
         under: (rows, width, 3) pixels of the dry ground.
         slope: Fall of the line over the width, as a part of the ground's rows.
-        level: Where the line is in the middle, 0 (horizon) to 1 (nearest row).
+        level: Height of the line in the middle, 0 (horizon) to 1 (nearest row).
 
     Returns:
         Coverage of the dry ground.

@@ -1,4 +1,4 @@
-"""The thirteen times and seasons as light: sky colours, sun, haze, weather, and what the season does to plants."""
+"""The thirteen times and seasons: colours of the sky, sun, haze, weather, and colours of plants."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -37,15 +37,15 @@ class Light:
     Args:
         zenith: Sky colour overhead.
         horizon: Sky colour at the horizon; distant things fade to it.
-        ambient: What the whole sky gives to a surface.
-        sun: What the sun or the moon adds to a surface that faces it.
+        ambient: Light of the whole sky on a surface.
+        sun: Light of the sun or the moon on a surface that faces it.
         elevation: Height of the disc above the horizon, as a part of the picture's height; None: out of the picture.
         glow: Brightness of the sky around the disc.
         clouds: Part of the sky that is covered.
         haze: How fast distance fades, 0..1.
-        stars: How many stars, 0..1.
-        rain: How much rain, 0..1.
-        snow: How much falls and lies, 0..1.
+        stars: Amount of stars, 0..1.
+        rain: Amount of rain, 0..1.
+        snow: Amount of falling and lying snow, 0..1.
         lamps: Whether windows are lit.
         leaves: Dark to light colours of leaves.
         grass: Dark and light colour of grass.
@@ -73,7 +73,7 @@ class Light:
 
         Args:
             albedo: Colour of the surface in white light; any array whose last axis is RGB.
-            facing: How much it faces the sun, 0..1; `albedo` without its last axis.
+            facing: Share in which the surface faces the sun, 0..1; the shape of `albedo` without its last axis.
 
         Returns:
             The colours seen.

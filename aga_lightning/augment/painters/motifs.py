@@ -1,4 +1,4 @@
-"""Single things that stand on the ground: blades, trunks, foliage, boulders, flowers, fronds."""
+"""Single objects on the ground: blades, trunks, foliage, boulders, flowers."""
 
 from collections.abc import Sequence
 

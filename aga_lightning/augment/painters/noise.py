@@ -1,7 +1,7 @@
 """Fractal fields: the irregularity of clouds, earth, bark and leaves.
 
 A few square tiles of noise are made once from fixed seeds; a picture takes its own piece of a tile (place, size,
-stretch, angle), flat or in perspective. One warp is far cheaper than new noise, and no two pieces are alike.
+stretch, angle), flat or in perspective. A warp is far cheaper than new noise, and no two pieces are alike.
 """
 
 import math
@@ -154,7 +154,7 @@ def profile(rng: np.random.Generator, width: int, roughness: float, scale: float
     """A fractal line, such as the outline of hills.
 
     Args:
-        rng: All that is random about it.
+        rng: The source of all randomness.
         width: Number of points.
         roughness: Ratio of the amplitudes of an octave and the one below it, in 0..1.
         scale: Length of the longest waves in units of the width.
@@ -176,7 +176,7 @@ def profile(rng: np.random.Generator, width: int, roughness: float, scale: float
 
 
 def relief(height: Field, sun_side: float, contrast: float = 1.0) -> Field:
-    """How much a surface of these heights turns to a light at the upper left or right.
+    """The share in which a surface of these heights faces a light at the upper left or right.
 
     Args:
         height: The surface.

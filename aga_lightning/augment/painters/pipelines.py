@@ -1,4 +1,4 @@
-"""Pipelines of diffusers: found, put together from the settings, and asked about themselves without being loaded."""
+"""Pipelines of diffusers: load them by the settings, and read facts about them without loading."""
 
 import inspect
 import json
@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from aga_lightning.augment.pretrained import PretrainedError, explained
 
 Task = Literal["text-to-image", "image-to-image", "inpainting", "instruction"]
-"""What a pipeline is for. The same weights of most families serve the first three; instructions need their own."""
+"""Tasks of a pipeline. The weights of most families serve the first three; instructions need their own weights."""
 
 SIDE = 1024
-"""Pixels of a side where no file tells: the size of SDXL, FLUX, Stable Diffusion 3 and their like."""
+"""Side in pixels if no file tells it: the size of SDXL, FLUX, Stable Diffusion 3 and similar models."""
 
 _NEEDED: Mapping[Task, tuple[str, ...]] = {
     "text-to-image": ("prompt",),
@@ -29,9 +29,9 @@ _NEEDED: Mapping[Task, tuple[str, ...]] = {
 }
 
 DENOISERS = ("unet", "transformer")
-"""What a pipeline calls the model that it runs at each step."""
+"""Names of the model that a pipeline runs at each step."""
 
-# A tripped safety checker gives a black image, and a watermark would tell augmented images from photos.
+# A safety checker may return black images, and a watermark would distinguish augmented images from photos.
 _SWITCHES: Mapping[str, object] = {
     "safety_checker": None,
     "requires_safety_checker": False,
@@ -55,17 +55,17 @@ def load_pipeline(
 
     Args:
         weights: A hub's name or a local folder; only safetensors are read.
-        dtype: Of all its models.
-        task: What it is for.
+        dtype: Number format of all its models.
+        task: The task.
         revision: A commit, tag or branch of the hub's repository.
-        variant: The files to take where there are several.
-        denoiser: Other weights for the UNet or transformer, for `weights_file`.
-        lora: LoRA weights, likewise.
+        variant: The variant of the files, if there are several.
+        denoiser: Other weights for the UNet or transformer, as for `weights_file`.
+        lora: LoRA weights, as for `weights_file`.
         scheduler: Class name of diffusers; None for the checkpoint's.
-        scheduler_settings: What differs from the checkpoint's settings of the scheduler.
+        scheduler_settings: Settings of the scheduler that differ from the checkpoint's.
 
     Raises:
-        PretrainedError: If something cannot be found, or does not fit.
+        PretrainedError: If weights cannot be found, or do not fit the task or each other.
     """
     import diffusers
     import transformers
@@ -75,7 +75,7 @@ def load_pipeline(
     what = f"{'a' if task == 'text-to-image' else 'an'} {task} pipeline"
     source = str(Path(weights).expanduser()) if Path(weights).expanduser().exists() else weights
     with explained(f"{what} of diffusers", weights), _whole_files(), warnings.catch_warnings():
-        # diffusers passes it on to every hub library, which newer ones answer with a warning.
+        # diffusers passes this argument to every hub library, and newer ones warn of it.
         warnings.filterwarnings("ignore", message="The `local_dir_use_symlinks` argument")
         index = diffusers.DiffusionPipeline.load_config(source, revision=revision)
         options: dict[str, Any] = {"revision": revision, "variant": variant, "dtype": dtype, "use_safetensors": True}
@@ -93,7 +93,7 @@ def load_pipeline(
         }
         try:
             pipeline = auto.get(task, diffusers.DiffusionPipeline).from_pretrained(source, **options)
-        except ValueError:  # diffusers knows none for this task in this family: then the one that was saved
+        except ValueError:  # diffusers has no pipeline of this family for the task: take the saved one
             pipeline = diffusers.DiffusionPipeline.from_pretrained(source, **options)
     lacking = [name for name in _NEEDED[task] if name not in call_arguments(type(pipeline))]
     if lacking:
@@ -106,7 +106,7 @@ def load_pipeline(
         )
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(getattr(pipeline, "vae", None), "enable_slicing"):
-        pipeline.vae.enable_slicing()  # decode one by one: a batch of SDXL in float32 takes more memory than its UNet
+        pipeline.vae.enable_slicing()  # decode one by one: a batch of SDXL in float32 needs more memory than the UNet
     pipeline.scheduler = make_scheduler(pipeline.scheduler, scheduler, scheduler_settings or {})
     if lora is not None:
         _add_lora(pipeline, lora)
@@ -114,7 +114,7 @@ def load_pipeline(
 
 
 def make_scheduler(current: Any, name: str | None, settings: Mapping[str, object]) -> Any:  # noqa: ANN401 any scheduler
-    """The checkpoint's scheduler, or one of another class or settings made from its configuration.
+    """The checkpoint's scheduler, or a scheduler of another class or with other settings.
 
     Raises:
         PretrainedError: If there is no such class or setting.
@@ -138,7 +138,7 @@ def make_scheduler(current: Any, name: str | None, settings: Mapping[str, object
 
 
 def weights_file(name: str) -> Path:
-    """A .safetensors file: a local one, or `org/repo/file.safetensors` of a hub, fetched or found in its cache.
+    """A .safetensors file: a local file, or `org/repo/file.safetensors` of a hub, downloaded or from the cache.
 
     Raises:
         PretrainedError: If there is no such file.
@@ -157,21 +157,21 @@ def weights_file(name: str) -> Path:
 
 
 def call_arguments(pipeline: type) -> Mapping[str, inspect.Parameter]:
-    """What a class of pipelines can be called with."""
+    """The arguments of a class of pipelines."""
     return inspect.signature(pipeline.__call__).parameters
 
 
 def guided(pipeline: type) -> bool:
-    """Whether a class of pipelines calls its denoiser a second time a step for `guidance_scale`.
+    """Whether a class of pipelines calls its denoiser twice in each step because of `guidance_scale`.
 
-    Those that have no negative prompt, or a scale of its own for it (FLUX), were distilled to need one call.
+    Pipelines without a negative prompt, or with a separate scale for it (FLUX), were distilled to need one call.
     """
     known = call_arguments(pipeline)
     return "negative_prompt" in known and "true_cfg_scale" not in known
 
 
 def local_class(weights: str) -> type | None:
-    """The class of pipelines that was saved in a local folder; None for anything else."""
+    """The class of the pipeline in a local folder; None for anything else."""
     import diffusers
 
     kind = getattr(diffusers, str(_read(weights, "model_index.json").get("_class_name")), None)
@@ -179,10 +179,10 @@ def local_class(weights: str) -> type | None:
 
 
 def steps_taken(weights: str, steps: int, strength: float) -> int:
-    """How many of its denoising steps a pipeline takes that starts from an image.
+    """Number of denoising steps of a pipeline that starts from an image.
 
-    Pipelines with a UNet round the share of the strength down, to one step at least; those with a transformer round it
-    up. Weights of a hub's name are taken for the former.
+    Pipelines with a UNet round the share of the strength down, to at least one step; pipelines with a transformer round
+    it up. A hub's name counts as a pipeline with a UNet.
     """
     if _read(weights, "transformer", "config.json"):
         return max(1, math.ceil(min(steps * strength, steps)))
@@ -190,10 +190,10 @@ def steps_taken(weights: str, steps: int, strength: float) -> int:
 
 
 def own_side(weights: str) -> int:
-    """Pixels of a side of what a pipeline was trained to paint: latents of its denoiser x pixels a latent.
+    """Side in pixels of the images that a pipeline was trained on: latents of its denoiser x pixels of a latent.
 
-    Read from the files of a local folder; `SIDE` for a hub's name, whether or not its files are in the cache, and
-    where the files do not tell.
+    It is read from the files of a local folder; `SIDE` for a hub's name, even if its files are in the cache, and if the
+    files do not tell it.
     """
     denoiser = _read(weights, "unet", "config.json") or _read(weights, "transformer", "config.json")
     latents = denoiser.get("sample_size")
@@ -205,9 +205,9 @@ def own_side(weights: str) -> int:
 
 
 def _input_channels(pipeline: Any, task: Task) -> tuple[int, tuple[int, ...]]:  # noqa: ANN401 any pipeline
-    """Input channels of a pipeline's UNet, and what the task needs; nothing is needed where that cannot be told.
+    """Input channels of a pipeline's UNet, and the numbers that fit the task; an empty tuple if that is unknown.
 
-    All tasks of a family are called alike, so weights of another task would fail only in the first convolution.
+    All tasks of a family have the same arguments, so weights of another task would fail only in the first convolution.
     """
     channels = getattr(getattr(getattr(pipeline, "unet", None), "config", None), "in_channels", None)
     latents = getattr(getattr(getattr(pipeline, "vae", None), "config", None), "latent_channels", None)
@@ -216,14 +216,14 @@ def _input_channels(pipeline: Any, task: Task) -> tuple[int, tuple[int, ...]]:  
     fitting: Mapping[Task, tuple[int, ...]] = {
         "text-to-image": (latents,),
         "image-to-image": (latents,),
-        "inpainting": (latents, 2 * latents + 1),  # the second kind is shown the known part, and where it is
+        "inpainting": (latents, 2 * latents + 1),  # the second kind also gets the known part and its mask
         "instruction": (2 * latents,),
     }
     return int(channels), fitting[task]
 
 
 def _read(weights: str, *names: str) -> dict[str, object]:
-    """A JSON file of a local folder; nothing where there is none."""
+    """A JSON file of a local folder; empty if there is none."""
     path = Path(weights).expanduser().joinpath(*names)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -249,7 +249,7 @@ def _load_denoiser(
 
 
 def _add_lora(pipeline: Any, file: str) -> None:  # noqa: ANN401 any pipeline
-    """Add LoRA weights to the models of a pipeline, for good."""
+    """Add LoRA weights to the models of a pipeline permanently."""
     from diffusers.utils import is_peft_available
 
     if not is_peft_available():
@@ -265,7 +265,7 @@ def _add_lora(pipeline: Any, file: str) -> None:  # noqa: ANN401 any pipeline
 
 @contextmanager
 def _whole_files() -> Iterator[None]:
-    """Turn what safetensors raises about a file cut short, which is an error of its own kind, into a ValueError."""
+    """Turn safetensors' own error about a truncated file into a ValueError."""
     try:
         yield
     except SafetensorError as error:

@@ -1,4 +1,4 @@
-"""A painter that needs no weights: procedural scenes that follow the caption's setting and time."""
+"""A painter without weights: procedural scenes that follow the caption's setting and time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from aga_lightning.augment.prompts import mentions
 from aga_lightning.images.pixels import Image
 
 SMALLEST = 16
-"""Pixels on a side below which a landscape has no room; smaller pictures are painted larger and shrunk."""
+"""Smallest side of a landscape in pixels; smaller pictures are painted larger and shrunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Setting:
     """A place that can be painted.
 
     Args:
-        paint: Paints it on an empty canvas.
+        paint: Paints the place on an empty canvas.
         horizon: Range of the horizon, as a part of the picture's height from its top.
     """
 
@@ -73,7 +73,7 @@ PLACE_WORDS: dict[str, tuple[str, ...]] = {
     "wheat": ("wheat", "corn", "barley", "rural", "farm", "farmland", "field", "harvest"),
     "meadow": ("meadow", "grass", "grassland", "grassy", "pasture", "prairie", "savanna"),
 }
-"""What each setting goes by in a caption; the first setting that is mentioned wins."""
+"""Words for each setting in a caption; the first setting that is mentioned is painted."""
 
 TIME_WORDS: dict[str, tuple[str, ...]] = {
     "moonlight": ("moon", "moonlight", "moonlit"),
@@ -90,28 +90,28 @@ TIME_WORDS: dict[str, tuple[str, ...]] = {
     "summer": ("summer", "tropical"),
     "noon": ("noon", "midday", "sunny", "clear sky", "daylight", "sun"),
 }
-"""What each light goes by in a caption; the first light that is mentioned wins."""
+"""Words for each light in a caption; the first light that is mentioned is painted."""
 
 
 def recognise(texts: Sequence[str], words: Mapping[str, Sequence[str]]) -> str | None:
-    """The first entry of a table of words that the first telling text mentions.
+    """The first entry of a table of words that is mentioned in a text; earlier texts go first.
 
     Args:
-        texts: What was said, the most binding first.
-        words: By entry, the words that stand for it.
+        texts: The texts, the most binding first.
+        words: The words for each entry.
 
     Returns:
-        The entry, None where no text mentions any.
+        The entry, None if no text mentions any.
     """
     return next((name for text in texts for name, known in words.items() if mentions(text, known)), None)
 
 
 def place_and_time(caption: Caption, rng: np.random.Generator) -> tuple[str, str]:
-    """The setting and the light that come nearest to a caption.
+    """The setting and the light that fit a caption best.
 
     Args:
-        caption: Its prompt is asked first, then its text.
-        rng: Chooses what neither says.
+        caption: The caption; its prompt is searched first, then its text.
+        rng: Chooses a setting or light that neither names.
 
     Returns:
         A key of `SETTINGS` and one of `LIGHTS`.
@@ -129,7 +129,7 @@ class ProceduralScenes(BackgroundGenerator):
 
     Args:
         blur: Strength of the defocus behind the subject; 0 leaves all sharp.
-        supersample: Paint this many times larger, then shrink: smoother small details for more time.
+        supersample: Factor by which to paint larger before shrinking: smoother small details, but slower.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -143,7 +143,7 @@ class ProceduralScenes(BackgroundGenerator):
             raise ValueError("`blur` must not be negative and `supersample` must be at least 1.")
 
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
-        """One image of the asked size a scene; it depends on that scene alone."""
+        """One image of the scene's size for each scene; it depends on that scene alone."""
         return [self._paint(scene) for scene in scenes]
 
     def _paint(self, scene: Scene) -> Image:

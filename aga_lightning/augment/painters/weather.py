@@ -1,4 +1,4 @@
-"""What is between the scene and the lens: fog, rain, falling snow, petals and leaves, focus, exposure, grain."""
+"""Weather and camera: fog, rain, falling snow, petals and leaves; focus, exposure, grain."""
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ def _drift(canvas: Canvas, colour: tuple[float, float, float], count: int, size:
 
 
 def develop(canvas: Canvas, blur: float) -> Bytes:
-    """Focus, exposure, white balance, vignette and grain: the camera's part of the variety.
+    """Apply the camera's effects: focus, exposure, white balance, vignette and grain.
 
     Args:
         canvas: The finished scene.

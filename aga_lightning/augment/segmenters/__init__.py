@@ -1,1 +1,1 @@
-"""Step 1b: which pixels are the subject; one family of segmenters a file."""
+"""Segmenters (step 1b) find the pixels of the subject; one family a file."""

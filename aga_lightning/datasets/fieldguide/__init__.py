@@ -1,4 +1,4 @@
-"""FieldGuide: bird species drawn offline, told apart by their field marks alone."""
+"""FieldGuide: drawn bird species that differ in their field marks alone."""
 
 from aga_lightning.datasets.fieldguide.dataset import FieldGuide
 

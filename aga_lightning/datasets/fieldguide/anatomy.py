@@ -1,4 +1,4 @@
-"""Where the parts and marks of a bird are: outlines in the bird's own frame.
+"""Outlines of the parts and marks of a bird, in the bird's own frame.
 
 The frame has its origin in the middle of the body, x towards the beak and y down; the body is two units long.
 """
@@ -23,7 +23,7 @@ BODY = _shape(
     (-0.80, -0.09), (-1.02, 0.03), (-1.00, 0.16), (-0.72, 0.31), (-0.28, 0.50), (0.18, 0.55), (0.58, 0.38),
     (0.83, 0.06), (0.91, -0.22), (0.99, -0.43),
 )  # fmt: skip
-"""Head and body in one line, from the base of the beak over the back and home along the belly."""
+"""Head and body in one outline, from the base of the beak over the back and back along the belly."""
 
 UNDERPARTS = _shape(
     (1.05, -0.46), (0.80, -0.40), (0.62, -0.16), (0.44, 0.06), (0.05, 0.20), (-0.45, 0.20), (-0.85, 0.18),

@@ -33,10 +33,10 @@ _MARKS = {"plain": [], "streaked": anatomy.STREAKS, "spotted": anatomy.SPOTS, "b
 
 
 class Medium:
-    """What the bird is made with: paint, or a pencil and grey washes.
+    """The medium of a picture: paint, or a pencil and grey washes.
 
     Args:
-        rng: Where the differences between individuals come from.
+        rng: The source of the differences between individuals.
         sketch: A pencil instead of paint.
     """
 
@@ -50,7 +50,7 @@ class Medium:
             self._saturation = rng.uniform(0.1, 0.7)
 
     def tone(self, colour: Rgb) -> Colour:
-        """A colour as it comes out in this picture."""
+        """A colour as this medium shows it."""
         plain = np.asarray(colour, np.float32)
         grey = float(plain @ _LUMA)
         dulled = grey + np.float32(self._saturation) * (plain - grey)
@@ -64,8 +64,8 @@ class BirdPainter:
 
     Args:
         canvas: Holds the background already; its coverage becomes the mask of the bird.
-        species: Whose marks it bears.
-        pose: How it stands.
+        species: The species, which decides the marks.
+        pose: The pose of the bird.
         medium: Paint or pencil.
     """
 

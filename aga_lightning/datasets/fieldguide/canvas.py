@@ -35,7 +35,7 @@ def vary(rng: Rng, colour: Sequence[float] | Colour, spread: float = 12.0) -> Co
     """A colour near the given one.
 
     Args:
-        rng: Where the difference comes from.
+        rng: The source of the difference.
         colour: RGB in 0..255.
         spread: Standard deviation of each channel.
     """
@@ -96,7 +96,7 @@ def noise(rng: Rng, size: int, cells: int | tuple[int, int] = 3, octaves: int = 
     """Cloudy noise in 0..1 around 0.5.
 
     Args:
-        rng: Where the clouds come from; how much is drawn does not depend on `size`.
+        rng: The source of the clouds; the number of draws does not depend on `size`.
         size: Width and height of the result.
         cells: Blobs down and across the frame at the coarsest octave.
         octaves: Each has blobs half as large, and counts a little more than half as much.
@@ -115,9 +115,9 @@ def noise(rng: Rng, size: int, cells: int | tuple[int, int] = 3, octaves: int = 
 
 
 class Canvas:
-    """A square picture, and how much of each pixel belongs to the subject.
+    """A square picture, and the share of each pixel that belongs to the subject.
 
-    Whatever is painted while `painting_subject` is true belongs to the subject; whatever covers it later does not.
+    Shapes that are painted while `painting_subject` is true belong to the subject; shapes that cover it later do not.
 
     Args:
         size: Width and height in pixels.
@@ -133,12 +133,12 @@ class Canvas:
 
     @property
     def subject(self) -> Field:
-        """0..1: how much of each pixel belongs to the subject."""
+        """The share, 0..1, of each pixel that belongs to the subject."""
         share: Field = self.coverage * np.float32(1 / 255)
         return share
 
     def mask(self, shapes: Points | Sequence[Points]) -> Field:
-        """0..1: how much of each pixel lies inside the shapes."""
+        """The share, 0..1, of each pixel that is inside the shapes."""
         ink = np.zeros((self.size, self.size), np.uint8)
         _pour(ink, self._corners(shapes), 255)
         share: Field = ink * np.float32(1 / 255)
@@ -157,8 +157,8 @@ class Canvas:
         Args:
             shapes: One outline or several, which may overlap.
             colour: RGB in 0..255.
-            opacity: 1 hides what is below.
-            soft: How far the edge fades out.
+            opacity: 1 hides the pixels below.
+            soft: Width over which the edge fades out.
             within: (size, size) in 0..1: paint only there.
         """
         corners = self._corners(shapes)
@@ -213,6 +213,6 @@ class Canvas:
 
 
 def _pour(target: npt.NDArray[np.uint8], corners: list[npt.NDArray[np.int32]], value: int | tuple[float, ...]) -> None:
-    # One call each: of outlines given together, OpenCV leaves the overlap empty.
+    # One call for each outline: given several, OpenCV leaves their overlap empty.
     for outline in corners:
         cv2.fillPoly(target, [outline], value, cv2.LINE_AA, _SUBPIXEL_BITS)

@@ -1,4 +1,4 @@
-"""FieldGuide on disk: draw each split once, list it ever after."""
+"""FieldGuide on disk: each split is drawn once, and listed afterwards."""
 
 import hashlib
 import json
@@ -26,22 +26,22 @@ _SMALLEST = 16
 class FieldGuide(ImageDataset):
     """Eight bird species drawn offline in seconds, which only their field marks tell apart.
 
-    They come in four pairs of look-alikes and live in habitats that go with the species, so that the background is a
-    tempting shortcut. Out of distribution it fails: `new_habitats` were never seen, `swapped_habitats` are never the
-    species' own, and `sketch` is pencil on paper. Each picture has an exact mask and box.
+    There are four pairs of look-alikes. In training, habitats go with the species, so that the background is a tempting
+    shortcut. Out of distribution this shortcut fails: `new_habitats` do not occur in training, `swapped_habitats` are
+    never the species' own, and `sketch` is pencil on paper. Each picture has an exact mask and box.
 
-    The pictures lie in `<root>/<size and settings>/<split>/images/<species>/`, their masks in `masks` beside `images`,
-    and `metadata.jsonl` tells species, habitat and box of each.
+    The pictures are in `<root>/<size and settings>/<split>/images/<species>/`, their masks in `masks` beside `images`,
+    and `metadata.jsonl` holds species, habitat and box of each.
 
     Args:
         root: Folder for the pictures.
         size: Width and height of the pictures in pixels.
         train_per_class: Training pictures of each species.
-        val_per_class: Validation pictures of each species, from the same law as the training pictures.
-        test_per_class: Test pictures of each species, from the same law.
+        val_per_class: Validation pictures of each species, from the same distribution as the training pictures.
+        test_per_class: Test pictures of each species, from the same distribution.
         ood_per_class: Pictures of each species in each out-of-distribution set.
-        correlation: How often a bird is at home, 0 to 1; else it is in any of the four habitats.
-        seed: Decides the training pictures. Those of evaluation are the same for every seed.
+        correlation: Probability that a bird is in its species' own habitat, 0 to 1; otherwise it is in any of the four.
+        seed: Seed of the training pictures. Evaluation pictures are the same for every seed.
     """
 
     root: UserPath | str = "cache/fieldguide"
@@ -74,16 +74,16 @@ class FieldGuide(ImageDataset):
 
     @property
     def folder(self) -> Path:
-        """Where the splits lie: one folder for each choice of settings, whatever the seed."""
+        """The folder of the splits: one for each choice of settings, the same for all seeds."""
         counts = (self.train_per_class, self.val_per_class, self.test_per_class, self.ood_per_class)
         settings = json.dumps([DRAWING, self.size, *counts, self.correlation])
         return Path(self.root) / f"{self.size}px-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
     def prepare(self) -> None:
-        """Draw the splits that are not there yet.
+        """Draw the missing splits.
 
-        A split appears under its name only when it is complete, so this may be killed at any time; of several
-        processes, one draws and the others wait.
+        A split gets its name only when it is complete, so this may be killed at any time; one process draws while
+        others wait.
         """
         counts = {"train": self.train_per_class, "val": self.val_per_class, "test": self.test_per_class}
         for split, count in (counts | dict.fromkeys(OOD_SPLITS, self.ood_per_class)).items():
@@ -120,7 +120,7 @@ class FieldGuide(ImageDataset):
         return self.folder / (f"train-seed{self.seed}" if split == "train" else split)
 
     def _draw(self, split: str, count: int, folder: Path) -> None:
-        """Draw `count` pictures a species; each depends on its own number, never on how many there are."""
+        """Draw `count` pictures of each species; each depends on its own number, never on `count`."""
         names: tuple[str | int, ...] = (split, self.seed) if split == "train" else (split,)
         lines = []
         for species in SPECIES:

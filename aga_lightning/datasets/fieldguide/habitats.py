@@ -1,4 +1,4 @@
-"""Paint the habitats: four where the training birds live, four they have never seen, and the paper of a sketch."""
+"""Paint the habitats: four of the training pictures, four new ones, and the paper of a sketch."""
 
 from collections.abc import Callable
 
@@ -113,7 +113,7 @@ def meadow(canvas: Canvas, rng: Rng) -> None:
 
 
 def snowfield(canvas: Canvas, rng: Rng) -> None:
-    """Drifts with blue shadows before a far row of spruces."""
+    """Drifts with blue shadows in front of a far row of spruces."""
     horizon = rng.uniform(0.22, 0.40)
     snow, shadow = vary(rng, (240, 244, 250), 5), vary(rng, (176, 196, 222), 8)
     sky = vary(rng, (164, 188, 214), 14)

@@ -1,4 +1,4 @@
-"""Paint what the bird stands on."""
+"""Paint the perch of a bird."""
 
 from collections.abc import Callable
 
@@ -105,4 +105,4 @@ PERCHES: dict[str, tuple[Callable[[Canvas, Rng, Points], None], ...]] = {
     "flower_bed": (post, branch),
     "paper": (branch, ground),
 }
-"""What a bird may stand on in each habitat."""
+"""The perches of each habitat."""

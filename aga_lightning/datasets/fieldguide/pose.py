@@ -1,4 +1,4 @@
-"""How a bird stands in the picture."""
+"""The pose of a bird in the picture."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,15 +11,15 @@ from aga_lightning.datasets.fieldguide.canvas import Points, Rng
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """From the bird's own frame into the picture.
+    """The map from the bird's own frame to the picture.
 
     Args:
-        x: Where the middle of the body is, in 0..1 from the left.
-        y: The same from the top.
+        x: Middle of the body, in 0..1 from the left.
+        y: Middle of the body, in 0..1 from the top.
         unit: Half the length of the body, as a share of the frame.
         tilt: Turn of the whole bird in radians; below zero the head is up.
         nod: Turn of the head against the body in radians.
-        plumpness: Stretches the lower half of the body.
+        plumpness: Stretch of the lower half of the body.
         left: Whether the bird looks to the left.
     """
 
@@ -54,7 +54,7 @@ class Pose:
         return -1 if self.left else 1
 
     def place(self, *shapes: Points) -> list[Points]:
-        """Outlines of the bird's frame, where they are in the picture."""
+        """Outlines of the bird's frame, mapped to the picture."""
         knots = np.concatenate(shapes) - NECK
         bend = self.nod * np.clip((knots @ [0.6, -0.8] + 0.05) / 0.3, 0, 1)
         knots = _turn(knots, bend) + NECK
@@ -63,7 +63,7 @@ class Pose:
         return np.split(knots, np.cumsum([len(shape) for shape in shapes[:-1]]))
 
     def feet(self) -> Points:
-        """(2, 2): where the far and the near foot stand, in the picture."""
+        """(2, 2) positions of the far and the near foot in the picture."""
         hips = self.place(HIPS)[0]
         return np.stack([hips[:, 0], np.full(2, hips[:, 1].mean() + 0.40 * self.unit)], axis=1)
 

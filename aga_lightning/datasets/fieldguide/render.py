@@ -1,4 +1,4 @@
-"""One picture: habitat, perch, bird, twigs in front of it, light, and the noise of a camera."""
+"""Draw one picture: habitat, perch, bird, twigs in front of it, light, and the noise of a camera."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,14 @@ from aga_lightning.datasets.fieldguide.habitats import PAINTERS
 from aga_lightning.datasets.fieldguide.perches import PERCHES
 from aga_lightning.datasets.fieldguide.pose import Pose
 from aga_lightning.datasets.fieldguide.species import Species
+from aga_lightning.images.boxes import bounding_box
 from aga_lightning.images.records import Box
 
 PAPER = "paper"
 """The habitat of a sketch."""
 
 DRAWING = 1
-"""Raised whenever the same seed starts to give another picture, so that no old picture is taken from a cache."""
+"""Version of the drawings; raise it when a seed starts to give another picture, so that no cache serves old ones."""
 
 _SUPERSAMPLING = 2
 
@@ -29,7 +30,7 @@ class Picture:
 
     Args:
         image: (size, size, 3) RGB in 0..255.
-        mask: (size, size); True where the bird is and nothing hides it.
+        mask: (size, size); True where the bird is visible.
     """
 
     image: npt.NDArray[np.uint8]
@@ -38,18 +39,19 @@ class Picture:
     @property
     def box(self) -> Box:
         """The smallest box that holds the mask."""
-        (across,), (down,) = np.nonzero(self.mask.any(axis=0)), np.nonzero(self.mask.any(axis=1))
-        return float(across[0]), float(down[0]), float(across[-1] + 1), float(down[-1] + 1)
+        box = bounding_box(self.mask)
+        assert box is not None  # a bird is never hidden
+        return box
 
 
 def render(species: Species, habitat: str, size: int, rng: Rng) -> Picture:
     """Draw a bird in a habitat; on paper it becomes a pencil sketch.
 
     Args:
-        species: Who is to be seen.
+        species: The species of the bird.
         habitat: A name in `species.HABITATS` or `species.NEW_HABITATS`, or "paper".
         size: Width and height in pixels; the same generator gives the same picture at any size.
-        rng: All that is random about the picture.
+        rng: The source of all randomness.
     """
     sketch = habitat == PAPER
     canvas = Canvas(size * _SUPERSAMPLING)
@@ -73,7 +75,7 @@ def render(species: Species, habitat: str, size: int, rng: Rng) -> Picture:
 
 
 def _drain(canvas: Canvas) -> None:
-    """Take the colour out of a painted background, and most of its contrast."""
+    """Remove the colour of a painted background, and most of its contrast."""
     grey = cv2.cvtColor(canvas.pixels, cv2.COLOR_RGB2GRAY)
     canvas.pixels[...] = (66 + 0.7 * grey)[..., None]
 
@@ -91,7 +93,7 @@ def _twigs(canvas: Canvas, rng: Rng) -> None:
 
 
 def _light(canvas: Canvas, rng: Rng) -> None:
-    """The hour, the weather, and from which side the light falls."""
+    """Apply the light of an hour and a weather, from one side."""
     cast = rng.uniform(0.70, 1.20) * np.array([1 + rng.normal(0, 0.05), 1, 1 + rng.normal(0, 0.06)], np.float32)
     side = 1 + np.float32(rng.normal(0, 0.2)) * (canvas.x - 0.5)
     canvas.shade(side[..., None] * cast)

@@ -9,27 +9,27 @@ Tail = Literal["long", "fanned", "forked"]
 Beak = Literal["thin", "dagger", "cone"]
 
 HABITATS = ("lake", "forest", "meadow", "snowfield")
-"""Where the birds of the training images live."""
+"""Habitats of the training pictures."""
 
 NEW_HABITATS = ("desert", "brick_wall", "dusk_skyline", "flower_bed")
-"""Where no bird of the training images has ever been."""
+"""Habitats that do not occur in training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """One species: the colours it shares with its look-alike, and the field marks that are its own.
+    """One species: the colours that it shares with its look-alike, and its own field marks.
 
     Args:
         name: Lower case, words joined by underscores; the name of its folder.
-        home: The habitat it is usually seen in.
+        home: The habitat of most of its training pictures.
         upperparts: Colour of back, wing and tail.
         underparts: Colour of throat, breast and belly.
         crown: Colour of the cap.
         breast: Pattern on the breast.
-        wing_bars: How many pale bars cross the folded wing, 0 to 2.
+        wing_bars: Number of pale bars across the folded wing, 0 to 2.
         tail: Shape of the tail.
         beak: Shape of the beak.
-        crest: Whether a pointed crest rises from the crown.
+        crest: Whether the crown has a pointed crest.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Species:
     crest: bool = False
 
 
-# Look-alikes stand side by side. Terns and finches share a home with their look-alike, pipits and jays do not; and each
-# home is shared by two species, so that the habitat alone never gives the species away.
+# Look-alikes are neighbours in this list. Terns and finches share a home with their look-alike, pipits and jays do not;
+# each home is shared by two species, so that the habitat alone never reveals the species.
 SPECIES = (
     Species("streaked_pipit", "lake", (134, 102, 68), (224, 206, 168), (98, 70, 46), "streaked", 1, "long", "thin"),
     Species("freckled_pipit", "meadow", (138, 105, 70), (222, 205, 170), (166, 84, 42), "spotted", 2, "fanned", "thin"),
