@@ -36,12 +36,6 @@ NAMES = [
 ]
 
 
-def test_a_table_is_written_into_a_new_folder(tmp_path):
-    write_csv(tmp_path / "a" / "b.csv", ["set", "acc"], [["val", 0.5], ["ood/dusk", "one, two"]])
-    assert (tmp_path / "a" / "b.csv").read_text().splitlines() == ["set,acc", "val,0.5", 'ood/dusk,"one, two"']
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.csv"]
-
-
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_any_name_is_given_back_by_what_is_written(tmp_path, name):
     write_csv(tmp_path / "names.csv", ["image", name], [[name, 1], ["", name]])

@@ -12,7 +12,6 @@ from aga_lightning.run_folder import (
     give_back,
     next_folder,
     require_room,
-    set_aside,
     written_before,
     written_if_possible,
 )
@@ -88,12 +87,6 @@ def test_a_run_that_goes_on_keeps_what_it_had_written(tmp_path):
     assert there == {"run.json", "checkpoints", "notes.txt", "earlier"}
     assert written_before(folder, "metrics.csv") == folder / "earlier/2/metrics.csv"
     assert written_before(folder, "results.json") is None
-
-
-def test_a_folder_without_a_run_has_nothing_to_set_aside(tmp_path):
-    (tmp_path / "log.txt").touch()
-    set_aside(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
 
 
 @pytest.mark.parametrize("make", [claim, next_folder])

@@ -11,11 +11,9 @@ from aga_lightning.augment.availability import (
     allows_commercial_use,
     licence_for,
     locate,
-    missing_weights,
     wanted_weights,
 )
 from aga_lightning.augment.detectors.closed_set import TorchvisionDetector
-from aga_lightning.augment.detectors.groundingdino_checkpoint import GroundingDINOCheckpoint
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.gates.subject_leak import SubjectLeak
 from aga_lightning.augment.licences import Licence, licence_of
@@ -58,10 +56,6 @@ def test_weights_are_named_once_with_all_parts_that_want_them():
     )
     assert painter == Wanted("org/paint", variant="fp16", parts=("painter",))
     assert unet == Wanted("org/fast/unet.safetensors", "unet", parts=("painter.unet",))
-
-
-def test_parts_without_weights_want_none():
-    assert wanted_weights(AGA()) == [] == missing_weights(AGA())
 
 
 @pytest.mark.parametrize(
@@ -126,16 +120,6 @@ def test_the_weights_of_torchvision_lie_in_the_cache_of_torch(caches):
     path.parent.mkdir(parents=True)
     path.write_text("")
     assert locate(wanted).path == path
-
-
-def test_what_is_missing_is_listed_once(tmp_path):
-    (tmp_path / "own.pth").write_text("")
-    detector = GroundingDINOCheckpoint(weights="own.pth", config="own.py")
-    lines = missing_weights(AGA(detector=detector, gates=[SubjectLeak(detector=detector)]))
-    assert lines == [
-        "bert-base-uncased is missing: hf download bert-base-uncased",
-        "own.py is missing: give a file or folder that exists",
-    ]
 
 
 @pytest.mark.parametrize(

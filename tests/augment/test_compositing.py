@@ -314,13 +314,6 @@ def test_harmonising_bounds_the_contrast(contrast, gain):
     assert lab(half[mask])[:, 0].std() / lab(image[mask])[:, 0].std() == pytest.approx(gain**0.5, abs=0.06)
 
 
-def test_a_background_is_cut_evenly_where_it_juts_out():
-    ramp = np.arange(100, dtype=np.uint8)[None, :, None].repeat(50, 0).repeat(3, 2)
-    assert cover(ramp, (50, 50))[0, [0, -1], 0].tolist() == [25, 74]
-    assert cover(ramp.transpose(1, 0, 2), (50, 50))[[0, -1], 0, 0].tolist() == [25, 74]
-    assert cover(ramp, (20, 20))[0, :, 0].mean() == pytest.approx(49.5, abs=1)
-
-
 def test_the_part_passes_its_edge_and_colours_on():
     image, background, mask = smooth(100, seed=1), smooth(100, seed=2), disc(100, 25)
     placement = Placement(rotation=8)

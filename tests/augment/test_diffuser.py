@@ -94,19 +94,6 @@ def test_what_stays_blank_is_handed_on_after_the_last_try():
         assert contrast(image) == 0 and len(fake.calls) == 1 + redraws
 
 
-def test_a_redrawn_image_depends_on_its_own_scene_alone():
-    painter, _ = faked({1, 2})
-    together = painter.paint([scene(1), scene(2), scene(3)])
-    alone = [painter.paint([scene(seed)])[0] for seed in (1, 2, 3)]
-    assert np.array_equal(together, alone)
-
-
-def test_only_what_the_pipeline_accepts_is_passed():
-    painter, fake = faked(set(), negative_prompt="birds", max_sequence_length=9)
-    painter.paint([scene(1)])
-    assert fake.calls == [[1, 1]]
-
-
 def test_added_weights_enter_the_key_by_their_content(tmp_path):
     def key(name, content):
         file = tmp_path / name / "added.safetensors"

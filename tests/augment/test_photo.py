@@ -5,12 +5,9 @@ import pytest
 from PIL import Image
 from tiny.profiles import display_p3
 
-from aga_lightning.augment.base import Draft
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.photo import AugmentedPhoto, augmented_photo, photo_record
 from aga_lightning.images.reading import image_size, read_image
-from aga_lightning.images.records import ImageRecord
-from aga_lightning.images.samples import Sample
 
 
 @pytest.fixture
@@ -71,12 +68,6 @@ def test_a_reject_says_why():
     assert "no fruit could be isolated" in repr(result)
     with pytest.raises(ValueError, match="no fruit could be isolated"):
         result.save("new.png")
-
-
-def test_a_method_that_paints_the_whole_image_has_no_background(pixels):
-    made = Draft(Sample(pixels, ImageRecord("a", 0, "plum", "fruit"), "0"), image=pixels)
-    result = augmented_photo(made)
-    assert result.background is None and result.mask is None and result.caption == ""
 
 
 def test_the_parts_of_a_merged_photo_fit_together(pixels):

@@ -77,12 +77,6 @@ def test_batches_have_one_size_and_results_keep_their_order():
     assert part.double([]) == []
 
 
-def test_the_last_batch_is_as_long_as_it_is_where_padding_is_not_wanted():
-    part = Doubler()
-    assert part.double(list(range(10)), pad=False) == [2 * number for number in range(10)]
-    assert part.sizes == [4, 4, 2]
-
-
 def test_out_of_memory_halves_the_batches_for_good_and_goes_on():
     part = Doubler(batch_size=8, room=3)
     with pytest.warns(UserWarning, match="goes on with"):
@@ -149,14 +143,6 @@ def test_other_weights_are_another_key(tmp_path, change):
     else:
         (tmp_path / "config.json").write_text("{}")
     assert weights_identity(str(tmp_path)) != before
-
-
-def test_a_large_file_is_told_by_its_ends(tmp_path):
-    file = tmp_path / "big.bin"
-    file.write_bytes(b"a" * 300_000)
-    before = weights_identity(str(file))
-    file.write_bytes(b"a" * 299_999 + b"b")
-    assert weights_identity(str(file)) != before
 
 
 def test_a_hubs_name_is_told_by_its_revision():

@@ -1,18 +1,15 @@
 """CUB-200-2011 in its authors' layout: splits, boxes, masks, faults in the lists, the download and the command line."""
 
 import shutil
-from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from tiny.cub import write_cub
 
 from aga_lightning.datasets import cub
 from aga_lightning.datasets.cub import CUB
-from aga_lightning.images.reading import read_image
 from aga_lightning.images.records import DatasetError
 from aga_lightning.images.samples import load_sample
 
@@ -102,17 +99,6 @@ def test_a_record_is_what_the_five_files_say(shared_root):
     assert record.box == (left, top, left + width, top + height)
 
 
-def test_all_images_exist_and_are_read_grey_ones_too(shared_root):
-    records = everything(CUB(str(shared_root)))
-    assert len(records) == 24
-    modes: Counter[str] = Counter()
-    for record in records:
-        with Image.open(record.path) as image:
-            modes[image.mode] += 1
-        assert read_image(record.path).mode == "RGB"
-    assert modes == {"RGB": 23, "L": 1}
-
-
 def test_a_mask_is_what_more_than_half_of_the_annotators_drew(shared_root):
     """The small tree's boxes are drawn around the discs, whose masks are generous and stingy by a pixel or two."""
     for record in everything(CUB(str(shared_root))):
@@ -127,12 +113,6 @@ def test_the_masks_lie_inside_or_beside_the_folder(tmp_path, masks):
         records = everything(CUB(str(given_root)))
         assert all(record.mask_path.is_file() for record in records)
     assert {record.mask_path for record in everything(CUB(str(root), masks=False))} == {None}
-
-
-def test_the_root_may_be_the_working_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(write_cub(tmp_path, masks="beside"))
-    records = everything(CUB("."))
-    assert all(record.path.is_file() and record.mask_path.is_file() for record in records)
 
 
 def test_without_the_folder_of_masks_no_record_has_one(tmp_path):

@@ -276,15 +276,6 @@ def test_another_file_is_removed_and_both_checksums_are_named(server, tmp_path):
     assert names_in(tmp_path) == []
 
 
-def test_after_a_resumed_mismatch_one_fresh_try_is_made_and_no_more(server, tmp_path):
-    data = tarred(FILES)
-    server.publish("birds.tgz", data)
-    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
-    refusal(Archive(server.url("birds.tgz"), f"md5:{'0' * 32}", len(data)), tmp_path)
-    assert server.asked == ["bytes=1000-", None]
-    assert names_in(tmp_path) == []
-
-
 def test_a_file_of_another_length_is_not_even_fetched_and_harms_nothing(server, tmp_path):
     archive = server.publish("birds.tgz", tarred(FILES))
     server.content["/files/birds.tgz"] = b"<html>log in first</html>"
@@ -406,12 +397,6 @@ def test_only_files_of_the_web_are_archives(url):
 def test_no_archive_is_without_a_checksum(checksum):
     with pytest.raises(DatasetError, match="md5:<32 digits>"):
         Archive("https://a.org/b.tgz", checksum)
-
-
-def test_the_name_of_an_archive_is_a_file_name():
-    checksum = f"md5:{'0' * 32}"
-    assert Archive("https://a.org/files/b%20c.tgz?download=1#top", checksum).name == "b c.tgz"
-    assert Archive("https://a.org/..%2F..%5Cetc%2Fpasswd", checksum).name == "passwd"
 
 
 def tar_entry(name, kind=tarfile.REGTYPE, target=""):

@@ -50,10 +50,6 @@ def test_what_is_unknown_or_lies_above_the_depth_keeps_its_name():
     assert at(9, *names) == names
 
 
-def test_a_class_named_by_an_id_gets_a_word_even_above_the_depth():
-    assert at(9, "n00015388", "n02084071x", "n02330245") == ["animal", "n02084071x", "mammal"]
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -103,17 +99,6 @@ def test_of_several_longest_paths_the_lower_id_counts():
 def test_a_depth_that_tells_nothing_apart_is_refused(depth):
     with pytest.raises(DatasetError, match=rf"wordnet:{depth} would call every class an entity.*at least 1"):
         hypernyms(["chickadee"], depth, {})
-
-
-def test_nothing_is_looked_up_twice(monkeypatch):
-    hypernyms(["mouse", "grouse", "unheard-of"], 9, {})
-    for name in ("words", "synset"):
-        monkeypatch.setattr(wn.Wordnet, name, None)
-    for name in ("hypernym_paths", "lemmas"):
-        monkeypatch.setattr(wn.Synset, name, None)
-    assert at(8, "grouse", "mouse", "unheard-of") == ["vertebrate", "vertebrate", "unheard-of"]
-    with pytest.raises(TypeError):
-        hypernyms(["titmouse"], 9, {})
 
 
 ASKING = """

@@ -124,12 +124,6 @@ def kinds(loader):
     return Counter(level if is_plain else "original" for level, is_plain in zip(levels, plain, strict=True))
 
 
-def test_appended_augmentations_are_degree_times_the_originals(open_data):
-    data = filled(open_data(Witness(), degree=2))
-    assert data.pregenerates
-    assert kinds(data.train_dataloader()) == {"original": 8, 90: 8, 140: 8}
-
-
 @pytest.mark.parametrize("settings", [{"mode": "off"}, {"degree": 0}, {"augmenter": None}])
 def test_without_augmentation_originals_are_shown_and_nothing_is_written(open_data, tmp_path, settings):
     data = open_data(**({"augmenter": Witness()} | settings))
@@ -155,12 +149,6 @@ def test_online_needs_the_store_and_merges_anew(open_data):
         data.train_dataloader()
     data = filled(open_data(Witness(), mode="online", degree=2))
     assert kinds(data.train_dataloader()) == {"original": 8, 250: 16}
-
-
-def test_replacing_swaps_originals_at_the_cost_of_none(open_data):
-    data = filled(open_data(Witness(), replace_probability=1.0))
-    assert kinds(data.train_dataloader()) == {90: 8}
-    assert kinds(open_data(Witness(), replace_probability=1e-9).train_dataloader()) == {"original": 8}
 
 
 def test_the_last_epochs_show_originals_only(open_data, tmp_path):
@@ -199,18 +187,6 @@ def test_out_of_distribution_sets_are_judged_when_asked(open_data, tmp_path, dur
         model.judged = {}
         verb(model, datamodule=data, verbose=False)
         assert model.judged == {"val": 6, "ood/dusk": 4}
-
-
-def test_classes_are_known_before_anything_is_prepared(open_data):
-    data = open_data(Witness())
-    assert data.num_classes == 2
-    assert data.class_names == ("lime", "plum")
-    assert data.augmenter.shown == []
-
-
-def test_training_images_are_counted_by_class(open_data, disc_folder):
-    (disc_folder / "train" / "plum" / "plum_0.png").unlink()
-    assert open_data().class_counts() == [4, 3]
 
 
 class Cameras(ImageFolder):
@@ -265,12 +241,6 @@ def test_what_is_not_used_is_told_in_a_line_before_a_fit(open_data, disc_folder)
     )
     with pytest.warns(UserWarning, match=told):
         open_data().look_ahead()
-
-
-def test_what_is_not_predicted_is_told(open_data, disc_folder):
-    (disc_folder / "dusk" / "a.CR2").touch()
-    with pytest.warns(UserWarning, match=r"dusk holds more than images that are read: 1 x \.cr2"):
-        assert len(open_data(predict_folder=str(disc_folder / "dusk")).predict_records) == 4
 
 
 def test_where_no_image_has_a_subject_the_remedy_is_told(open_data):

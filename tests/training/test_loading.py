@@ -150,12 +150,6 @@ def test_a_stored_image_is_compared_once_and_then_only_read(tmp_path, disc_recor
     assert np.array_equal(images.image(Pick(0, 0, 1)), first)
 
 
-def test_lazy_gives_what_was_made_before_training(tmp_path, disc_records):
-    ahead, late = (collect(tmp_path, disc_records, name=name) for name in ("ahead", "late"))
-    for pick in (Pick(6, 1, 0), Pick(0, 0, 0)):
-        assert np.array_equal(stored(ahead).image(pick), lazy(late).image(pick))
-
-
 def test_online_draws_afresh_for_each_seed_and_repeats_itself(tmp_path, disc_records):
     images = online(collect(tmp_path, disc_records))
     one, same, another = (images.image(Pick(0, 0, seed)) for seed in (1, 1, 2))

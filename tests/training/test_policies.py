@@ -87,12 +87,6 @@ def test_autoaugment_draws_from_the_policy_of_imagenet():
     assert {colour[0] for colour in centres(made("autoaugment", plain((100, 100, 100)), times=300))} <= possible
 
 
-def test_a_greater_magnitude_moves_more():
-    half = Image.fromarray(np.repeat(np.uint8([[[255] * 3] * 32 + [[0] * 3] * 32]), 64, 0))
-    changes = [np.mean([np.abs(p.astype(int) - half) for p in made("randaugment", half, m)]) for m in (3, 15, 30)]
-    assert changes == sorted(changes)
-
-
 @pytest.mark.parametrize("policy", ["none", "trivialaugment", "autoaugment"])
 def test_a_policy_without_a_magnitude_says_so(policy):
     message = f"policy {policy} takes no magnitude; leave policy_magnitude null, or set policy to randaugment or augmix"
@@ -112,8 +106,3 @@ def test_a_policy_without_a_magnitude_says_so(policy):
 def test_a_magnitude_off_the_scale_is_refused(policy, magnitude, scale):
     with pytest.raises(ValueError, match=f"policy_magnitude of {policy} is {scale}, not {magnitude}"):
         build_policy(policy, magnitude)
-
-
-def test_an_unknown_policy_is_told_the_names():
-    with pytest.raises(ValueError, match="'fastaugment': choose one of none, randaugment, trivialaugment, augmix"):
-        build_policy("fastaugment")

@@ -97,15 +97,6 @@ def test_a_setting_is_a_number_for_all_classes_or_for_some():
     assert quotas({"plum": 0}, CLASSES) == {"plum": 0}
 
 
-def test_a_quota_of_zero_lets_none_in():
-    assert quotas(0, CLASSES) == {"lime": 0, "plum": 0}
-    records = [record(0, "lime"), record(1, "plum")]
-    accepted = {(index, variant): True for index in range(2) for variant in range(3)}
-    assert choose(accepted, records, quotas(0, CLASSES), seed=0) == set()
-    assert {index for index, _ in choose(accepted, records, {"plum": 0}, seed=0)} == {0}
-    report_shortfall(accepted, records, quotas(0, CLASSES))  # nothing is lacking
-
-
 def test_an_unknown_class_is_named_with_the_known_ones():
     with pytest.raises(DatasetError, match="augmented_per_class names 'fig', 'pear', but the classes are lime, plum"):
         quotas({"pear": 2, "lime": 1, "fig": 2}, CLASSES)

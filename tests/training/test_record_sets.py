@@ -10,7 +10,7 @@ from aga_lightning.augment.engine.store import Store
 from aga_lightning.datasets.base import ImageDataset
 from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.training.background_sets import BackgroundSets
-from aga_lightning.training.record_sets import RecordSets, groups_of, guided
+from aga_lightning.training.record_sets import RecordSets, groups_of
 
 
 class Cameras(ImageDataset):
@@ -71,16 +71,6 @@ def test_errors_carry_the_guide(folder):
     with pytest.raises(DatasetError, match=r"test\.csv is missing") as caught:
         _ = RecordSets(Cameras(folder)).test
     assert caught.value.__notes__ == ["Get it from a shelf."]
-
-
-def test_a_data_set_without_a_guide_adds_nothing(folder):
-    class Bare(Cameras):
-        def guide(self):
-            return ""
-
-    with pytest.raises(DatasetError) as caught, guided(Bare(folder)):
-        raise DatasetError("wrong")
-    assert not hasattr(caught.value, "__notes__")
 
 
 def test_groups_are_those_of_the_evaluation_sets(folder):

@@ -83,11 +83,6 @@ def test_an_image_whose_augmentations_were_rejected_stays_itself():
     assert by_record == {0: {ORIGINAL}, 1: {0, 2}, 2: {ORIGINAL}}
 
 
-def test_replacing_with_nothing_to_replace_by():
-    drawn = MixingSampler(3, [], MixingPolicy(replace_probability=0.5), lambda: 0, 0)
-    assert {pick.variant for pick in drawn} == {ORIGINAL}
-
-
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [("constant", [0.8, 0.8, 0.8, 0.8, 0.0]), ("linear", [0.8, 0.6, 0.4, 0.2, 0.0])],

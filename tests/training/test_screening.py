@@ -13,11 +13,6 @@ def listing(tmp_path):
     return tmp_path / "new" / "unreadable.txt"
 
 
-def test_readable_images_pass_in_their_order_and_nothing_is_written(disc_records, listing):
-    assert screen(disc_records[::-1], listing) == disc_records[::-1]
-    assert not listing.exists()
-
-
 def test_unreadable_images_are_left_out_listed_and_counted(disc_records, listing):
     truncate(disc_records[2])
     disc_records[5].path.unlink()

@@ -44,24 +44,10 @@ def test_thin_parts_are_kept():
     assert subject.mask[tail].mean() > 0.8
 
 
-def test_only_the_best_detection_is_cut_out():
-    image, disc = disc_on_noise()
-    detections = [Detection(bounding_box(disc), 0.9), Detection((0, 0, 8, 8), 0.5)]
-    [both] = GrabCut(size=96).segment([sample(image)], [detections])
-    [best] = GrabCut(size=96).segment([sample(image)], [detections[:1]])
-    assert np.array_equal(both.mask, best.mask)
-
-
 def test_without_a_detection_there_is_no_subject():
     image, _ = disc_on_noise()
     assert GrabCut().segment([sample(image)], [[]]) == [None]
     assert GrabCut().segment([], []) == []
-
-
-@pytest.mark.parametrize("box", [(5, 5, 5, 9), (-9, -9, -1, -1), (200, 200, 300, 300)])
-def test_boxes_without_pixels_give_no_subject(box):
-    image, _ = disc_on_noise()
-    assert GrabCut().segment([sample(image)], [[Detection(box, 1.0)]]) == [None]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (2, 3), (40, 40)])

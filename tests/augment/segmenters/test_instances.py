@@ -70,11 +70,6 @@ def test_a_single_mask_is_the_same_subject_in_all_modes(instances, empty):
     assert np.array_equal(subject.mask, mask(3, 9)) and subject.instances == ()
 
 
-def test_what_was_found_twice_leaves_no_list_of_one():
-    subject = assemble(detections(0.9, 0.8), answer(mask(0, 20), mask(0, 20)), "each")
-    assert subject.instances == ()
-
-
 @pytest.mark.parametrize("instances", ["best", "union", "each"])
 def test_empty_masks_are_dropped_and_the_next_box_is_the_best(instances):
     found = detections(0.9, 0.64)

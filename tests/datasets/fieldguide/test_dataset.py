@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -45,21 +44,6 @@ def test_masks_and_boxes_are_those_of_the_picture(guide):
         assert record.box == (across.min(), down.min(), across.max() + 1, down.max() + 1)
 
 
-def test_a_plain_image_folder_reader_reads_it(guide):
-    from torchvision.datasets import ImageFolder
-
-    folder = ImageFolder(guide.records("test")[0].path.parents[1])
-    assert set(folder.classes) == set(guide.classes)
-    assert len(folder) == 16
-
-
-def test_the_metadata_tells_the_habitat(guide):
-    lines = (guide.folder / "swapped_habitats" / "metadata.jsonl").read_text().splitlines()
-    facts = [json.loads(line) for line in lines]
-    assert len({fact["habitat"] for fact in facts if fact["species"] == "azure_jay"}) == 3
-    assert all((guide.folder / "swapped_habitats" / fact["file_name"]).is_file() for fact in facts)
-
-
 def test_a_seed_changes_the_training_pictures_and_no_others(guide):
     other = FieldGuide(guide.root, **SMALL, seed=1)
     other.prepare()
@@ -81,11 +65,6 @@ def test_no_picture_is_in_two_splits(guide):
     splits = [guide.records(split) for split in ("train", "val", "test")] + [*guide.ood_records().values()]
     every = [content for records in splits for content in pixels(records)]
     assert len(set(every)) == len(every)
-
-
-def test_a_complete_split_is_not_drawn_again(guide, monkeypatch):
-    monkeypatch.setattr(dataset, "render", None)
-    guide.prepare()
 
 
 def test_a_process_that_dies_leaves_no_split_behind(tmp_path, monkeypatch):

@@ -120,19 +120,6 @@ def test_large_photos_are_shrunk_with_mask_and_box(tmp_path):
     assert (np.argwhere(sample.mask).min(axis=0).tolist(), sample.mask.sum()) == ([50, 200], 50 * 200)
 
 
-def test_photos_are_turned_upright_with_their_masks(photos, tmp_path):
-    turned = []
-    for kind in ("photo", "mask"):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        source = photos[1].path if kind == "photo" else photos[1].mask_path
-        turned.append(tmp_path / f"turned_{kind}.png")
-        Image.open(source).save(turned[-1], exif=exif)
-    record = make([replace(photos[1], path=turned[0], mask_path=turned[1])], tmp_path / "cache", "only_fg")
-    upright = np.rot90(pixels(make(photos[1:2], tmp_path / "cache", "only_fg")["only_fg"][0].path), -1)
-    assert (pixels(record["only_fg"][0].path) == upright).all()
-
-
 def test_finished_files_are_not_made_again_and_lost_ones_are(photos, tmp_path):
     sets = make(photos, tmp_path / "cache")
     first = contents(tmp_path / "cache")
