@@ -42,6 +42,7 @@ HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot s
 
 # Tests of the whole, which mirror no source file.
 WHOLE = {
+    "augment/test_methods_of_ones_own.py": "writes a painter and a whole method as CONTRIBUTING says",
     "test_arms.py": "runs every arm of the experiment as a user would",
     "test_configs.py": "makes every part that a file of configs/ names",
     "test_examples.py": "runs every file of examples/",

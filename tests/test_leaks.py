@@ -111,7 +111,9 @@ def augmenters():
         "donors": AGA(segmenter=grabcut, gates=[], painter=DonorPhotos(max_hole=0.9)),
         "learning gate": AGA(segmenter=grabcut, gates=[Curious()]),
         "background swap": BackgroundSwap(segmenter=grabcut, max_hole=0.95, gates=[]),
-        "own masks": AGA(DatasetBoxes(fallback=CentrePrior()), DatasetMasks(fallback=grabcut), gates=[]),
+        "own masks": AGA(
+            detector=DatasetBoxes(fallback=CentrePrior()), segmenter=DatasetMasks(fallback=grabcut), gates=[]
+        ),
     }
 
 

@@ -29,6 +29,11 @@ from .detectors.embedded import CentrePrior as CentrePrior, DatasetBoxes as Data
 from .detectors.groundingdino_checkpoint import GroundingDINOCheckpoint as GroundingDINOCheckpoint
 from .detectors.zero_shot import GroundingDINO as GroundingDINO, ZeroShotDetector as ZeroShotDetector
 from .editors.diffusion import DiffusionEditor as DiffusionEditor
+from .engine.accepting import Accept as Accept, FirstAccepted as FirstAccepted
+from .engine.isolation import Boxes as Boxes, Photo as Photo, Subjects as Subjects
+from .engine.method import Method as Method
+from .engine.scenery import Backgrounds as Backgrounds, Captions as Captions, Merge as Merge
+from .engine.step import Rejection as Rejection, Step as Step
 from .engine.store import Store as Store
 from .gates.class_free import ClassFreeBackground as ClassFreeBackground
 from .gates.clip import ClipFilter as ClipFilter

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 
@@ -83,21 +82,22 @@ class ModelStage(ABC):
         parts: The parts whose models it calls; no others are in memory while it runs.
         batch_size: Units handed to `run` at once.
 
-    `loads` says that there is something to load; a stage of words alone needs no loader threads. `gathers` says that a
-    unit needs all that the stage before it makes, whatever the request.
+    Attributes:
+        title: What a bar calls it.
+        attempt: How many attempts at the same thing come before it.
+        loads: Whether there is something to load; a stage of words alone needs no loader threads.
+        gathers: Whether a unit needs all that the stage before it makes, whatever the request.
     """
 
-    loads: ClassVar[bool] = True
-    gathers: ClassVar[bool] = False
+    title: str = ""
+    attempt: int = 0
+    loads: bool = True
+    gathers: bool = False
 
     def __init__(self, name: str, parts: Sequence[Part], batch_size: int) -> None:
         self.name = name
         self.parts = tuple(parts)
         self.batch_size = batch_size
-
-    @abstractmethod
-    def key(self, request: Request) -> str | None:
-        """Under which key the cache holds what a request needs of this stage; None where it needs nothing."""
 
     @abstractmethod
     def load(self, unit: Unit) -> object:
@@ -107,15 +107,9 @@ class ModelStage(ABC):
     def run(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:
         """The work that needs the device, for a batch; what was made is in the cache when this returns."""
 
+    @abstractmethod
     def pending(self, requests: Sequence[Request], cache: StageCache) -> list[Unit]:
         """What the requests need and the cache lacks, each once, in the order of the requests."""
-        finished = cache.finished(self.name)
-        units: dict[str, Unit] = {}
-        for request in requests:
-            key = self.key(request)
-            if key is not None and key not in finished:
-                units.setdefault(key, Unit(key, request))
-        return list(units.values())
 
     def advance(self, units: Sequence[Unit], loaded: Sequence[object], cache: StageCache) -> int:
         """Run a batch, less what another process is making just now; how much that was."""
@@ -211,6 +205,11 @@ class Augmenter(Part):
             ImageReadError: If the image or its mask cannot be read.
         """
         return None
+
+    @property
+    def recombines(self) -> bool:
+        """Whether there is a `recombine` for the mode `online`."""
+        return type(self).recombine is not Augmenter.recombine
 
     def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
         """Put the subject of one request in front of another's background, placed by the seed (mode `online`)."""

@@ -26,13 +26,12 @@ def describe(value: object) -> object:
         return value
     if isinstance(value, Part):
         kind = type(value)
-        name = kind.__qualname__ if kind.__module__.startswith("aga_lightning.") else _full_name(kind)
         settings = {
             argument: describe(value.setting(argument))
             for argument in inspect.signature(kind).parameters
             if argument not in kind.not_in_key
         }
-        return {"part": name, "version": kind.version, **settings}
+        return {"part": part_name(kind), "version": kind.version, **settings}
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -48,6 +47,11 @@ def fingerprint(*values: object, length: int = 32) -> str:
     """The first `length` hexadecimal digits of the SHA-256 of the values' descriptions."""
     text = json.dumps(describe(values), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def part_name(kind: type) -> str:
+    """How a key names a class: by its bare name where it is ours, so that files may move."""
+    return kind.__qualname__ if kind.__module__.startswith("aga_lightning.") else _full_name(kind)
 
 
 def _full_name(kind: type) -> str:

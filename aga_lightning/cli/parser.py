@@ -14,6 +14,7 @@ from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
+from aga_lightning.cli.renamed import with_new_name
 from aga_lightning.cli.yaml_names import loads_any_name
 from aga_lightning.configurations import find_config
 from aga_lightning.paths import PATH_TYPES, UserPath, meant_from_here
@@ -136,6 +137,7 @@ def condense(message: str) -> str:
             text = f"{literal['value']!r} is none of {literal['choices']}"
         if wrong := _TYPE.search(text):
             text = f"{wrong['value']!r} is not of type {wrong['kind']}"
+        text = with_new_name(text, where[-1] if where else "")
         if text and not _NOISE.search(text):
             what.append(text)
     return ": ".join([".".join(where)] * bool(where) + ["; ".join(dict.fromkeys(what))])

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.preflight import Run, SettingError
 from aga_lightning.training.quota import quotas
 
@@ -58,7 +57,7 @@ def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGAData
     data.mixing_policy(run.trainer)
     if data.augmenter is None:
         return
-    if data.mode == "online" and type(data.augmenter).recombine is Augmenter.recombine:
+    if data.mode == "online" and not data.augmenter.recombines:
         name = type(data.augmenter).__name__
         yield f"data.mode is online, but {name} has no separate backgrounds: set data.mode pregenerate or lazy"
     if obstacle := _obstacle(data.store.cache_dir):

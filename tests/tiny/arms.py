@@ -21,7 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "BlurredBackground": CUT,
     "OwnBackground": CUT,
     "BackgroundSwap": {**CUT, "max_hole": 0.95},
-    "TextToImage": {"generator": {"weights": "{weights}/sdxl", "steps": 1, "width": 64, "height": 64}},
+    "TextToImage": {"painter": {"weights": "{weights}/sdxl", "steps": 1, "width": 64, "height": 64}},
     "ImageToImage": {"editor": SD1},
     "Inpainting": {**CUT, "editor": {**SD1, "task": "inpainting"}},
     "ALIA": {
@@ -35,9 +35,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "foreground_painter": SD1,
         "background_painter": SD1,
         "selector": CLIP,
-        "finder": "CentrePrior",
-        "cutter": {"size": 64},
-        "filters": [],
+        "detector": "CentrePrior",
+        "segmenter": {"size": 64},
+        "gates": [],
     },
 }
 

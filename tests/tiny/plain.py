@@ -1,19 +1,16 @@
 """The smallest method with gates: it hands on the photo itself, if the gates accept its subject and the photo."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from aga_lightning.augment.augmenter import ModelStage, StageCache
-from aga_lightning.augment.base import Detection, Detector, Draft, Gate, Request, Segmenter, Subject, accelerated
+from aga_lightning.augment.base import Detection, Detector, Draft, Gate, Segmenter, Subject
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.engine.gating import Gating
-from aga_lightning.augment.engine.isolating import IsolatingRecipe
-from aga_lightning.augment.engine.isolation import Isolation
-from aga_lightning.augment.engine.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.engine.subject_stages import image_stages, subject_stages
-from aga_lightning.augment.fingerprint import fingerprint
-from aga_lightning.images.records import ImageRecord
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.step import Step
 from aga_lightning.images.samples import Sample
 
 
@@ -32,55 +29,27 @@ class Corners(Segmenter):
         return Subject(first | second, detection, 0.9, parts)
 
 
-class Photo(IsolatingRecipe):
-    """The photo itself."""
+class Itself(Step[Draft]):
+    """The photo, and the subject where there is one."""
 
-    def compose(self, request: Request, sample: Sample, whole: Subject | None, cache: StageCache) -> Draft | str:
-        """The photo, or the objection to its subject."""
-        if not self.isolates:
-            return Draft(sample, image=sample.image)
-        subject = self.accepted_subject(request, sample, whole, cache)
-        return subject if isinstance(subject, str) else Draft(sample, subject, image=sample.image)
-
-    def image_draft(self, request: Request, cache: StageCache) -> str:
-        """A key of photo and instance."""
-        return fingerprint(cache.digest(request.record.path), self.subject_draft(request, cache))
-
-    def kept(self, request: Request, cache: StageCache) -> Draft:
-        """The photo."""
-        return Draft(self.isolation.sample(request.record, cache))
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> list[Draft]:
+        """Hand on."""
+        return [Draft(sample, *subject, image=sample.image) for sample, *subject in zip(*inputs, strict=True)]
 
 
-class Plain(JudgedAugmenter):
+class Plain(Method):
     """The method."""
 
-    def __init__(
-        self,
-        gates: Sequence[Gate] = (),
-        detector: Detector | None = None,
-        segmenter: Segmenter | None = None,
-        isolates: bool = True,
-        max_side: int | None = None,
-    ) -> None:
-        self.gates = list(gates)
-        self.detector = detector or CentrePrior()
-        self.segmenter = segmenter or Corners()
-        self.isolates = isolates
-        self.max_side = max_side
-        gating = Gating(self.gates, accelerated([self.detector, self.segmenter, *self.gates]))
-        self._recipe = Photo(Isolation(self.detector, self.segmenter, max_side), gating, isolates)
+    gates: Sequence[Gate] = ()
+    detector: Detector = CentrePrior()
+    segmenter: Segmenter = Corners()
+    isolates: bool = True
+    max_side: int | None = None
 
-    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Show the gates the training images."""
-        self._instruct(TrainingSubjects(self._recipe, records, cache))
-
-    def learned(self) -> object:
-        """What the gates know."""
-        return self._gating.known
-
-    def stages(self, cache: StageCache) -> list[ModelStage]:
-        """Those of every recipe."""
-        return [*subject_stages(self._recipe, cache), *image_stages(self._recipe, cache)]
-
-    def _facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
-        return {"variant": request.variant}
+    def steps(self) -> Step[Draft]:
+        """The photo, and its subject if it is isolated."""
+        photo = Photo(self.max_side)
+        if not self.isolates:
+            return Accept("image", self.gates, Itself(photo))
+        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        return Accept("image", self.gates, Itself(photo, Accept("subject", self.gates, subjects, photo)))

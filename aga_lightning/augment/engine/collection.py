@@ -211,7 +211,7 @@ class Collection:
             self._digest(request),
             record.class_name,
             record.box,
-            mask_digest(record, self.store),
+            mask_digest(record, self.store.digest),
             request.variant,
         )
 

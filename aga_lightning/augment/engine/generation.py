@@ -180,7 +180,7 @@ class _Filling:
         try:
             self.watch.runs(stage)
             ahead = BatchesAhead(mine, stage.load, stage.batch_size, self.workers if stage.loads else 0)
-            with self.bar(type(stage).__name__, len(units)) as advance, closing(iter(ahead)) as batches:
+            with self.bar(stage.title, len(units)) as advance, closing(iter(ahead)) as batches:
                 for batch in batches:
                     started = time.perf_counter()
                     left += stage.advance(batch.items, batch.loaded, self.collection.store)
@@ -291,5 +291,4 @@ def _studies(parts: Sequence[Part]) -> bool:
 
 def _served(stage: ModelStage, request: Request, collection: Collection) -> bool:
     """Whether a stage has made what a request needs of it, be that nothing."""
-    key = stage.key(request)
-    return key is None or collection.store.facts(stage.name, key) is not None
+    return not stage.pending([request], collection.store)

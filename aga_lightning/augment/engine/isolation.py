@@ -1,134 +1,160 @@
-"""Step 1 of AGA: a box around the superclass, and the mask in it, for several images at once and remembered."""
+"""Step 1 of AGA: read a photo, put a box around its superclass, and find the subject in the box."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from aga_lightning.augment.augmenter import Finished, StageCache
-from aga_lightning.augment.base import Detection, Detector, Segmenter, Subject, accelerated
-from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.augmenter import Finished
+from aga_lightning.augment.base import Detection, Detector, Request, Segmenter, Subject, accelerated
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.step import Digest, Rejection, Step
 from aga_lightning.images.codec import decode_mask, encode_mask
+from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample, load_sample
 
 
-class Isolation:
-    """Detector and segmenter with what they have already found.
+class Photo(Step[Sample]):
+    """The request's own image at the working size. Of one that cannot be read, the cache keeps that it cannot.
 
     Args:
-        detector: Step 1a; its boxes are kept for themselves where it needs an accelerator.
-        segmenter: Step 1b.
-        max_side: Longer side in pixels to work at; null for the images' own.
+        max_side: Longer side in pixels at most; None for the images' own.
     """
 
-    def __init__(self, detector: Detector, segmenter: Segmenter, max_side: int | None) -> None:
-        self.detector = detector
-        self.segmenter = segmenter
-        self.max_side = max_side
-        self._detector_key = fingerprint(detector)
-        self._segmenter_key = fingerprint(segmenter)
+    name = "photos"
+    fills = "sample"
+    of_record = True
 
-    def sample(self, record: ImageRecord, cache: StageCache) -> Sample:
-        """A record's image at the working size.
+    def __init__(self, max_side: int | None) -> None:
+        super().__init__()
+        self.max_side = max_side
+
+    @property
+    def kept(self) -> bool:
+        """No: the file is there already."""
+        return False
+
+    def read(self, record: ImageRecord, digest: Digest) -> Sample:
+        """The image of a record.
 
         Raises:
             ImageReadError: If the image or its mask cannot be read.
         """
-        return load_sample(record, cache.digest(record.path), self.max_side)
+        return load_sample(record, digest(record.path), self.max_side)
 
-    def boxes_key(self, record: ImageRecord, cache: StageCache) -> str:
-        """Under which key the boxes of a record are kept."""
-        return fingerprint(
-            "boxes", cache.digest(record.path), self.max_side, record.superclass, record.box, self._detector_key
-        )
+    def plan(self, request: Request, digest: Digest) -> list[Any]:
+        """The file, the size, what a detector is asked for, and what the data set itself tells of the subject."""
+        record = request.record
+        return [digest(record.path), self.max_side, record.superclass, record.box, mask_digest(record, digest)]
 
-    def subject_key(self, record: ImageRecord, cache: StageCache) -> str:
-        """Under which key the subject of a record is kept."""
-        own_mask = mask_digest(record, cache)
-        return fingerprint("subject", self.boxes_key(record, cache), own_mask, self._segmenter_key)
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> list[Sample]:
+        """Nothing: a plan tells an image from others, and not where it lies."""
+        raise NotImplementedError
 
-    def detect(self, samples: Sequence[Sample], cache: StageCache) -> list[list[Detection]]:
-        """Step 1a: the boxes of each sample, best first."""
-        if not accelerated(self.detector):
-            return self.detector.detect(samples)
-        keys = [self.boxes_key(sample.record, cache) for sample in samples]
+    def value(self, request: Request, runner: Runner) -> Sample | Rejection:
+        """The image, read now; or why it cannot be read."""
+        try:
+            return self.read(request.record, runner.digest)
+        except ImageReadError as error:
+            runner.cache.save(self.name, self.place(request, runner), {"rejected": str(error)})
+            return Rejection(str(error))
 
-        def make(missing: list[int]) -> list[Finished]:
-            found = self.detector.detect([samples[index] for index in missing])
-            return [({"detector": type(self.detector).__name__, "boxes": _rows(boxes)}, None) for boxes in found]
-
-        return [_detections(facts) for facts, _ in cache.recall("boxes", keys, make)]
-
-    def isolate(self, samples: Sequence[Sample], cache: StageCache) -> list[Subject | None]:
-        """Step 1: the subject of each sample; None where there is no box, or nothing in it."""
-        keys = [self.subject_key(sample.record, cache) for sample in samples]
-
-        def make(missing: list[int]) -> list[Finished]:
-            chosen = [samples[index] for index in missing]
-            detections = self.detect(chosen, cache)
-            seen = [index for index, boxes in enumerate(detections) if boxes]
-            found = self.segmenter.segment([chosen[i] for i in seen], [detections[i] for i in seen]) if seen else []
-            subjects = dict(zip(seen, found, strict=True))
-            return [self._finished(subjects.get(index)) for index in range(len(chosen))]
-
-        return [_subject(*finished) for finished in cache.recall("subjects", keys, make)]
-
-    def kept(self, record: ImageRecord, cache: StageCache) -> Subject | None:
-        """The subject of a record, if it is kept already; nothing is made."""
-        found = cache.load("subjects", self.subject_key(record, cache))
-        return None if found is None else _subject(*found)
-
-    def instances(self, record: ImageRecord, cache: StageCache) -> int | None:
-        """How many things of a record are pasted in turn; 0 where no subject is kept, None where nobody has looked."""
-        facts = cache.facts("subjects", self.subject_key(record, cache))
-        if facts is None:
-            return None
-        rows = cast("list[object]", facts.get("subjects", []))
-        return max(1, len(rows) - 1) if rows else 0
-
-    def _finished(self, subject: Subject | None) -> Finished:
-        facts: dict[str, object] = {
-            "detector": type(self.detector).__name__,
-            "segmenter": type(self.segmenter).__name__,
-        }
-        if subject is None:
-            return facts, None
-        parts: list[Subject] = [subject, *subject.instances]
-        facts["subjects"] = [[*_rows([part.detection])[0], round(part.score, 4)] for part in parts]
-        # One picture holds all masks, one below the other: the whole subject, then its instances.
-        return facts, encode_mask(np.concatenate([part.mask for part in parts]))
+    def peek(self, request: Request, runner: Runner) -> Sample | None:
+        """The image, if it can be read."""
+        found = runner.value(self, request)
+        return None if isinstance(found, Rejection) else found
 
 
-def unreadable(message: str) -> Finished:
-    """What is kept of an image that cannot be read, so that it is not tried again: bytes do not change."""
-    return {"unreadable": message}, None
+class Boxes(Step[list[Detection]]):
+    """Step 1a: the detector's boxes around what a photo shows of its superclass, best first.
+
+    They are kept where the detector has a model.
+
+    Args:
+        detector: The detector.
+        photo: The photo.
+    """
+
+    name = "boxes"
+    of_record = True
+    batches = 4  # so that a detector finds enough images of one size to fill its own batches
+
+    def __init__(self, detector: Detector, photo: Step[Sample]) -> None:
+        super().__init__(photo, parts=[detector])
+        self.detector = detector
+
+    @property
+    def kept(self) -> bool:
+        """Whether the detector has a model."""
+        return accelerated(self.detector)
+
+    def make(self, plans: Sequence[None], *inputs: Sequence[Sample]) -> list[list[Detection]]:
+        """Detect; an empty list where nothing is found."""
+        return self.detector.detect(list(inputs[0]))
+
+    def encode(self, made: list[Detection], plan: None, *inputs: object) -> Finished:
+        """Edges and scores."""
+        return {"detector": type(self.detector).__name__, "boxes": _rows(made)}, None
+
+    def decode(self, facts: Mapping[str, object], data: bytes | None, plan: None) -> list[Detection]:
+        """The boxes."""
+        rows = cast("list[list[float]]", facts["boxes"])
+        return [Detection((left, top, right, bottom), score) for left, top, right, bottom, score in rows]
 
 
-def mask_digest(record: ImageRecord, cache: StageCache) -> str | None:
-    """Digest of the mask that the data set ships for a record; None where it ships none."""
-    if record.mask_path is None:
-        return None
-    return f"{cache.digest(record.mask_path)}>{record.mask_above}"
+class Subjects(Step[Subject]):
+    """Step 1b: the subject of a photo, grown from its boxes; a rejection where there is none.
+
+    Args:
+        segmenter: The segmenter.
+        photo: The photo.
+        boxes: The boxes.
+    """
+
+    name = "subjects"
+    fills = "subject"
+    of_record = True
+
+    def __init__(self, segmenter: Segmenter, photo: Step[Sample], boxes: Step[list[Detection]]) -> None:
+        super().__init__(photo, boxes, parts=[segmenter])
+        self.segmenter = segmenter
+
+    def make(self, plans: Sequence[None], *inputs: Sequence[Any]) -> list[Subject | Rejection]:
+        """Segment where there is a box."""
+        samples, boxes = inputs
+        seen = [index for index, found in enumerate(boxes) if found]
+        found = self.segmenter.segment([samples[i] for i in seen], [boxes[i] for i in seen]) if seen else []
+        subjects = dict(zip(seen, found, strict=True))
+        return [subjects.get(index) or Rejection(self.complaint(sample)) for index, sample in enumerate(samples)]
+
+    def complaint(self, sample: Sample) -> str:
+        """Why there is no subject."""
+        return f"no {sample.record.superclass} could be isolated"
+
+    def encode(self, made: Subject, plan: None, *inputs: object) -> Finished:
+        """Boxes and scores; one picture holds all masks, one below the other: the whole subject, then its instances."""
+        parts: list[Subject] = [made, *made.instances]
+        rows = [[*_rows([part.detection])[0], round(part.score, 4)] for part in parts]
+        masks = encode_mask(np.concatenate([part.mask for part in parts]))
+        return {"segmenter": type(self.segmenter).__name__, "subjects": rows}, masks
+
+    def decode(self, facts: Mapping[str, object], data: bytes | None, plan: None) -> Subject:
+        """The subject with its instances."""
+        rows = cast("list[list[float]]", facts["subjects"])
+        masks = np.split(decode_mask(data or b""), len(rows))
+        parts = [
+            Subject(mask, Detection((left, top, right, bottom), detection_score), score)
+            for mask, (left, top, right, bottom, detection_score, score) in zip(masks, rows, strict=True)
+        ]
+        whole = parts[0]
+        return Subject(whole.mask, whole.detection, whole.score, tuple(parts[1:]))
+
+
+def mask_digest(record: ImageRecord, digest: Digest) -> str | None:
+    """What tells the mask that the data set ships for a record from others; None where it ships none."""
+    return None if record.mask_path is None else f"{digest(record.mask_path)}>{record.mask_above}"
 
 
 def _rows(detections: Sequence[Detection]) -> list[list[float]]:
     return [[*(round(edge, 2) for edge in found.box), round(found.score, 4)] for found in detections]
-
-
-def _detections(facts: Mapping[str, object]) -> list[Detection]:
-    rows = cast("list[list[float]]", facts.get("boxes", []))
-    return [Detection((left, top, right, bottom), score) for left, top, right, bottom, score in rows]
-
-
-def _subject(facts: Mapping[str, object], data: bytes | None) -> Subject | None:
-    if data is None:
-        return None
-    rows = cast("list[list[float]]", facts["subjects"])
-    masks = np.split(decode_mask(data), len(rows))
-    parts = [
-        Subject(mask, Detection((left, top, right, bottom), detection_score), score)
-        for mask, (left, top, right, bottom, detection_score, score) in zip(masks, rows, strict=True)
-    ]
-    whole = parts[0]
-    return Subject(whole.mask, whole.detection, whole.score, tuple(parts[1:]))

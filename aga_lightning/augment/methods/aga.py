@@ -1,37 +1,25 @@
-"""AGA, the recipe of the paper (its Figure 2): isolate the subject, caption a background, paint it, merge the two."""
+"""AGA, the method of the paper (its Figure 2): isolate the subject, caption a background, paint it, merge the two."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from aga_lightning.augment.augmenter import ModelStage, StageCache
-from aga_lightning.augment.base import (
-    Augmented,
-    BackgroundGenerator,
-    Captioner,
-    Detector,
-    Draft,
-    Gate,
-    Rejected,
-    Request,
-    Segmenter,
-)
+from aga_lightning.augment.augmenter import StageCache
+from aga_lightning.augment.base import BackgroundGenerator, Captioner, Detector, Draft, Gate, Request, Segmenter
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.bank import BackgroundBank
-from aga_lightning.augment.engine.gating import Gating
-from aga_lightning.augment.engine.isolation import Isolation
-from aga_lightning.augment.engine.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.engine.recipe import Recipe
-from aga_lightning.augment.engine.scenery import Scenery
-from aga_lightning.augment.engine.stages import model_stages
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
+from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.embedded import AvoidedWords, MaskSanity
 from aga_lightning.augment.painters.procedural import ProceduralScenes
-from aga_lightning.augment.prompts import PromptEngine, avoid_words
+from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.images.records import ImageRecord
 
 
-class AGA(JudgedAugmenter):
+class AGA(Method):
     """AGA (Rahat et al. 2024), Automated Generative Data Augmentation: the same subject in front of a new background.
 
     Step 1 asks the detector for a box around the superclass and the segmenter for the mask in it. Step 2 draws
@@ -58,80 +46,56 @@ class AGA(JudgedAugmenter):
         gates: What each stage's output must pass; by default a sane mask and a caption without words to avoid.
         max_side: Larger images are worked on, and stored, at this many pixels on their longer side; null keeps their
             own size.
+
+    Raises:
+        ValueError: If a number is below 1.
     """
 
-    def __init__(
-        self,
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        prompts: PromptEngine = PromptEngine(),
-        captioner: Captioner = TemplateCaptioner(),
-        captions_per_combination: int | None = None,
-        painter: BackgroundGenerator = ProceduralScenes(),
-        bank: BackgroundBank | None = None,
-        attempts: int = 1,
-        merging: Merging = Merging(),
-        gates: list[Gate] | None = None,
-        max_side: int | None = 512,
-    ) -> None:
-        if attempts < 1 or (captions_per_combination is not None and captions_per_combination < 1):
+    detector: Detector = CentrePrior()
+    segmenter: Segmenter = GrabCut()
+    prompts: PromptEngine = PromptEngine()
+    captioner: Captioner = TemplateCaptioner()
+    captions_per_combination: int | None = None
+    painter: BackgroundGenerator = ProceduralScenes()
+    bank: BackgroundBank | None = None
+    attempts: int = 1
+    merging: Merging = Merging()
+    gates: list[Gate] | None = None
+    max_side: int | None = 512
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or (self.captions_per_combination is not None and self.captions_per_combination < 1):
             raise ValueError("attempts and captions_per_combination are numbers of at least 1")
-        self.detector = detector
-        self.segmenter = segmenter
-        self.prompts = prompts
-        self.captioner = captioner
-        self.captions_per_combination = captions_per_combination
-        self.painter = painter
-        self.bank = bank
-        self.attempts = attempts
-        self.merging = merging
-        self.gates = [MaskSanity(), AvoidedWords()] if gates is None else gates
-        self.max_side = max_side
-        isolation = Isolation(detector, segmenter, max_side)
-        self._scenery = Scenery(prompts, captioner, painter, captions_per_combination, bank, max_side)
-        gating = Gating(self.gates, remembers=self.accelerated)
-        self._recipe: Recipe = Recipe(isolation, self._scenery, gating, merging, attempts)
+        if self.gates is None:
+            self.gates = [MaskSanity(), AvoidedWords()]
 
-    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Learn which words a background must avoid, and give the training photos to the parts that borrow."""
-        subjects = [record for record in records if record.has_subject]
-        names = sorted({record.class_name for record in subjects})
-        self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
-        training = TrainingSubjects(self._recipe, records, cache)
-        if self.painter.borrows:
-            self._scenery.borrowed = training.digest()
-            self.painter.borrow(training)
-        if self.bank is not None:
-            self.bank.open([(record.class_name, cache.digest(record.path)) for record in subjects])
-        self._instruct(training)
+    def steps(self) -> Step[Draft]:
+        """The paper's Figure 2, with gates between the steps."""
+        gates = self.gates or []
+        photo = Photo(self.max_side)
+        boxes = Boxes(self.detector, photo)
+        subjects = Subjects(self.segmenter, photo, boxes)
+        subject = Accept("subject", gates, subjects, photo)
 
-    def learned(self) -> object:
-        """What else decides the output: words to avoid, photos borrowed, what gates know, whose the bank is."""
-        return {
-            "avoid": list(self._scenery.avoid),
-            "borrowed": self._scenery.borrowed,
-            "gates": self._gating.known,
-            "bank": "" if self.bank is None else self.bank.learned(),
-        }
+        captions = Captions(self.prompts, self.captioner, self.captions_per_combination, self.bank)
+        caption = Accept("caption", gates, captions, photo)
+        attempts = [
+            Backgrounds(self.painter, captions, self.max_side, self.bank, attempt=attempt)
+            for attempt in range(self.attempts)
+        ]
+        background = FirstAccepted([Accept("background", gates, painted, captions, photo) for painted in attempts])
 
-    def stages(self, cache: StageCache) -> list[ModelStage]:
-        """The stages that load a model, and those that look through what such a stage has made."""
-        return model_stages(self._recipe, cache)
+        images = Merge(self.merging, photo, subject, caption, background)
+        return Accept("image", gates, images)
 
-    def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Put the subject of one request in front of the background of another, with a fresh placement."""
-        made = self._recipe.remix(request, background, seed, cache)
-        return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
-
-    def _facts(self, request: Request, draft: Draft, cache: StageCache) -> dict[str, object]:
-        subject, caption = draft.subject, draft.caption
-        assert subject is not None and caption is not None  # the steps before have passed
-        return {
-            "caption": caption.text,
-            "caption_tries": caption.tries,
-            "caption_fallback": caption.fallback,
-            "spatial": caption.prompt.spatial,
-            "temporal": caption.prompt.temporal,
-            "box": [round(edge, 2) for edge in subject.detection.box],
-            "score": round(subject.score, 4),
-        }
+    def facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
+        """What a reader of the store may want to know of a finished image."""
+        facts = dict(super().facts(request, draft, cache))
+        if draft.caption is not None:
+            facts |= {
+                "caption_tries": draft.caption.tries,
+                "caption_fallback": draft.caption.fallback,
+                "spatial": draft.caption.prompt.spatial,
+                "temporal": draft.caption.prompt.temporal,
+            }
+        return facts

@@ -1,28 +1,27 @@
 """ALIA: the training image is put into one of the settings that the training set is found to have."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
-import numpy as np
-
-from aga_lightning.augment.augmenter import ModelStage, StageCache
-from aga_lightning.augment.base import Augmented, Gate, ImageCaptioner, ImageEditor, Rejected, Request
+from aga_lightning.augment.augmenter import StageCache
+from aga_lightning.augment.base import Draft, Gate, ImageCaptioner, ImageEditor, Request
 from aga_lightning.augment.captioners.language_model import LanguageModel
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Photo
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.image_captioners.captioning_model import CaptioningModel
-from aga_lightning.augment.methods.domain_stages import Descriptions, Domains
 from aga_lightning.augment.methods.domain_texts import PRESETS, Preset
-from aga_lightning.augment.methods.domains import DomainSearch
-from aga_lightning.augment.methods.pictures import Order, PictureAugmenter, checked_strength, picture_filters
-from aga_lightning.augment.methods.wording import check_text, filled
-from aga_lightning.images.records import ImageRecord
-from aga_lightning.images.seeds import seed_from
+from aga_lightning.augment.methods.domains import Descriptions, Domains, DomainTexts, GivenDomains, TrainingSet
+from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
+from aga_lightning.augment.methods.texts import check_text
 
 _PLACES = ("class", "superclass")
 
 
-class ALIA(PictureAugmenter):
+class ALIA(Method):
     """ALIA (Dunlap et al. 2023): the training image in other settings, which its training set is summarised into.
 
     The training images are captioned, a language model summarises the captions into at most ten domains such as "a
@@ -63,120 +62,72 @@ class ALIA(PictureAugmenter):
         confidence_filter: Drops pictures that a classifier of the originals is sure about: ConfidenceRule, with the
             size, resize, mean and std that its classifier was evaluated with. Null for none, because that classifier
             has to be trained first.
-        filters: What a picture must pass besides.
+        gates: What a picture must pass besides. Gates that look at anything else are not asked.
         max_side: The training images are worked on, and the pictures stored, at this many pixels on their longer side
             at most; null keeps their own size.
 
     Raises:
-        ValueError: If a domain has an unknown place, there is none, or nothing that finds them; if a number is out of
-            range; or a filter looks at something else than pictures.
+        ValueError: If a domain has an unknown place, there is none, or nothing that finds them; or if a number is out
+            of range.
     """
 
-    def __init__(
-        self,
-        domains: Preset | list[str] | None = None,
-        prefix: str = "a photo of a {class}",
-        domain_count: int = 10,
-        image_captioner: ImageCaptioner | None = CaptioningModel(),
-        captioned_images: int | None = None,
-        summariser: LanguageModel | None = LanguageModel(
-            weights="Qwen/Qwen2.5-7B-Instruct", max_new_tokens=512, temperature=1.0, top_p=1.0
-        ),
-        captions_shown: int | None = 20,
-        strength: float = 0.6,
-        editor: ImageEditor = DiffusionEditor(
-            weights="stable-diffusion-v1-5/stable-diffusion-v1-5", guidance=7.5, width=512, height=512
-        ),
-        semantic_filter: Gate | None = ClipFilter(),
-        confidence_filter: Gate | None = None,
-        filters: Sequence[Gate] = (),
-        max_side: int | None = 512,
-    ) -> None:
-        for name, number in (
-            ("domain_count", domain_count),
-            ("captioned_images", captioned_images),
-            ("captions_shown", captions_shown),
-        ):
+    domains: Preset | list[str] | None = None
+    prefix: str = "a photo of a {class}"
+    domain_count: int = 10
+    image_captioner: ImageCaptioner | None = CaptioningModel()
+    captioned_images: int | None = None
+    summariser: LanguageModel | None = LanguageModel(
+        weights="Qwen/Qwen2.5-7B-Instruct", max_new_tokens=512, temperature=1.0, top_p=1.0
+    )
+    captions_shown: int | None = 20
+    strength: float = 0.6
+    editor: ImageEditor = DiffusionEditor(
+        weights="stable-diffusion-v1-5/stable-diffusion-v1-5", guidance=7.5, width=512, height=512
+    )
+    semantic_filter: Gate | None = ClipFilter()
+    confidence_filter: Gate | None = None
+    gates: Sequence[Gate] = ()
+    max_side: int | None = 512
+
+    def __post_init__(self) -> None:
+        for name in ("domain_count", "captioned_images", "captions_shown"):
+            number = getattr(self, name)
             if number is not None and number < 1:
                 raise ValueError(f"{name} is {number}; it must be at least 1")
-        if isinstance(domains, str) and domains not in PRESETS:
+        if isinstance(self.domains, str) and self.domains not in PRESETS:
             known = ", ".join(get_args(Preset))
-            raise ValueError(f"domains is {domains!r}: give one of {known}, a list of texts, or null")
-        self.domains = domains
-        self.prefix = check_text(prefix, _PLACES)
-        self.domain_count = domain_count
-        # Domains that are given need neither, and so no weights, and no place in a key.
-        self.image_captioner = image_captioner if domains is None else None
-        self.captioned_images = captioned_images
-        self.summariser = summariser if domains is None else None
-        self.captions_shown = captions_shown
-        self.strength = checked_strength(strength)
-        self.editor = editor
-        self.semantic_filter = semantic_filter
-        self.confidence_filter = confidence_filter
-        self.filters = list(filters)
-        self.max_side = max_side
-        asked = [gate for gate in (semantic_filter, confidence_filter, *filters) if gate is not None]
-        super().__init__(editor, picture_filters(asked), max_side)
-        self._given = _given(domains)
-        self._studied = ""
-        self._search: DomainSearch | None = None
-        if domains is None:
-            if image_captioner is None or summariser is None:
-                raise ValueError("to find domains takes an image_captioner and a summariser: give both, or domains")
-            self._search = DomainSearch(
-                image_captioner,
-                summariser,
-                self._recipe.isolation,
-                prefix,
-                domain_count,
-                captioned_images,
-                captions_shown,
-            )
+            raise ValueError(f"domains is {self.domains!r}: give one of {known}, a list of texts, or null")
+        if self.domains is not None and not self.domains:
+            raise ValueError("domains is empty: give at least one text, or null to find them")
+        for text in (self.prefix, *self._given):
+            check_text(text, _PLACES)
+        checked_strength(self.strength)
+        if self.domains is not None:  # which needs neither, and so no weights, and no place in a key
+            self.image_captioner = self.summariser = None
+        elif self.image_captioner is None or self.summariser is None:
+            raise ValueError("to find domains takes an image_captioner and a summariser: give both, or domains")
+
+    def steps(self) -> Step[Draft]:
+        """Descriptions of the training images, domains, the photo edited into one of them, and the filters."""
+        gates = [gate for gate in (self.semantic_filter, self.confidence_filter, *self.gates) if gate is not None]
+        photo = Photo(self.max_side)
+        texts = DomainTexts(self._domains())
+        pictures = Pictures(self.editor, photo, texts, self.max_side, strengths=[self.strength])
+        return Accept("image", gates, Result(photo, texts, pictures))
+
+    def facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
+        """What a reader of the store may want to know of a finished image."""
+        domain = "" if draft.caption is None else draft.caption.prompt.instruction
+        return {**super().facts(request, draft, cache), "domain": domain}
+
+    def _domains(self) -> Step[list[str]]:
+        if self.image_captioner is None or self.summariser is None:
+            return GivenDomains(self._given)
+        descriptions = TrainingSet(Descriptions(self.image_captioner, self.max_side), self.captioned_images)
+        return Domains(self.summariser, descriptions, self.prefix, self.domain_count, self.captions_shown)
 
     @property
-    def mean_strength(self) -> float:
-        """Of all pictures."""
-        return self.strength
-
-    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Take the training images that the domains are found in."""
-        super().prepare(records, cache)
-        if self._search is not None:
-            self._search.open(records)
-            self._studied = self._search.studied(cache)
-
-    def learned(self) -> object:
-        """What else decides the output: what the gates know, and what the domains are found in."""
-        return {"gates": self._gating.known, "studied": self._studied}
-
-    def lessons(self, cache: StageCache) -> list[ModelStage]:
-        """The training images in words, and the domains, where these are not given."""
-        return [] if self._search is None else [Descriptions(self._search, cache), Domains(self._search, cache)]
-
-    def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
-        """Make what is asked, one outcome a request; the domains first, where no stage has found them."""
-        if self._search is not None:
-            for seed in sorted({request.seed for request in requests}):
-                self._search.find(seed, cache)
-        yield from super().augment(requests, cache)
-
-    def order(self, request: Request, cache: StageCache) -> Order:
-        """The class in one of the domains; the variants of an image go through all of them in an order of its own."""
-        domains = self._given if self._search is None else self._search.found(request.seed, cache)
-        if domains is None:  # nobody has looked yet; pictures differ by their seeds in any case
-            return Order(filled(self.prefix, request.record), self.strength)
-        seed = seed_from(request.seed, cache.digest(request.record.path), "domains")
-        number = np.random.default_rng(seed).permutation(len(domains))[request.variant % len(domains)]
-        domain = domains[number]
-        return Order(filled(domain, request.record), self.strength, facts={"domain": domain})
-
-
-def _given(domains: Preset | list[str] | None) -> list[str] | None:
-    """The texts that a setting names; None where it leaves them to be found."""
-    if domains is None:
-        return None
-    texts: Sequence[str] = PRESETS[domains] if isinstance(domains, str) else domains
-    if not texts:
-        raise ValueError("domains is empty: give at least one text, or null to find them")
-    return [check_text(text, _PLACES) for text in texts]
+    def _given(self) -> Sequence[str]:
+        if self.domains is None:
+            return ()
+        return PRESETS[self.domains] if isinstance(self.domains, str) else self.domains

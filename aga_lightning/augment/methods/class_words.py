@@ -1,4 +1,4 @@
-"""A word for each class: how it is written, what it is learned from, where it is kept, and who is taught it."""
+"""A word for each class: how it is written, what it is learned from, and who is taught it."""
 
 import logging
 import re
@@ -6,134 +6,194 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 from PIL import Image as PillowImage
 from safetensors.torch import load
-from torch import Tensor
 
-from aga_lightning.augment.augmenter import Finished, ModelStage, StageCache, Unit
-from aga_lightning.augment.base import Edit, ImageEditor, Request
+from aga_lightning.augment.augmenter import Finished
+from aga_lightning.augment.base import Caption, Request, SubjectSource
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
+from aga_lightning.augment.engine.isolation import Photo
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.step import Digest, Gathered, Rejection, Step
 from aga_lightning.augment.fingerprint import fingerprint
-from aga_lightning.augment.methods.inversion import Inverter, Photos
-from aga_lightning.images.pixels import Image
-from aga_lightning.images.reading import ImageReadError, read_image
+from aga_lightning.augment.methods.inversion import Inverter
+from aga_lightning.augment.methods.pictures import Pictures
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.reading import read_image
 from aga_lightning.images.records import DatasetError, ImageRecord
+from aga_lightning.images.samples import Sample
 
 
-class ClassWords:
-    """The words of the classes of some training images.
+class SquarePhoto(Photo):
+    """A training image, squashed to a square of `max_side` pixels."""
+
+    fills = ""
+
+    def plan(self, request: Request, digest: Digest) -> list[Any]:
+        """The file, and the size."""
+        return [digest(request.record.path), self.max_side]
+
+    def read(self, record: ImageRecord, digest: Digest) -> Any:  # noqa: ANN401 no sample: pixels alone
+        """The pixels, (side, side, 3) RGB."""
+        side = self.max_side or 1
+        return np.asarray(read_image(record.path).resize((side, side), PillowImage.Resampling.BICUBIC))
+
+
+class ClassPhotos(Gathered):
+    """All training images of a request's class, by what is in their files, whatever order a data set gives them.
 
     Args:
-        inverter: Learns them.
+        resolution: Side of the squares in pixels.
     """
 
-    def __init__(self, inverter: Inverter) -> None:
-        self.inverter = inverter
-        self._inverter_key = fingerprint(inverter)
-        self._classes: dict[int, list[ImageRecord]] = {}
-        self._tokens: dict[int, str] = {}
-        self._keys: dict[int, str] = {}
-        self._cache: StageCache | None = None
+    def __init__(self, resolution: int) -> None:
+        super().__init__(SquarePhoto(resolution))
+        self._records: dict[int, list[ImageRecord]] = {}
 
-    def open(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Take the training images (and no others), and the cache that keeps the words.
-
-        Images without a subject have nothing to learn from, and no words.
-        """
-        self._classes = {}
-        for record in records:
+    def prepare(self, training: SubjectSource) -> None:
+        """Take the images. Those without a subject have nothing to learn from."""
+        super().prepare(training)
+        self._records = {}
+        for record in training.records:
             if record.has_subject:
-                self._classes.setdefault(record.label, []).append(record)
-        names = {label: self._classes[label][0].class_name for label in sorted(self._classes)}
-        self._tokens = dict(zip(names, tokens_for(list(names.values())), strict=True))
-        self._keys = {}
-        self._cache = cache
+                self._records.setdefault(record.label, []).append(record)
+
+    def group(self, request: Request) -> int:
+        """The class."""
+        return request.record.label
+
+    def requests(self, request: Request, digest: Digest) -> list[Request]:
+        """One for each image of the class."""
+        records = sorted(self._records[request.record.label], key=lambda record: digest(record.path))
+        return [Request(record, 0) for record in records]
+
+
+class ClassWords(Step[bytes]):
+    """The word of a class, as a file of safetensors that `load_textual_inversion` of diffusers reads.
+
+    Args:
+        inverter: Learns it.
+        photos: What it is learned from.
+    """
+
+    name = "embeddings"
+    title = "Embeddings"
+
+    def __init__(self, inverter: Inverter, photos: ClassPhotos) -> None:
+        super().__init__(photos, parts=[inverter])
+        self.inverter = inverter
+        self.decides = True  # once for a class, and not in each thread that wants it
+        self._tokens: dict[int, str] = {}
+
+    def prepare(self, training: SubjectSource) -> None:
+        """Learn how the words are written."""
+        super().prepare(training)
+        pairs = [pair for pair in zip(training.records, training.digests, strict=True) if pair[0].has_subject]
+        names = {record.label: record.class_name for record, _ in reversed(pairs)}
+        labels = sorted(names)
+        self._tokens = dict(zip(labels, tokens_for([names[label] for label in labels]), strict=True))
+        self.learned = {"words": fingerprint(sorted((self.token(record), digest) for record, digest in pairs))}
 
     def token(self, record: ImageRecord) -> str:
         """How the word of a record's class is written."""
         return self._tokens[record.label]
 
-    def spelled_in(self, text: str) -> set[str]:
-        """The words that a text holds."""
-        return set(re.findall(r"<\w+>", text)).intersection(self._tokens.values())
+    def plan(self, request: Request, digest: Digest) -> list[str]:
+        """How it is written, and the class."""
+        return [self.token(request.record), request.record.class_name]
 
-    def key(self, label: int) -> str:
-        """Under which key a word is kept: settings, weights, spelling, and the images in whatever order."""
-        if label not in self._keys:
-            digests = sorted(self._opened.digest(record.path) for record in self._classes[label])
-            self._keys[label] = fingerprint("embedding", self._inverter_key, self._tokens[label], digests)
-        return self._keys[label]
-
-    def known(self) -> str:
-        """One key for all words."""
-        return fingerprint([self.key(label) for label in sorted(self._classes)])
-
-    def photos(self, label: int) -> tuple[Photos, list[str]]:
-        """The images of a class as they are trained on, and what cannot be read.
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> list[bytes]:
+        """Learn each word from its images, and say which were left out.
 
         Raises:
-            DatasetError: If none can be read.
+            DatasetError: If none of the images of a class can be read.
         """
-        side = self.inverter.inversion.resolution
-        photos: list[Image] = []
-        complaints: list[str] = []
-        # By digest, as in the key, and not by the order or the names that a data set happens to give them.
-        for record in sorted(self._classes[label], key=lambda record: self._opened.digest(record.path)):
-            try:
-                image = read_image(record.path).resize((side, side), PillowImage.Resampling.BICUBIC)
-            except ImageReadError as error:
-                complaints.append(str(error))
-                continue
-            photos.append(np.asarray(image))
-        name = self._classes[label][0].class_name
+        return [self._learned(token, name, photos) for (token, name), photos in zip(plans, inputs[0], strict=True)]
+
+    def encode(self, made: bytes, plan: Any, *inputs: Any) -> Finished:  # noqa: ANN401 as in `Step`
+        """The file."""
+        left_out = sum(isinstance(photo, Rejection) for photo in inputs[0])
+        token, name = plan
+        facts = {"class": name, "token": token, "images": len(inputs[0]) - left_out, "left_out": left_out}
+        return facts, made
+
+    def decode(self, facts: Mapping[str, object], data: bytes | None, plan: object) -> bytes:
+        """The file."""
+        return data or b""
+
+    def calls(self, plan: object = None) -> float:
+        """One an image of each step, each with a pass back."""
+        return self.inverter.inversion.steps * self.inverter.inversion.batch_size
+
+    def _learned(self, token: str, name: str, found: Sequence[Image | Rejection]) -> bytes:
+        complaints = [photo.reason for photo in found if isinstance(photo, Rejection)]
+        photos = [photo for photo in found if not isinstance(photo, Rejection)]
         if not photos:
             raise DatasetError(
                 f"no word can be learned for {name!r}, because none of its {len(complaints)} training images can be "
                 f"read; the first: {complaints[0]}"
             )
-        return np.stack(photos), complaints
-
-    def learn(self, label: int, photos: Photos, complaints: Sequence[str]) -> Finished:
-        """Learn the word of a class from its images, and say which were left out."""
-        token, name = self._tokens[label], self._classes[label][0].class_name
         if complaints:
             # From whatever rank: no other one reads these images.
             warnings.warn(
                 f"the word {token} is learned without {len(complaints)} images: {'; '.join(complaints)}", stacklevel=2
             )
-        data = self.inverter.invert(token, photos)
-        return {"class": name, "token": token, "images": len(photos), "left_out": len(complaints)}, data
+        return self.inverter.invert(token, np.stack(photos))
 
-    def states(self, tokens: Sequence[str]) -> list[Mapping[str, Tensor]]:
-        """Words as `load_textual_inversion` of diffusers takes them.
 
-        Args:
-            tokens: Which are needed; those that nobody has learned yet are learned now.
+class TaughtPictures(Pictures):
+    """Pictures by an editor whose pipeline is taught the words of the classes before it first needs them.
 
-        Returns:
-            Those that are needed, and any others that are there already.
-        """
-        finished = self._opened.finished("embeddings")
-        needed = [label for label, token in self._tokens.items() if token in tokens]
-        labels = needed + [label for label in self._tokens if label not in needed and self.key(label) in finished]
+    Args:
+        editor: Edits. Nobody else may use it.
+        photo: As in `Pictures`.
+        captions: Texts with a word in them.
+        max_side: As in `Pictures`.
+        opening: As in `Pictures`.
+        strengths: As in `Pictures`.
+        words: The words.
+    """
 
-        def make(missing: list[int]) -> list[Finished]:
-            return [self.learn(labels[index], *self.photos(labels[index])) for index in missing]
+    title = "Pictures"
 
-        kept = self._opened.recall("embeddings", [self.key(label) for label in labels], make)
-        self.inverter.release()
-        return [load(data or b"") for _, data in kept]
+    def __init__(
+        self,
+        editor: DiffusionEditor,
+        photo: Step[Sample],
+        captions: Step[Caption],
+        max_side: int | None,
+        opening: Step[Mask] | None,
+        strengths: Sequence[float],
+        words: ClassWords,
+    ) -> None:
+        super().__init__(editor, photo, captions, max_side, opening, strengths)
+        self.inputs = (*self.inputs, words)
+        self.editor = editor
+        self.words = words
 
-    @property
-    def _opened(self) -> StageCache:
-        if self._cache is None:
-            raise RuntimeError("the words have no training images yet: call open() first")
-        return self._cache
+    def gathered(self, request: Request, runner: Runner) -> list[Any] | Rejection:
+        """As any step; a word that is not learned yet is learned without the editor in memory."""
+        if self.words.status(request, runner) is not True:
+            self.editor.release()
+        return super().gathered(request, runner)
+
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> list[Image]:
+        """Teach what is new, and edit."""
+        *others, words = inputs
+        self.words.inverter.release()  # where no stage has been through, it is still loaded
+        pipeline = self.editor.model
+        known = set(pipeline.tokenizer.added_tokens_encoder)
+        new = [state for state in map(load, dict.fromkeys(words)) if not known.issuperset(state)]
+        if new:
+            # Random, because the rows of new words are drawn before they are filled.
+            with isolate_rng(), torch.inference_mode(), _quiet():
+                pipeline.load_textual_inversion([dict(state) for state in new])
+        return super().make(plans, *others)
 
 
 def tokens_for(names: Sequence[str]) -> list[str]:
@@ -151,74 +211,6 @@ def tokens_for(names: Sequence[str]) -> list[str]:
             token, number = f"<{word}_{number}>", number + 1
         tokens.append(token)
     return tokens
-
-
-class Embeddings(ModelStage):
-    """The words of the classes, one after the other.
-
-    Args:
-        words: Whose.
-        cache: Where they are kept.
-    """
-
-    def __init__(self, words: ClassWords, cache: StageCache) -> None:
-        super().__init__("embeddings", [words.inverter], 1)
-        self.words = words
-        self.cache = cache
-
-    @property
-    def denoiser_calls_per_unit(self) -> int:
-        """One an image of each step, each with a pass back."""
-        how = self.words.inverter.inversion
-        return how.steps * how.batch_size
-
-    def key(self, request: Request) -> str:
-        """The word of the request's class."""
-        return self.words.key(request.record.label)
-
-    def load(self, unit: Unit) -> object:
-        """The images of the class."""
-        return self.words.photos(unit.request.record.label)
-
-    def run(self, units: Sequence[Unit], loaded: Sequence[object]) -> None:
-        """Learn."""
-        for unit, found in zip(units, loaded, strict=True):
-            photos, complaints = cast("tuple[Photos, list[str]]", found)  # what `load` gives
-            self.cache.save("embeddings", unit.key, *self.words.learn(unit.request.record.label, photos, complaints))
-
-
-class TaughtEditor(ImageEditor):
-    """An editor whose pipeline is taught the words of the classes before it first needs them.
-
-    Args:
-        editor: Edits.
-        words: The words; those that an edit needs and nobody has learned yet are learned before the edit.
-    """
-
-    not_in_key = frozenset({"words"})
-
-    def __init__(self, editor: DiffusionEditor, words: ClassWords) -> None:
-        self.editor = editor
-        self.words = words
-
-    def edit(self, edits: Sequence[Edit]) -> list[Image]:
-        """One image an edit, by a pipeline that knows the words in its text."""
-        tokens = {token for edit in edits for token in self.words.spelled_in(edit.text)}
-        pipeline = vars(self.editor).get("_model")
-        if pipeline is None or not tokens <= set(pipeline.tokenizer.added_tokens_encoder):
-            self.editor.release()  # what is not learned yet is learned now, which takes memory too
-            self._teach(self.words.states(sorted(tokens)))
-        return self.editor.edit(edits)
-
-    def denoiser_calls_per_image(self, strength: float = 1.0) -> int:
-        """Evaluations of the denoiser for one image."""
-        return self.editor.denoiser_calls_per_image(strength)
-
-    def _teach(self, states: Sequence[Mapping[str, Tensor]]) -> None:
-        pipeline = self.editor.model
-        # Random, because the rows of new words are drawn before they are filled.
-        with isolate_rng(), torch.inference_mode(), _quiet():
-            pipeline.load_textual_inversion([dict(state) for state in states])
 
 
 @contextmanager

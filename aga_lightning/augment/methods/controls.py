@@ -4,20 +4,86 @@ All of them isolate, move and paste the subject as AGA does, by the same setting
 is the pair of that of another and differs in the background alone.
 """
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any
 
-from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import Detector, Gate, Request, Segmenter
+from aga_lightning.augment.base import BackgroundGenerator, Detector, Draft, Gate, Request, Segmenter
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
-from aga_lightning.augment.engine.judged import TrainingSubjects
-from aga_lightning.augment.gates.embedded import BlankBackground
-from aga_lightning.augment.methods.background_control import BackgroundControl
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.scenery import Backgrounds, Merge
+from aga_lightning.augment.engine.step import Step
+from aga_lightning.augment.fingerprint import describe
+from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
+from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.class_donors import ClassDonors, Classes
 from aga_lightning.augment.painters.mean_colour import MeanColour, Of
 from aga_lightning.augment.painters.own_photo import OwnPhoto
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.images.records import ImageRecord
+
+
+class BackgroundControl(Method):
+    """AGA's steps 1 and 3b with another painter between them; nobody is asked for a caption.
+
+    Args:
+        detector: Where the subject is, as in AGA.
+        segmenter: Which pixels are the subject's, as in AGA.
+        merging: How the subject is moved and pasted, as in AGA.
+        gates: What subjects and images must pass; by default a sane mask.
+        max_side: As in AGA.
+    """
+
+    detector: Detector = CentrePrior()
+    segmenter: Segmenter = GrabCut()
+    merging: Merging = Merging()
+    gates: list[Gate] | None = None
+    max_side: int | None = 512
+
+    def __post_init__(self) -> None:
+        if self.gates is None:
+            self.gates = [MaskSanity()]
+        _ = self.painter  # which refuses settings that cannot be
+
+    @cached_property
+    def painter(self) -> BackgroundGenerator:
+        """What stands behind the subject; it borrows the training images."""
+        return self.make_painter()
+
+    @abstractmethod
+    def make_painter(self) -> BackgroundGenerator:
+        """The painter that the settings stand for."""
+
+    @property
+    @abstractmethod
+    def remark(self) -> str:
+        """What stands behind the subject, in words, in place of a caption."""
+
+    def steps(self) -> Step[Draft]:
+        """AGA's steps, with a remark in place of a caption."""
+        gates = self.gates or []
+        photo = Photo(self.max_side)
+        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        subject = Accept("subject", gates, subjects, photo)
+        remark = Texts(self.remark)
+        caption = Accept("caption", gates, remark, photo)
+        painted = Backgrounds(self.painter, remark, self.max_side, lenders=self.lenders(subjects, subject))
+        background = Accept("background", gates, painted, remark, photo)
+        return Accept("image", gates, Merge(self.merging, photo, subject, caption, background))
+
+    def lenders(self, subjects: Subjects, accepted: Accept) -> Step[Any]:
+        """Which subjects the painter is told of: all, accepted or not, since nobody else will be in front of them."""
+        return subjects
+
+    def learned(self) -> dict[str, object]:
+        """What else decides the output: what the steps learned, and the painter that the settings stand for."""
+        return {**super().learned(), "painter": describe(self.painter)}
+
+    def partner(self, request: Request, background: Request) -> Request:
+        """Where another one's background is offered, one that was made for the subject itself."""
+        return Request(request.record, background.variant, background.seed)
 
 
 class MeanColourBackground(BackgroundControl):
@@ -36,30 +102,22 @@ class MeanColourBackground(BackgroundControl):
     Args:
         of: Of which backgrounds the colour is the mean: training (one colour for all) or image (the photo's own).
         photos: Of how many training photos the one colour is the mean at most; null takes all of them.
-        detector: Where the subject is, as in AGA.
-        segmenter: Which pixels are the subject's, as in AGA.
-        merging: How the subject is moved and pasted, as in AGA.
-        gates: What the subject and the image must pass; by default a sane mask.
-        max_side: As in AGA.
 
     Raises:
         ValueError: If `of` is neither, or `photos` is below 1.
     """
 
-    def __init__(
-        self,
-        of: Of = "training",
-        photos: int | None = 256,
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        merging: Merging = Merging(),
-        gates: list[Gate] | None = None,
-        max_side: int | None = 512,
-    ) -> None:
-        self.of = of
-        self.photos = photos
-        wanted = None if gates is None else [gate for gate in gates if not isinstance(gate, BlankBackground)]
-        super().__init__(MeanColour(of=of, photos=photos), detector, segmenter, merging, wanted, max_side)
+    of: Of = "training"
+    photos: int | None = 256
+
+    def __post_init__(self) -> None:
+        if self.gates is not None:
+            self.gates = [gate for gate in self.gates if not isinstance(gate, BlankBackground)]
+        super().__post_init__()
+
+    def make_painter(self) -> BackgroundGenerator:
+        """One colour."""
+        return MeanColour(of=self.of, photos=self.photos)
 
     @property
     def remark(self) -> str:
@@ -81,31 +139,22 @@ class BlurredBackground(BackgroundControl):
     Args:
         sigma: Standard deviation of the Gaussian, as a share of the image's longer side.
         margin: By how much what is painted over reaches beyond the subject's mask, in diagonals of the subject's box.
-        detector: Where the subject is, as in AGA.
-        segmenter: Which pixels are the subject's, as in AGA.
-        merging: How the subject is moved and pasted, as in AGA.
-        gates: What the subject and the image must pass; by default a sane mask.
-        max_side: As in AGA.
 
     Raises:
         ValueError: If `sigma` is not above 0, or `margin` is negative.
     """
 
-    def __init__(
-        self,
-        sigma: float = 0.05,
-        margin: float = 0.12,
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        merging: Merging = Merging(),
-        gates: list[Gate] | None = None,
-        max_side: int | None = 512,
-    ) -> None:
-        if sigma <= 0:
-            raise ValueError(f"sigma is {sigma}; give a share of the image's side above 0, or take OwnBackground")
-        self.sigma = sigma
-        self.margin = margin
-        super().__init__(OwnPhoto(margin=margin, blur=sigma), detector, segmenter, merging, gates, max_side)
+    sigma: float = 0.05
+    margin: float = 0.12
+
+    def __post_init__(self) -> None:
+        if self.sigma <= 0:
+            raise ValueError(f"sigma is {self.sigma}; give a share of the image's side above 0, or take OwnBackground")
+        super().__post_init__()
+
+    def make_painter(self) -> BackgroundGenerator:
+        """The photo itself, blurred."""
+        return OwnPhoto(margin=self.margin, blur=self.sigma)
 
     @property
     def remark(self) -> str:
@@ -125,27 +174,16 @@ class OwnBackground(BackgroundControl):
 
     Args:
         margin: By how much what is painted over reaches beyond the subject's mask, in diagonals of the subject's box.
-        detector: Where the subject is, as in AGA.
-        segmenter: Which pixels are the subject's, as in AGA.
-        merging: How the subject is moved and pasted, as in AGA.
-        gates: What the subject and the image must pass; by default a sane mask.
-        max_side: As in AGA.
 
     Raises:
         ValueError: If `margin` is negative.
     """
 
-    def __init__(
-        self,
-        margin: float = 0.04,
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        merging: Merging = Merging(),
-        gates: list[Gate] | None = None,
-        max_side: int | None = 512,
-    ) -> None:
-        self.margin = margin
-        super().__init__(OwnPhoto(margin=margin), detector, segmenter, merging, gates, max_side)
+    margin: float = 0.04
+
+    def make_painter(self) -> BackgroundGenerator:
+        """The photo itself."""
+        return OwnPhoto(margin=self.margin)
 
     @property
     def remark(self) -> str:
@@ -176,34 +214,19 @@ class BackgroundSwap(BackgroundControl):
         max_hole: Largest share of a donor that may be painted over; donors with larger subjects are passed over.
         min_crop: Smallest side of a donor's crop, in sides of the largest crop of the photo's shape.
         margin: By how much what is painted over reaches beyond the donor's mask, in diagonals of its subject's box.
-        detector: Where the subject is, as in AGA.
-        segmenter: Which pixels are the subject's, as in AGA.
-        merging: How the subject is moved and pasted, as in AGA.
-        gates: What subjects and images must pass, those of donors too; by default a sane mask.
-        max_side: As in AGA.
 
     Raises:
         ValueError: If `max_hole` or `min_crop` is out of range.
     """
 
-    def __init__(
-        self,
-        backgrounds: Classes = "all",
-        max_hole: float = 0.8,
-        min_crop: float = 1.0,
-        margin: float = 0.12,
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        merging: Merging = Merging(),
-        gates: list[Gate] | None = None,
-        max_side: int | None = 512,
-    ) -> None:
-        self.backgrounds = backgrounds
-        self.max_hole = max_hole
-        self.min_crop = min_crop
-        self.margin = margin
-        painter = ClassDonors(classes=backgrounds, margin=margin, max_hole=max_hole, min_crop=min_crop)
-        super().__init__(painter, detector, segmenter, merging, gates, max_side)
+    backgrounds: Classes = "all"
+    max_hole: float = 0.8
+    min_crop: float = 1.0
+    margin: float = 0.12
+
+    def make_painter(self) -> BackgroundGenerator:
+        """Other training photos."""
+        return ClassDonors(classes=self.backgrounds, margin=self.margin, max_hole=self.max_hole, min_crop=self.min_crop)
 
     @property
     def remark(self) -> str:
@@ -211,9 +234,10 @@ class BackgroundSwap(BackgroundControl):
         whose = {"all": "", "same": " of its class", "other": " of another class"}[self.backgrounds]
         return f"the background of another training image{whose}"
 
-    def _behind(self, request: Request, background: Request) -> Request:
-        return background if self.backgrounds == "all" else super()._behind(request, background)
+    def partner(self, request: Request, background: Request) -> Request:
+        """Any one with `all`; else one that was made for the subject."""
+        return background if self.backgrounds == "all" else super().partner(request, background)
 
-    def _borrowed(self, records: Sequence[ImageRecord], cache: StageCache) -> TrainingSubjects:
-        # What a rejected mask leaves in a borrowed background would be a subject of another class.
-        return TrainingSubjects(self._recipe, records, cache)
+    def lenders(self, subjects: Subjects, accepted: Accept) -> Step[Any]:
+        """Accepted ones: what a rejected mask leaves in a background would be a subject of another class."""
+        return accepted

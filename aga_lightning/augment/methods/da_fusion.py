@@ -2,31 +2,33 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 
-from aga_lightning.augment.augmenter import ModelStage, StageCache
-from aga_lightning.augment.base import Detector, Gate, Request, Segmenter, Subject
+from aga_lightning.augment.augmenter import StageCache
+from aga_lightning.augment.base import Caption, Detector, Draft, Gate, Request, Segmenter, Subject
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
-from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.step import Digest, Step
 from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.class_words import ClassWords, Embeddings, TaughtEditor
+from aga_lightning.augment.methods.class_words import ClassPhotos, ClassWords, TaughtPictures
 from aga_lightning.augment.methods.inversion import Inversion, Inverter
-from aga_lightning.augment.methods.pictures import Order, PictureAugmenter, checked_strength, picture_filters
-from aga_lightning.augment.methods.wording import check_text
+from aga_lightning.augment.methods.pictures import Result, checked_strength
+from aga_lightning.augment.methods.texts import NOTHING_ASKED, check_text, names_of
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.pixels import Mask
-from aga_lightning.images.records import ImageRecord
-from aga_lightning.images.seeds import seed_from
 
 _GROWTH = 16 / 512
 """The window by which a mask is widened, as a share of each side: 16 pixels of 512 in the authors' script."""
 
 
-class DAFusion(PictureAugmenter):
+class DAFusion(Method):
     """DA-Fusion (Trabucco et al. 2023): the training image under noise, taken away under a word learned for its class.
 
     The word is learned from the class's training images by textual inversion (Gal et al. 2023), so that the model need
@@ -49,92 +51,119 @@ class DAFusion(PictureAugmenter):
         editor: Paints the picture. Its task follows from `mask`: image-to-image, or inpainting.
         detector: Where the subject is, as in AGA; asked where there is a mask.
         segmenter: Which pixels are the subject's, likewise.
-        gates: What the subject must pass where there is a mask, as in AGA; by default a sane mask.
-        filters: What a picture must pass, such as ClipFilter.
+        gates: What a picture must pass, such as ClipFilter, and where there is a mask the subject; by default a sane
+            mask. Gates that look at anything else are not asked.
         max_side: As in AGA: images are worked on, and pictures stored, at this many pixels on their longer side at
             most; null keeps their own size.
 
     Raises:
-        ValueError: If there is an unknown place in the text, or {token} is none of them, if there is no strength or one
-            out of range, or a filter looks at something else than pictures.
+        ValueError: If there is an unknown place in the text, or {token} is none of them, or if there is no strength or
+            one out of range.
     """
 
-    def __init__(
-        self,
-        text: str = "a photo of a {token}",
-        strengths: Sequence[float] = (1.0, 0.75, 0.5, 0.25),
-        mask: Literal["none", "subject", "background"] = "none",
-        inversion: Inversion = Inversion(),
-        editor: DiffusionEditor = DiffusionEditor(weights="CompVis/stable-diffusion-v1-4", width=512, height=512),
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        gates: list[Gate] | None = None,
-        filters: Sequence[Gate] = (),
-        max_side: int | None = 512,
-    ) -> None:
-        if "{token}" not in check_text(text, ("token", "class", "superclass")):
-            raise ValueError(f"the text {text!r} lacks {{token}}, which stands for the word learned for the class")
-        if not strengths:
+    text: str = "a photo of a {token}"
+    strengths: Sequence[float] = (1.0, 0.75, 0.5, 0.25)
+    mask: Literal["none", "subject", "background"] = "none"
+    inversion: Inversion = Inversion()
+    editor: DiffusionEditor = DiffusionEditor(weights="CompVis/stable-diffusion-v1-4", width=512, height=512)
+    detector: Detector = CentrePrior()
+    segmenter: Segmenter = GrabCut()
+    gates: list[Gate] | None = None
+    max_side: int | None = 512
+
+    def __post_init__(self) -> None:
+        if "{token}" not in check_text(self.text, ("token", "class", "superclass")):
+            raise ValueError(f"the text {self.text!r} lacks {{token}}, which stands for the word learned for the class")
+        if not self.strengths:
             raise ValueError("strengths are none: give at least one, such as [0.5]")
-        self.text = text
-        self.strengths = tuple(checked_strength(strength) for strength in strengths)
-        self.mask = mask
-        self.inversion = inversion
-        self.editor = editor
-        self.detector = detector
-        self.segmenter = segmenter
-        self.gates = [MaskSanity()] if gates is None else gates
-        self.filters = picture_filters(filters)
-        self.max_side = max_side
-        masked = mask != "none"
-        inverter = Inverter(
-            inversion,
-            editor.weights,
-            editor.variant,
-            editor.unet,
-            editor.lora,
-            editor.dtype,
-            editor.revision,
-            editor.device,
+        self.strengths = tuple(checked_strength(strength) for strength in self.strengths)
+        if self.gates is None:
+            self.gates = [MaskSanity()]
+
+    def steps(self) -> Step[Draft]:
+        """A word for each class, and the photo edited under it; with a mask, no more than the subject or all but it."""
+        gates = self.gates or []
+        photo = Photo(self.max_side)
+        words = ClassWords(self._inverter(), ClassPhotos(self.inversion.resolution))
+        texts = WordTexts(self.text, words)
+        editor = copy.copy(self.editor)  # its task is set, and words are taught to it, where no one else is at work
+        editor.task = "image-to-image" if self.mask == "none" else "inpainting"
+        if self.mask == "none":
+            pictures = TaughtPictures(editor, photo, texts, self.max_side, None, self.strengths, words)
+            return Accept("image", gates, Result(photo, texts, pictures))
+        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        subject = Accept("subject", gates, subjects, photo)
+        opening = Widened(subject, self.mask)
+        pictures = TaughtPictures(editor, photo, texts, self.max_side, opening, self.strengths, words)
+        return Accept("image", gates, Result(photo, texts, pictures, subject))
+
+    def facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
+        """What a reader of the store may want to know of a finished image."""
+        pictures = next(step for step in self.all_steps if isinstance(step, TaughtPictures))
+        strength = Runner(cache).plan(pictures, request)[1]
+        return {**super().facts(request, draft, cache), "strength": strength}
+
+    def _inverter(self) -> Inverter:
+        editor = self.editor
+        return Inverter(
+            inversion=self.inversion,
+            weights=editor.weights,
+            variant=editor.variant,
+            unet=editor.unet,
+            lora=editor.lora,
+            dtype=editor.dtype,
+            revision=editor.revision,
+            device=editor.device,
         )
-        self._words = ClassWords(inverter)
-        painter = copy.copy(editor)  # the task is set, and words are taught, where no one else is at work
-        painter.task = "inpainting" if masked else "image-to-image"
-        judges = [*(self.gates if masked else ()), *self.filters]
-        super().__init__(TaughtEditor(painter, self._words), judges, max_side, masked, detector, segmenter)
 
-    @property
-    def mean_strength(self) -> float:
-        """Of all pictures."""
-        return sum(self.strengths) / len(self.strengths)
 
-    def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
-        """Take the training images that the words are learned from."""
-        super().prepare(records, cache)
-        self._words.open(records, cache)
+class WordTexts(Step[Caption]):
+    """The text with the word of the class in it.
 
-    def learned(self) -> object:
-        """What else decides the output: what the gates know, and what the words are learned from."""
-        return {"gates": self._gating.known, "words": self._words.known()}
+    Args:
+        text: With a place for the word, and others for class and superclass.
+        words: The words; none of them has to be learned for this.
+    """
 
-    def lessons(self, cache: StageCache) -> list[ModelStage]:
-        """The words."""
-        return [Embeddings(self._words, cache)]
+    fills = "caption"
+    loads = False
 
-    def order(self, request: Request, cache: StageCache) -> Order:
-        """The class's word, at one of the strengths."""
-        record = request.record
-        seed = seed_from(request.seed, cache.digest(record.path), request.variant, "strength")
-        strength = self.strengths[seed % len(self.strengths)]
-        names: Mapping[str, str] = {"class": record.class_name, "superclass": record.superclass}
-        places = {place: name.replace("_", " ") for place, name in names.items()}
-        text = self.text.format_map(places | {"token": self._words.token(record)})
-        known = fingerprint(self._words.key(record.label), self.mask)
-        return Order(text, strength, known, {"strength": strength})
+    def __init__(self, text: str, words: ClassWords) -> None:
+        super().__init__()
+        self.text = text
+        self.words = words
 
-    def open_part(self, subject: Subject) -> Mask:
-        """The widened subject, or all but that."""
-        height, width = subject.mask.shape
+    def plan(self, request: Request, digest: Digest) -> str:
+        """The text."""
+        return self.text.format_map(names_of(request.record) | {"token": self.words.token(request.record)})
+
+    def make(self, plans: Sequence[str], *inputs: Sequence[Any]) -> list[Caption]:
+        """The text as a caption."""
+        return [Caption(text, NOTHING_ASKED) for text in plans]
+
+
+class Widened(Step[Mask]):
+    """Where the picture may change: (height, width), the widened subject, or all but that.
+
+    Args:
+        subject: The subject.
+        what: The subject or the background.
+    """
+
+    def __init__(self, subject: Step[Subject], what: Literal["subject", "background"]) -> None:
+        super().__init__(subject)
+        self.what = what
+
+    def settings(self) -> str:
+        """What may change."""
+        return self.what
+
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Subject]) -> list[Mask]:
+        """Widen the subject."""
+        return [self._opened(subject.mask) for subject in inputs[0]]
+
+    def _opened(self, mask: Mask) -> Mask:
+        height, width = mask.shape
         window = np.ones((max(1, round(height * _GROWTH)), max(1, round(width * _GROWTH))), np.uint8)
-        wide = cv2.dilate(subject.mask.astype(np.uint8), window) > 0
-        return np.asarray(wide if self.mask == "subject" else ~wide)
+        wide = cv2.dilate(mask.astype(np.uint8), window) > 0
+        return np.asarray(wide if self.what == "subject" else ~wide)

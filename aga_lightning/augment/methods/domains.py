@@ -1,161 +1,163 @@
 """What ALIA learns from the training images: a description of each, and of all of them together a few domains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
-from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import ImageCaptioner
+import numpy as np
+
+from aga_lightning.augment.augmenter import Finished
+from aga_lightning.augment.base import Caption, ImageCaptioner, Prompt, Request, SubjectSource
 from aga_lightning.augment.captioners.answers import shortened
 from aga_lightning.augment.captioners.language_model import LanguageModel
-from aga_lightning.augment.engine.isolation import Isolation, unreadable
+from aga_lightning.augment.engine.isolation import Photo
+from aga_lightning.augment.engine.step import Digest, Gathered, Rejection, Step
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.methods.domain_texts import domains_in, form, question, thing
-from aga_lightning.augment.pretrained import Pretrained, PretrainedError
-from aga_lightning.images.reading import ImageReadError
+from aga_lightning.augment.methods.texts import filled, names_of
+from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample
 from aga_lightning.images.seeds import seed_from
 
-_AT_ONCE = 16  # images handed to a captioner without a batch size of its own
+
+class BarePhoto(Photo):
+    """A training image whatever its class, without the data set's own mask: no description is worse without it."""
+
+    def plan(self, request: Request, digest: Digest) -> list[Any]:
+        """The file, and the size."""
+        return [digest(request.record.path), self.max_side]
+
+    def read(self, record: ImageRecord, digest: Digest) -> Sample:
+        """The image of a record."""
+        return super().read(replace(record, mask_path=None), digest)
 
 
-class DomainSearch:
-    """Describes the training images, and lets a language model summarise the descriptions into domains.
+class Descriptions(Step[str]):
+    """What a training image shows, in words.
 
     Args:
-        captioner: Describes an image.
-        summariser: Summarises the descriptions.
-        isolation: How a record becomes an image.
-        prefix: What each domain begins with; places for {class} and {superclass}.
-        count: How many domains there are at most.
-        described: How many training images are described, drawn at random; None for all.
-        shown: How many different descriptions the summariser is shown, drawn at random; None for all.
+        captioner: Says it.
+        max_side: Longer side of the images in pixels; None for their own.
     """
 
-    def __init__(
-        self,
-        captioner: ImageCaptioner,
-        summariser: LanguageModel,
-        isolation: Isolation,
-        prefix: str,
-        count: int,
-        described: int | None,
-        shown: int | None,
-    ) -> None:
+    name = "descriptions"
+    of_record = True
+
+    def __init__(self, captioner: ImageCaptioner, max_side: int | None) -> None:
+        super().__init__(BarePhoto(max_side), parts=[captioner])
         self.captioner = captioner
+
+    def make(self, plans: Sequence[None], *inputs: Sequence[Sample]) -> list[str]:
+        """Describe."""
+        return self.captioner.describe([sample.image for sample in inputs[0]])
+
+    def encode(self, made: str, plan: None, *inputs: object) -> Finished:
+        """The words."""
+        return {"description": made, "captioner": type(self.captioner).__name__}, None
+
+    def decode(self, facts: Mapping[str, object], data: bytes | None, plan: None) -> str:
+        """The words."""
+        return str(facts["description"])
+
+
+class TrainingSet(Gathered):
+    """The descriptions of training images, whichever of them are to be augmented; of each file once.
+
+    Args:
+        descriptions: Describes an image.
+        count: How many images are described, drawn at random; None for all.
+    """
+
+    def __init__(self, descriptions: Descriptions, count: int | None) -> None:
+        super().__init__(descriptions)
+        descriptions.decides = True  # in batches, and not one by one where all are needed
+        self.count = count
+        self._records: dict[str, ImageRecord] = {}
+
+    def prepare(self, training: SubjectSource) -> None:
+        """Take the images, those without a subject among them."""
+        super().prepare(training)
+        self._records = dict(zip(training.digests, training.records, strict=True))
+
+    def group(self, request: Request) -> int:
+        """The seed of the run, by which they are drawn."""
+        return request.seed
+
+    def requests(self, request: Request, digest: Digest) -> list[Request]:
+        """One for each image that is described."""
+        drawn = sorted(self._records, key=lambda image: seed_from(request.seed, image, "described"))[: self.count]
+        return [Request(self._records[image], 0, request.seed) for image in sorted(drawn)]
+
+
+class Domains(Step[list[str]]):
+    """A few settings that a language model summarises the descriptions into, once for each seed of a run.
+
+    Args:
+        summariser: The language model.
+        descriptions: What it summarises.
+        prefix: What each domain begins with; places for {class} and {superclass}.
+        count: How many domains there are at most.
+        shown: How many different descriptions it is shown, drawn at random; None for all.
+    """
+
+    name = "domains"
+    loads = False
+
+    def __init__(
+        self, summariser: LanguageModel, descriptions: TrainingSet, prefix: str, count: int, shown: int | None
+    ) -> None:
+        super().__init__(descriptions, parts=[summariser])
         self.summariser = summariser
-        self.isolation = isolation
+        self.captioner = type(descriptions.each.parts[0]).__name__
         self.prefix = prefix
         self.count = count
-        self.described = described
         self.shown = shown
-        self._captioner_key = fingerprint(captioner)
-        self._settings_key = fingerprint(summariser, prefix, count, shown)
-        self.open([])
+        self.decides = True  # once, and not in each thread that wants them
+        self._begin = self._kind = ""
 
-    def open(self, records: Sequence[ImageRecord]) -> None:
-        """Take the training images, and no others; those without a subject are among them."""
-        self._records = records
-        kinds = {record.superclass for record in records if record.has_subject}
+    def prepare(self, training: SubjectSource) -> None:
+        """Learn what to call the subjects."""
+        super().prepare(training)
+        kinds = {record.superclass for record in training.records if record.has_subject}
         self._begin, self._kind = form(self.prefix, kinds), thing(kinds)
-        self._chosen: dict[int, dict[str, ImageRecord]] = {}
-        self._keys: dict[int, str] = {}
-        self._found: dict[str, list[str]] = {}
+        self.learned = {"studied": fingerprint(sorted(set(training.digests)), self._begin)}
 
-    def studied(self, cache: StageCache) -> str:
-        """A key of the images, whatever their order, and of what the summariser calls their subjects."""
-        return fingerprint(sorted({cache.digest(record.path) for record in self._records}), self._begin)
+    def settings(self) -> list[Any]:
+        """The form of a domain, and the numbers."""
+        return [self.prefix, self._begin, self.count, self.shown]
 
-    def chosen(self, seed: int, cache: StageCache) -> dict[str, ImageRecord]:
-        """The images that are described, by the keys of their descriptions; each file once."""
-        if seed not in self._chosen:
-            records = {cache.digest(record.path): record for record in self._records}
-            drawn = sorted(records, key=lambda digest: seed_from(seed, digest, "described"))[: self.described]
-            self._chosen[seed] = {self._description_key(digest): records[digest] for digest in sorted(drawn)}
-        return self._chosen[seed]
+    def plan(self, request: Request, digest: Digest) -> int:
+        """The seed of the run."""
+        return request.seed
 
-    def description_key(self, record: ImageRecord, cache: StageCache) -> str:
-        """Under which key the description of an image is kept."""
-        return self._description_key(cache.digest(record.path))
-
-    @property
-    def batch_size(self) -> int:
-        """Images described at once."""
-        return self.captioner.batch_size if isinstance(self.captioner, Pretrained) else _AT_ONCE
-
-    def look(self, record: ImageRecord, cache: StageCache) -> Sample | ImageReadError:
-        """An image, or why it cannot be read."""
-        try:
-            return self.isolation.sample(replace(record, mask_path=None), cache)  # no caption is worse without it
-        except ImageReadError as error:
-            return error
-
-    def describe(self, keys: Sequence[str], images: Sequence[Sample | ImageReadError], cache: StageCache) -> None:
-        """Describe some images, and keep the descriptions under their keys; of others keep that they cannot be read."""
-        seen = [(key, image) for key, image in zip(keys, images, strict=True) if isinstance(image, Sample)]
-        for key, image in zip(keys, images, strict=True):
-            if isinstance(image, ImageReadError):
-                cache.save("descriptions", key, *unreadable(str(image)))
-        texts = self.captioner.describe([sample.image for _, sample in seen]) if seen else []
-        for (key, _), text in zip(seen, texts, strict=True):
-            cache.save("descriptions", key, {"description": text, "captioner": type(self.captioner).__name__})
-
-    def key(self, seed: int, cache: StageCache) -> str:
-        """Under which key the domains are kept."""
-        if seed not in self._keys:
-            chosen = list(self.chosen(seed, cache))
-            self._keys[seed] = fingerprint("domains", self._settings_key, self._begin, chosen, seed)
-        return self._keys[seed]
-
-    def found(self, seed: int, cache: StageCache) -> list[str] | None:
-        """The domains; None where they are not kept yet."""
-        key = self.key(seed, cache)
-        if key not in self._found:
-            facts = cache.facts("domains", key)
-            if facts is None:
-                return None
-            self._found[key] = [str(text) for text in cast("list[object]", facts["domains"])]
-        return self._found[key]
-
-    def find(self, seed: int, cache: StageCache) -> list[str]:
-        """The domains, found now where they are not kept yet: all that is missing is described, then summarised.
+    def make(self, plans: Sequence[int], *inputs: Sequence[Any]) -> list[list[str]]:
+        """Summarise.
 
         Raises:
-            PretrainedError: If no image can be described, or no answer of the summariser can be used.
+            PretrainedError: If no image could be described, or no answer of the summariser can be used.
         """
-        kept = self.found(seed, cache)
-        if kept is not None:
-            return kept
-        captions = self._captions(seed, cache)
-        # An order that neither records nor keys decide.
-        drawn = sorted(set(captions), key=lambda text: seed_from(seed, text, "shown"))[: self.shown]
-        domains = self._summarised(drawn, seed)
-        facts = {
-            "domains": domains,
-            "described": len(captions),
-            "shown": len(drawn),
-            "summariser": type(self.summariser).__name__,
-        }
-        cache.save("domains", self.key(seed, cache), facts)
-        return domains
+        return [self._found(seed, descriptions) for seed, descriptions in zip(plans, inputs[0], strict=True)]
 
-    def _captions(self, seed: int, cache: StageCache) -> list[str]:
-        """What the captioner says of the images, one a line that a question has room for."""
-        chosen = self.chosen(seed, cache)
-        missing = [key for key in chosen if cache.facts("descriptions", key) is None]
-        for start in range(0, len(missing), self.batch_size):
-            keys = missing[start : start + self.batch_size]
-            self.describe(keys, [self.look(chosen[key], cache) for key in keys], cache)
-        facts = [cache.facts("descriptions", key) or {} for key in chosen]
-        lines = [" ".join(str(found.get("description", "")).split()) for found in facts]
-        captions = [shortened(line) for line in lines if line]
+    def encode(self, made: list[str], plan: int, *inputs: Any) -> Finished:  # noqa: ANN401 as in `Step`
+        """The domains, and how many images were described."""
+        described = sum(not isinstance(text, Rejection) for text in inputs[0])
+        return {"domains": made, "described": described, "summariser": type(self.summariser).__name__}, None
+
+    def decode(self, facts: Mapping[str, object], data: bytes | None, plan: int) -> list[str]:
+        """The domains."""
+        return [str(text) for text in cast("list[object]", facts["domains"])]
+
+    def _found(self, seed: int, descriptions: Sequence[str | Rejection]) -> list[str]:
+        lines = [" ".join(text.split()) for text in descriptions if isinstance(text, str)]
+        captions = {shortened(line) for line in lines if line}  # one a line that a question has room for
         if not captions:
             raise PretrainedError(
-                f"{type(self.captioner).__name__} described none of {len(chosen)} training images, so there is nothing "
-                "to summarise: give another image_captioner, or name the domains"
+                f"{self.captioner} described none of {len(descriptions)} training images, so there is nothing to "
+                "summarise: give another image_captioner, or name the domains"
             )
-        return captions
+        # An order that neither records nor keys decide.
+        return self._summarised(sorted(captions, key=lambda text: seed_from(seed, text, "shown"))[: self.shown], seed)
 
     def _summarised(self, captions: list[str], seed: int) -> list[str]:
         """The domains of captions; of more than the model can read at once, those of the domains of their parts."""
@@ -193,5 +195,51 @@ class DomainSearch:
             f"{tries} answers begins {said!r}: give another summariser or more tries, or name the domains yourself"
         )
 
-    def _description_key(self, digest: str) -> str:
-        return fingerprint("description", self._captioner_key, digest, self.isolation.max_side)
+
+class GivenDomains(Step[list[str]]):
+    """Domains that need not be found.
+
+    Args:
+        texts: Which they are.
+    """
+
+    loads = False
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        super().__init__()
+        self.texts = list(texts)
+
+    def settings(self) -> list[str]:
+        """The texts."""
+        return self.texts
+
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> list[list[str]]:
+        """The same for all."""
+        return [self.texts] * len(plans)
+
+
+class DomainTexts(Step[Caption]):
+    """The class in one of the domains; the variants of an image go through all of them in an order of its own.
+
+    Args:
+        domains: The domains.
+    """
+
+    fills = "caption"
+    loads = False
+
+    def __init__(self, domains: Step[list[str]]) -> None:
+        super().__init__(domains)
+
+    def plan(self, request: Request, digest: Digest) -> list[Any]:
+        """Class and superclass, the seed of the order, and the place in it."""
+        seed = seed_from(request.seed, digest(request.record.path), "domains")
+        return [names_of(request.record), seed, request.variant]
+
+    def make(self, plans: Sequence[Any], *inputs: Sequence[list[str]]) -> list[Caption]:
+        """Choose, and fill in."""
+        return [self._filled(domains, *plan) for plan, domains in zip(plans, inputs[0], strict=True)]
+
+    def _filled(self, domains: list[str], names: Mapping[str, str], seed: int, variant: int) -> Caption:
+        number = np.random.default_rng(seed).permutation(len(domains))[variant % len(domains)]
+        return Caption(filled(domains[number], names), Prompt(domains[number], "", ""))

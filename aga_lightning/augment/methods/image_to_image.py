@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import Gate, ImageEditor, Request
+from aga_lightning.augment.base import Draft, Gate, ImageEditor
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
-from aga_lightning.augment.methods.pictures import Order, PictureAugmenter, checked_strength, picture_filters
-from aga_lightning.augment.methods.wording import check_text, filled
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Photo
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.step import Step
+from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
+from aga_lightning.augment.methods.texts import Texts, check_text
 from aga_lightning.augment.prompts import PromptEngine
-from aga_lightning.images.seeds import seed_from
 
 
-class ImageToImage(PictureAugmenter):
+class ImageToImage(Method):
     """Image-to-image (SDEdit, Meng et al. 2022): the training image under noise, which is taken away again under words.
 
     The second row of the case study in the AGA paper (its Figure 1). The more noise, the less is left of the subject
@@ -26,38 +28,28 @@ class ImageToImage(PictureAugmenter):
         scenes: Which settings and times there are.
         strength: How much of the image is given up, above 0 (nothing) to 1 (all of it).
         editor: Paints the picture.
-        filters: What a picture must pass, such as ClipFilter.
+        gates: What a picture must pass, such as ClipFilter. Gates that look at anything else are not asked.
         max_side: The training images are worked on, and the pictures stored, at this many pixels on their longer side
             at most; null keeps their own size.
 
     Raises:
-        ValueError: If there is an unknown place in the text, the strength is out of range, or a filter looks at
-            something else than pictures.
+        ValueError: If there is an unknown place in the text, or the strength is out of range.
     """
 
-    def __init__(
-        self,
-        text: str = "a photo of a {class}, {scene}",
-        scenes: PromptEngine = PromptEngine(),
-        strength: float = 0.5,
-        editor: ImageEditor = DiffusionEditor(guidance=5.0),
-        filters: Sequence[Gate] = (),
-        max_side: int | None = 512,
-    ) -> None:
-        self.text = check_text(text)
-        self.scenes = scenes
-        self.strength = checked_strength(strength)
-        self.editor = editor
-        self.filters = picture_filters(filters)
-        self.max_side = max_side
-        super().__init__(editor, self.filters, max_side)
+    text: str = "a photo of a {class}, {scene}"
+    scenes: PromptEngine = PromptEngine()
+    strength: float = 0.5
+    editor: ImageEditor = DiffusionEditor(guidance=5.0)
+    gates: Sequence[Gate] = ()
+    max_side: int | None = 512
 
-    @property
-    def mean_strength(self) -> float:
-        """Of all pictures."""
-        return self.strength
+    def __post_init__(self) -> None:
+        check_text(self.text)
+        checked_strength(self.strength)
 
-    def order(self, request: Request, cache: StageCache) -> Order:
-        """The class in one of the scenes."""
-        seed = seed_from(request.seed, cache.digest(request.record.path), request.variant, "prompt")
-        return Order(filled(self.text, request.record, self.scenes.prompt(seed)), self.strength)
+    def steps(self) -> Step[Draft]:
+        """Words, then the photo edited under them."""
+        photo = Photo(self.max_side)
+        texts = Texts(self.text, self.scenes)
+        pictures = Pictures(self.editor, photo, texts, self.max_side, strengths=[self.strength])
+        return Accept("image", self.gates, Result(photo, texts, pictures))

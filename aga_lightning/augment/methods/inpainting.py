@@ -1,24 +1,28 @@
 """Inpainting: everything but the subject is painted again under words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 
-from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import Detector, Draft, Gate, ImageEditor, Request, Segmenter, Subject
+from aga_lightning.augment.base import Detector, Draft, Gate, ImageEditor, Segmenter, Subject
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.pictures import Order, PictureAugmenter, checked_strength, picture_filters
-from aga_lightning.augment.methods.wording import check_text, filled
+from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
+from aga_lightning.augment.methods.texts import Texts, check_text
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.images.pixels import Image, Mask
-from aga_lightning.images.seeds import seed_from
+from aga_lightning.images.pixels import Mask
 
 
-class Inpainting(PictureAugmenter):
+class Inpainting(Method):
     """Inpainting (RePaint, Lugmayr et al. 2022): all but the subject is painted anew by a diffusion model under words.
 
     The third row of the case study in the AGA paper (its Figure 1), which finds the subject corrupted: its pixels go
@@ -42,69 +46,81 @@ class Inpainting(PictureAugmenter):
         margin: Pixels of old background that stay around the subject, at the working size.
         detector: Where the subject is, as in AGA.
         segmenter: Which pixels are the subject's, as in AGA.
-        gates: What the subject must pass, as in AGA; by default a sane mask. Gates that look at captions or backgrounds
-            may be there, and are not asked: the text is to name the class, and there is no background by itself.
-        filters: What a picture must pass, such as ClipFilter.
+        gates: What subject and picture must pass; by default a sane mask. Gates that look at captions or backgrounds
+            are not asked: the text is to name the class, and there is no background by itself.
         max_side: As in AGA: images are worked on, and pictures stored, at this many pixels on their longer side at
             most; null keeps their own size.
 
     Raises:
-        ValueError: If there is an unknown place in the text, a number is out of range, the editor is set to another
-            task, or a filter looks at something else than pictures.
+        ValueError: If there is an unknown place in the text, a number is out of range, or the editor is set to another
+            task.
     """
 
-    def __init__(
-        self,
-        text: str = "a photo of a {class}, {scene}",
-        scenes: PromptEngine = PromptEngine(),
-        strength: float = 0.9999,
-        editor: ImageEditor = DiffusionEditor(
-            weights="diffusers/stable-diffusion-xl-1.0-inpainting-0.1", task="inpainting", guidance=5.0
-        ),
-        paste_back: bool = False,
-        margin: int = 0,
-        detector: Detector = CentrePrior(),
-        segmenter: Segmenter = GrabCut(),
-        gates: list[Gate] | None = None,
-        filters: Sequence[Gate] = (),
-        max_side: int | None = 512,
-    ) -> None:
-        if margin < 0:
-            raise ValueError(f"margin is {margin}: give at least 0 pixels")
-        if isinstance(editor, DiffusionEditor) and editor.task != "inpainting":
-            raise ValueError(f"editor.task is {editor.task}, which knows no mask: give inpainting")
-        self.text = check_text(text)
-        self.scenes = scenes
-        self.strength = checked_strength(strength)
-        self.editor = editor
-        self.paste_back = paste_back
+    text: str = "a photo of a {class}, {scene}"
+    scenes: PromptEngine = PromptEngine()
+    strength: float = 0.9999
+    editor: ImageEditor = DiffusionEditor(
+        weights="diffusers/stable-diffusion-xl-1.0-inpainting-0.1", task="inpainting", guidance=5.0
+    )
+    paste_back: bool = False
+    margin: int = 0
+    detector: Detector = CentrePrior()
+    segmenter: Segmenter = GrabCut()
+    gates: list[Gate] | None = None
+    max_side: int | None = 512
+
+    def __post_init__(self) -> None:
+        if self.margin < 0:
+            raise ValueError(f"margin is {self.margin}: give at least 0 pixels")
+        if isinstance(self.editor, DiffusionEditor) and self.editor.task != "inpainting":
+            raise ValueError(f"editor.task is {self.editor.task}, which knows no mask: give inpainting")
+        check_text(self.text)
+        checked_strength(self.strength)
+        if self.gates is None:
+            self.gates = [MaskSanity()]
+
+    def steps(self) -> Step[Draft]:
+        """The subject, words, and the photo edited under them where the subject is not."""
+        gates = self.gates or []
+        photo = Photo(self.max_side)
+        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        subject = Accept("subject", gates, subjects, photo)
+        texts = Texts(self.text, self.scenes)
+        opening = AllButTheSubject(subject, self.margin)
+        pictures = Pictures(self.editor, photo, texts, self.max_side, opening, [self.strength])
+        result = PastedBack if self.paste_back else Result
+        return Accept("image", gates, result(photo, texts, pictures, subject))
+
+
+class AllButTheSubject(Step[Mask]):
+    """Where the picture may change: (height, width), True where no subject is, and none closer than the margin.
+
+    Args:
+        subject: The subject.
+        margin: In pixels.
+    """
+
+    def __init__(self, subject: Step[Subject], margin: int) -> None:
+        super().__init__(subject)
+        side = 2 * margin + 1
         self.margin = margin
-        self.detector = detector
-        self.segmenter = segmenter
-        self.gates = [MaskSanity()] if gates is None else gates
-        self.filters = picture_filters(filters)
-        self.max_side = max_side
-        super().__init__(editor, [*self.gates, *self.filters], max_side, True, detector, segmenter)
+        self.disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
-    @property
-    def mean_strength(self) -> float:
-        """Of all pictures."""
-        return self.strength
+    def settings(self) -> int:
+        """The margin."""
+        return self.margin
 
-    def order(self, request: Request, cache: StageCache) -> Order:
-        """The class in one of the scenes."""
-        seed = seed_from(request.seed, cache.digest(request.record.path), request.variant, "prompt")
-        text = filled(self.text, request.record, self.scenes.prompt(seed))
-        return Order(text, self.strength, f"margin {self.margin}" if self.margin else "")
+    def make(self, plans: Sequence[Any], *inputs: Sequence[Subject]) -> list[Mask]:
+        """Widen the subject, and take the rest."""
+        masks = [subject.mask.astype(np.uint8) for subject in inputs[0]]
+        return [np.asarray(cv2.dilate(mask, self.disc) == 0) for mask in masks]
 
-    def open_part(self, subject: Subject) -> Mask:
-        """All that is no subject, and no closer to it than the margin."""
-        side = 2 * self.margin + 1
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-        return np.asarray(cv2.dilate(subject.mask.astype(np.uint8), disc) == 0)
 
-    def finish(self, picture: Image, draft: Draft) -> Image:
-        """The picture, with the subject's own pixels if they are pasted back."""
-        if not self.paste_back or draft.subject is None:
-            return picture
-        return np.where(draft.subject.mask[..., None], draft.sample.image, picture)
+class PastedBack(Result):
+    """The picture, with the subject's own pixels put back on it."""
+
+    def draft(self, *values: Any) -> Draft:  # noqa: ANN401 as in `Result`
+        """One result."""
+        made = super().draft(*values)
+        assert made.subject is not None and made.image is not None  # both are among the values
+        return replace(made, image=np.where(made.subject.mask[..., None], made.sample.image, made.image))

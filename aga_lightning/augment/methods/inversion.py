@@ -15,8 +15,8 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.augment.base import Part
+from aga_lightning.augment.methods.texts import check_text
 from aga_lightning.augment.methods.textual_inversion import Lesson, TextualInversion, check_invertible
-from aga_lightning.augment.methods.wording import check_text
 from aga_lightning.augment.painters import pipelines
 from aga_lightning.augment.pretrained import DType, Pretrained
 from aga_lightning.images.seeds import seed_from

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import BackgroundGenerator, Gate, Request
-from aga_lightning.augment.methods.pictures import Order, PictureAugmenter, picture_filters
-from aga_lightning.augment.methods.wording import check_text, filled
+from aga_lightning.augment.base import BackgroundGenerator, Draft, Gate
+from aga_lightning.augment.engine.accepting import Accept
+from aga_lightning.augment.engine.isolation import Photo
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.step import Step
+from aga_lightning.augment.methods.pictures import Pictures, Result
+from aga_lightning.augment.methods.texts import Texts, check_text
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.prompts import PromptEngine
-from aga_lightning.images.seeds import seed_from
 
 
-class TextToImage(PictureAugmenter):
+class TextToImage(Method):
     """Text-to-image (Rombach et al. 2022): the class in AGA's settings and times, painted from words alone.
 
     The first row of the case study in the AGA paper (its Figure 1), and what He et al. (2023) and Sariyildiz et al.
@@ -25,30 +27,26 @@ class TextToImage(PictureAugmenter):
         text: What is painted; {class}, {superclass} and {scene} stand for those of the request. The text without a
             scene, "a photo of a {class}", is the basic prompt of He et al.
         scenes: Which settings and times there are.
-        generator: Paints the pictures.
-        filters: What a picture must pass, such as ClipFilter.
+        painter: Paints the pictures.
+        gates: What a picture must pass, such as ClipFilter. Gates that look at anything else are not asked.
         max_side: Pictures are stored at this many pixels on their longer side at most; null keeps their own size.
 
     Raises:
-        ValueError: If there is an unknown place in the text, or a filter looks at something else than pictures.
+        ValueError: If there is an unknown place in the text.
     """
 
-    def __init__(
-        self,
-        text: str = "a photo of a {class}, {scene}",
-        scenes: PromptEngine = PromptEngine(),
-        generator: BackgroundGenerator = DiffusionPainter(),
-        filters: Sequence[Gate] = (),
-        max_side: int | None = 512,
-    ) -> None:
-        self.text = check_text(text)
-        self.scenes = scenes
-        self.generator = generator
-        self.filters = picture_filters(filters)
-        self.max_side = max_side
-        super().__init__(generator, self.filters, max_side)
+    text: str = "a photo of a {class}, {scene}"
+    scenes: PromptEngine = PromptEngine()
+    painter: BackgroundGenerator = DiffusionPainter()
+    gates: Sequence[Gate] = ()
+    max_side: int | None = 512
 
-    def order(self, request: Request, cache: StageCache) -> Order:
-        """The class in one of the scenes."""
-        seed = seed_from(request.seed, cache.digest(request.record.path), request.variant, "prompt")
-        return Order(filled(self.text, request.record, self.scenes.prompt(seed)))
+    def __post_init__(self) -> None:
+        check_text(self.text)
+
+    def steps(self) -> Step[Draft]:
+        """Words, then a picture of them."""
+        photo = Photo(self.max_side)
+        texts = Texts(self.text, self.scenes)
+        pictures = Pictures(self.painter, photo, texts, self.max_side)
+        return Accept("image", self.gates, Result(photo, texts, pictures))

@@ -1,24 +1,14 @@
 import numpy as np
 import pytest
 from tiny.costly import CostlyDetector, CostlySegmenter, calls
+from tiny.plain import Corners
 
-from aga_lightning.augment.base import Detection, Detector, Segmenter, Subject
-from aga_lightning.augment.engine.isolation import Isolation, unreadable
+from aga_lightning.augment.base import Request
+from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.step import Rejection
 from aga_lightning.augment.engine.store import Store
-from aga_lightning.augment.segmenters.embedded import GrabCut
-
-
-class Pair(Segmenter):
-    """Two instances in the corners, and their union."""
-
-    def segment(self, samples, detections):
-        return [self._both(sample.image.shape[:2], boxes[0]) for sample, boxes in zip(samples, detections, strict=True)]
-
-    def _both(self, shape, detection):
-        first, second = np.zeros(shape, bool), np.zeros(shape, bool)
-        first[:5, :5], second[-7:, -7:] = True, True
-        parts = (Subject(first, detection, 0.7), Subject(second, Detection((1, 2, 3, 4.25), 0.4), 0.6))
-        return Subject(first | second, detection, 0.7, parts)
 
 
 @pytest.fixture
@@ -31,77 +21,44 @@ def log(tmp_path):
     return tmp_path / "log"
 
 
-def costly(log, segmenter=None, **settings):
-    return Isolation(CostlyDetector(str(log), **settings), segmenter or CostlySegmenter(str(log)), None)
+def subjects(log, segmenter=None, detector=None, **settings):
+    photo = Photo(None)
+    boxes = Boxes(detector or CostlyDetector(log=str(log), **settings), photo)
+    return Subjects(segmenter or CostlySegmenter(log=str(log)), photo, boxes)
 
 
-def samples(isolation, records, store):
-    return [isolation.sample(record, store) for record in records]
+def value(step, record, store):
+    return Runner(store).value(step, Request(record, 0))
 
 
-def test_a_subject_comes_back_from_the_store_as_it_was_made(log, store, disc_records):
-    isolation = costly(log)
-    (made,) = isolation.isolate(samples(isolation, disc_records[:1], store), store)
-    (kept,) = costly(log).isolate(samples(isolation, disc_records[:1], store), store)
-    assert np.array_equal(made.mask, kept.mask)
-    assert (made.detection, made.score, made.instances) == (kept.detection, kept.score, ())
-    assert calls(log)["detect"] == calls(log)["segment"] == 1
+@pytest.mark.parametrize("segmenter", [None, Corners()], ids=["one", "two instances"])
+def test_a_subject_comes_back_from_the_store_as_it_was_made(log, store, disc_records, segmenter):
+    made, kept = (value(subjects(log, segmenter), disc_records[0], store) for _ in range(2))
+    assert (made.detection, made.score) == (kept.detection, kept.score)
+    for one, other in zip([made, *made.instances], [kept, *kept.instances], strict=True):
+        assert np.array_equal(one.mask, other.mask) and one.detection == other.detection
+    assert calls(log)["detect"] == 1 and calls(log)["segment"] <= 1
 
 
-def test_several_images_are_handed_on_together_less_those_without_a_box(log, store, disc_records):
-    disc = samples(costly(log), disc_records, store)
-    brightest = sorted(sample.image.mean() for sample in disc)[4]
-    isolation = costly(log, blind_above=float(brightest))
-    found = isolation.isolate(disc, store)
-    assert [subject is None for subject in found] == [sample.image.mean() > brightest for sample in disc]
-    assert calls(log)["segment"] == 5
-    assert calls(log)["detect"] == 8
-
-
-def test_another_segmenter_asks_no_detector_again(log, store, disc_records):
-    first, second = costly(log), costly(log, GrabCut(size=48))
-    first.isolate(samples(first, disc_records, store), store)
-    second.isolate(samples(second, disc_records, store), store)
-    assert calls(log)["detect"] == 8
-    assert first.subject_key(disc_records[0], store) != second.subject_key(disc_records[0], store)
-    assert first.boxes_key(disc_records[0], store) == second.boxes_key(disc_records[0], store)
-
-
-def test_instances_are_kept_one_by_one(log, store, disc_records):
-    isolation = costly(log, Pair())
-    assert isolation.instances(disc_records[0], store) is None
+def test_a_photo_without_a_box_asks_no_segmenter_and_is_remembered(log, store, disc_records):
     for _ in range(2):
-        (subject,) = isolation.isolate(samples(isolation, disc_records[:1], store), store)
-        assert isolation.instances(disc_records[0], store) == 2
-        first, second = subject.instances
-        assert np.array_equal(subject.mask, first.mask | second.mask)
-        assert (first.mask.sum(), second.mask.sum()) == (25, 49)
-        assert second.detection == Detection((1.0, 2.0, 3.0, 4.25), 0.4)
-        assert subject.for_variant(3) is second
+        found = value(subjects(log, blind_above=0.0), disc_records[0], store)
+        assert found == Rejection("no fruit could be isolated")
+    assert calls(log)["detect"] == 1 and calls(log)["segment"] == 0
 
 
-def test_how_many_are_pasted_is_known_without_reading_a_mask(log, store, disc_records):
-    isolation = costly(log, blind_above=0)
-    isolation.isolate(samples(isolation, disc_records[:1], store), store)
-    assert isolation.instances(disc_records[0], store) == 0
-    seeing = costly(log)
-    seeing.isolate(samples(seeing, disc_records[:1], store), store)
-    assert seeing.instances(disc_records[0], store) == 1
+def test_another_segmenter_asks_no_detector_again_and_a_free_detector_keeps_no_boxes(log, store, disc_records):
+    value(subjects(log), disc_records[0], store)
+    value(subjects(log, Corners()), disc_records[0], store)
+    assert calls(log)["detect"] == 1
+    before = store.finished("boxes")
+    value(subjects(log, detector=CentrePrior()), disc_records[0], store)
+    assert store.finished("boxes") == before and len(store.finished("subjects")) == 3
 
 
-def test_an_unreadable_image_has_no_subject(log, store, disc_records):
-    isolation = costly(log)
-    store.save("subjects", isolation.subject_key(disc_records[0], store), *unreadable("no image"))
-    assert isolation.instances(disc_records[0], store) == 0
-    assert isolation.isolate(samples(isolation, disc_records[:1], store), store) == [None]
-
-
-def test_a_detector_without_a_model_keeps_no_boxes(log, store, disc_records):
-    class Free(Detector):
-        def detect(self, samples):
-            return [[Detection((0.0, 0.0, 9.0, 9.0), 1.0)] for _ in samples]
-
-    isolation = Isolation(Free(), CostlySegmenter(str(log)), None)
-    isolation.isolate(samples(isolation, disc_records[:2], store), store)
-    assert store.finished("boxes") == set()
-    assert len(store.finished("subjects")) == 2
+def test_a_photo_that_cannot_be_read_is_a_rejection_that_is_kept(log, store, disc_records):
+    disc_records[0].path.write_bytes(b"no image at all")
+    step = subjects(log)
+    assert disc_records[0].path.name in value(step, disc_records[0], store).reason
+    assert isinstance(Runner(store).status(step, Request(disc_records[0], 0)), Rejection)
+    assert step.inputs[0].peek(Request(disc_records[0], 0), Runner(store)) is None

@@ -20,10 +20,13 @@ from torch import nn
 from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
+from aga_lightning.augment.engine.isolation import Photo
+from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.probe import Measured, model_bytes, probe
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.augment.methods.pictures import Order, PictureAugmenter
+from aga_lightning.augment.methods.pictures import Pictures, Result
+from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.segmenters.embedded import GrabCut
 
 CPU = torch.device("cpu")
@@ -51,17 +54,15 @@ class Student(CostlyImageGate):
         raise AssertionError("all training images would be isolated")
 
 
-class TwoStrengths(PictureAugmenter):
-    """Every other picture at full strength, the others at a fifth of it."""
+class TwoStrengths(Method):
+    """Some pictures at full strength, the others at a fifth of it."""
 
-    mean_strength = 0.6
+    editor: CostlyEditor
 
-    def __init__(self, editor):
-        self.editor = editor
-        super().__init__(editor, [], None)
-
-    def order(self, request, cache):
-        return Order("", 1.0 if request.variant % 2 else 0.2)
+    def steps(self):
+        photo = Photo(None)
+        texts = Texts("")
+        return Result(photo, texts, Pictures(self.editor, photo, texts, None, strengths=(1.0, 0.2)))
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def finish(collection):
 
 
 def stage_names(collection):
-    return [type(stage).__name__ for stage in collection.augmenter.stages(collection.store)] + ["Merging"]
+    return [stage.title for stage in collection.augmenter.stages(collection.store)] + ["Merging"]
 
 
 def test_a_probe_makes_whole_batches_of_each_stage_and_keeps_them(opened, log):
@@ -156,7 +157,7 @@ def test_units_that_take_longer_than_others_count_as_more(tmp_path, log, disc_re
             return super().edit(edits)
 
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    collection = Collection(TwoStrengths(Clocked(str(log))), Store(tmp_path / "cache"), disc_records, 2, 0)
+    collection = Collection(TwoStrengths(editor=Clocked(str(log))), Store(tmp_path / "cache"), disc_records, 2, 0)
     pictures, _ = probe(collection, 2, CPU)
     assert pictures.units == 4  # the strongest come first
     assert pictures.run_seconds == pytest.approx(0.6)

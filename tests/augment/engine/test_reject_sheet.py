@@ -106,7 +106,8 @@ def test_nothing_is_made_for_it(choosy, monkeypatch):
         raise AssertionError("a sheet makes nothing")
 
     shutil.rmtree(choosy.store.cache_dir / "index" / "subjects")
-    shutil.rmtree(choosy.store.cache_dir / "index" / "captions")
+    for name in ("captions", "backgrounds"):
+        shutil.rmtree(choosy.store.cache_dir / "index" / name)
     bare = Collection(choosy.augmenter, Store(choosy.store.cache_dir), choosy.records, choosy.degree, choosy.seed)
     for part, verb in ((GrabCut, "segment"), (NoPlums, "objection"), (Store, "save")):
         monkeypatch.setattr(part, verb, refuse)

@@ -1,11 +1,22 @@
+"""Captions, backgrounds and the merged image, as steps that are asked one by one."""
+
+import numpy as np
 import pytest
 from tiny.costly import CostlyCaptioner, CostlyPainter, calls
+from tiny.plain import Corners, Plain
 
 from aga_lightning.augment.base import Caption, Captioner, Request
 from aga_lightning.augment.captioners.template import TemplateCaptioner
+from aga_lightning.augment.compositing import Merging
+from aga_lightning.augment.detectors.embedded import CentrePrior
+from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.bank import BackgroundBank
-from aga_lightning.augment.engine.scenery import Scenery
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
+from aga_lightning.augment.engine.step import Rejection
 from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.engine.training_images import TrainingImages
 from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.augment.prompts import PromptEngine, mentions
@@ -21,62 +32,62 @@ def log(tmp_path):
     return tmp_path / "log"
 
 
-def scenery(captioner=None, painter=None, per_combination=None, bank=None, max_side=None, prompts=None):
-    return Scenery(
-        prompts or PromptEngine(), captioner or TemplateCaptioner(), painter or FlatColour(), per_combination, bank,
-        max_side,
-    )  # fmt: skip
+def captions(captioner=None, prompts=None, **settings):
+    return Captions(prompts or PromptEngine(), captioner or TemplateCaptioner(), **settings)
 
 
-def variants(record, count):
-    return [Request(record, variant) for variant in range(count)]
+def backgrounds(painter=None, max_side=None, bank=None, **settings):
+    return Backgrounds(painter or FlatColour(), captions(bank=bank), max_side, bank, **settings)
 
 
-def open_bank(size, records, store):
-    bank = BackgroundBank(size=size)
-    bank.open([(record.class_name, store.digest(record.path)) for record in records])
-    return bank
+def asked(records, count=1):
+    return [Request(record, variant) for record in records for variant in range(count)]
+
+
+def prepared(step, records, store):
+    method = Plain()
+    for one in Runner.ordered(step):
+        one.prepare(TrainingImages(method.photo, method.subjects, records, store))
+    return step
 
 
 def test_each_augmentation_has_a_scene_of_its_own(store, disc_records):
-    requests = [request for record in disc_records for request in variants(record, 3)]
-    scenes = scenery().scenes(requests, store)
-    assert len({scene.seed for scene in scenes}) == 24
-    assert {scene.size for scene in scenes} == {(48, 48)}
+    plans = [Runner(store).plan(backgrounds(), request) for request in asked(disc_records, 3)]
+    assert len({seed for _, _, seed, _ in plans}) == 24
+    assert {(width, height) for width, height, _, _ in plans} == {(48, 48)}
 
 
 def test_another_attempt_has_the_same_words_and_another_seed(store, disc_records):
-    one = scenery()
-    first, second = (one.scenes(variants(disc_records[0], 1), store, attempt)[0] for attempt in (0, 1))
-    assert first.caption == second.caption
-    assert first.seed != second.seed
-    assert one.background_key(first) != one.background_key(second)
+    (request,) = asked(disc_records[:1])
+    first, second = backgrounds(), backgrounds(attempt=1)
+    assert Runner(store).key(first.inputs[0], request) == Runner(store).key(second.inputs[0], request)
+    assert Runner(store).key(first, request) != Runner(store).key(second, request)
 
 
 def test_a_bank_has_as_many_scenes_as_it_has_backgrounds(store, disc_records):
-    requests = [request for record in disc_records for request in variants(record, 5)]
-    one = scenery(bank=open_bank(7, disc_records, store), max_side=32)
-    scenes = one.scenes(requests, store)
-    assert len({one.background_key(scene) for scene in scenes}) == 7
-    assert {scene.size for scene in scenes} == {(32, 32)}
-    assert {scene.source for scene in scenes} == {""}
+    one = prepared(backgrounds(bank=BackgroundBank(size=7), max_side=32), disc_records, store)
+    requests = asked(disc_records, 5)
+    assert len({Runner(store).key(one, request) for request in requests}) == 7
+    plans = [Runner(store).plan(one, request) for request in requests]
+    assert {(width, height, source) for width, height, _, source in plans} == {(32, 32, "")}
 
 
 def test_captions_of_a_combination_are_written_once(log, store, disc_records):
     prompts = PromptEngine(instructions=["Describe"], spatial=["a lake"], temporal=["at dawn", "at dusk"])
-    one = scenery(CostlyCaptioner(str(log)), per_combination=3, prompts=prompts)
-    captions = one.captions(variants(disc_records[0], 60), store)
-    assert len({caption.text for caption in captions}) == 6
+    one = captions(CostlyCaptioner(str(log)), prompts, per_combination=3)
+    found = [Runner(store).value(one, request) for request in asked(disc_records[:1], 60)]
+    assert len({caption.text for caption in found}) == 6
     assert calls(log)["caption"] == 6
 
 
 def test_words_to_avoid_are_in_the_prompt_and_in_the_key(store, disc_records):
-    one, (request,) = scenery(), variants(disc_records[0], 1)
-    before = one.caption_key(request, store)
-    one.avoid = ("plum", "lake")
-    assert one.prompt(request, store).avoid == ("lake", "plum")
-    assert one.caption_key(request, store) != before
-    assert not mentions(one.captions([request], store)[0].text, one.avoid)
+    one, (request,) = captions(), asked(disc_records[:1])
+    before = Runner(store).key(one, request)
+    prepared(one, disc_records, store)
+    caption = Runner(store).value(one, request)
+    assert {"plum", "lime", "fruit"} <= set(caption.prompt.avoid) == set(one.learned["avoid"])
+    assert Runner(store).key(one, request) != before
+    assert not mentions(caption.text, caption.prompt.avoid)
 
 
 def test_how_a_caption_came_about_is_kept(store, disc_records):
@@ -85,20 +96,26 @@ def test_how_a_caption_came_about_is_kept(store, disc_records):
             return [Caption("a bare hill", prompt, tries=4, fallback=True) for prompt in prompts]
 
     for _ in range(2):
-        (caption,) = scenery(Failing()).captions(variants(disc_records[0], 1), store)
+        caption = Runner(store).value(captions(Failing()), Request(disc_records[0], 0))
         assert (caption.text, caption.tries, caption.fallback) == ("a bare hill", 4, True)
 
 
-def test_backgrounds_have_the_painters_own_size(log, store, disc_records):
-    one = scenery(painter=CostlyPainter(str(log)))
-    (scene,) = one.scenes(variants(disc_records[0], 1), store)
-    assert scene.size == (40, 40)
-    assert one.paint([scene], store)[0].shape == (40, 40, 3)
+def test_backgrounds_have_the_painters_own_size_and_are_cropped_to_the_photo(log, store, disc_records):
+    photo = Photo(None)
+    painted = backgrounds(CostlyPainter(str(log)))
+    subject = Accept("subject", [], Subjects(Corners(), photo, Boxes(CentrePrior(), photo)), photo)
+    merge = Merge(Merging(flip_probability=0.0, in_place=True), photo, subject, painted.inputs[0], painted)
+    made = Runner(store).value(merge, Request(disc_records[0], 0))
+    assert made.background.shape == (40, 40, 3) and made.image.shape == made.sample.image.shape == (48, 48, 3)
+    assert np.array_equal(made.image[:9, :9], made.sample.image[:9, :9]), "the first of two corners"
+    assert np.array_equal(made.landed, made.subject.mask)
 
 
-def test_who_stands_before_it_matters_to_painters_that_borrow_alone(store, disc_records):
-    for painter, same in ((FlatColour(), True), (DonorPhotos(), False)):
-        one = scenery(painter=painter)
-        first, second = (one.scenes(variants(record, 1), store)[0] for record in disc_records[:2])
-        twin = type(first)(first.caption, first.size, first.seed, second.source)
-        assert (one.background_key(first) == one.background_key(twin)) == same
+def test_a_photo_that_finds_no_donor_is_rejected_with_the_reason_and_the_others_are_painted(store, disc_records):
+    alone = prepared(backgrounds(DonorPhotos()), disc_records[:1], store)  # which may not give to itself
+    (mine, other) = asked(disc_records[:2])
+    runner = Runner(store)
+    found = alone.finished([mine, other], [[runner.value(alone.inputs[0], one)] for one in (mine, other)], runner)
+    assert isinstance(found[0], Rejection) and "can give its background" in found[0].reason
+    assert found[1].shape == (48, 48, 3)
+    assert Runner(store).status(alone, mine) == found[0]

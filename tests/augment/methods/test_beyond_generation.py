@@ -20,8 +20,7 @@ from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.class_free import ClassFreeBackground
 from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.beyond_generation import FOREGROUND_TEXTS, BeyondGeneration
-from aga_lightning.augment.methods.contexts import CONTEXTS
+from aga_lightning.augment.methods.beyond_generation import CONTEXTS, FOREGROUND_TEXTS, BeyondGeneration
 from aga_lightning.augment.methods.cut_and_paste import CutAndPaste
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.painters.donors import DonorPhotos
@@ -65,7 +64,7 @@ class Half(Segmenter):
 def light(log, **settings):
     """The arm without any model."""
     parts = {"foreground_painter": PlainDiscs(str(log)), "background_painter": PlainTints(str(log))}
-    return BeyondGeneration(**({"candidates": 1, "filters": [], "max_side": 64} | parts | settings))
+    return BeyondGeneration(**({"candidates": 1, "gates": [], "max_side": 64} | parts | settings))
 
 
 def costly(log, **settings):
@@ -75,9 +74,9 @@ def costly(log, **settings):
         "foreground_painter": DiscPainter(path),
         "background_painter": TintPainter(path),
         "selector": ColourClip(path),
-        "finder": CentrePrior(),
-        "cutter": NotWhite(),
-        "filters": [MaskSanity(), ColourGate()],
+        "detector": CentrePrior(),
+        "segmenter": NotWhite(),
+        "gates": [MaskSanity(), ColourGate()],
         "max_side": 64,
     }
     return BeyondGeneration(**(parts | settings))
@@ -100,12 +99,14 @@ def test_what_is_pasted_is_the_painted_foreground_and_no_photo_is_opened(log, st
     def opened(*_):
         raise AssertionError("a photo was opened")
 
-    monkeypatch.setattr(aga_lightning.augment.engine.isolation, "load_sample", opened)
     one = light(log, background_painter=Plain(), pasting=CutAndPaste(edge="hard", **STILL))
-    for outcome in made(one, requests(disc_records[::2]), disc_records, store):
-        foreground = one._recipe.source(outcome.request, store)
-        sample, subject = one._recipe.subject(foreground, store)
-        assert outcome.request.record.class_name in foreground.text
+    with monkeypatch.context() as patch:
+        patch.setattr(aga_lightning.augment.engine.isolation, "load_sample", opened)
+        outcomes = made(one, requests(disc_records[::2]), disc_records, store)
+    for outcome in outcomes:
+        kept = one.kept(outcome.request, store)
+        sample, subject = kept.sample, kept.subject
+        assert outcome.request.record.class_name in sample.record.text
         assert np.array_equal(outcome.image[subject.mask], sample.image[subject.mask])
         colour = {"plum": (150, 40, 120), "lime": (120, 200, 40)}[outcome.request.record.class_name]
         assert np.abs(np.median(outcome.image[subject.mask], axis=0) - colour).max() < 4
@@ -121,8 +122,8 @@ def test_the_edge_is_blended_by_a_gaussian_of_two_pixels(log, store, disc_record
         log,
         foreground_painter=Black(str(log)),
         background_painter=Plain((250, 250, 250)),
-        finder=CentrePrior(),
-        cutter=Half(),
+        detector=CentrePrior(),
+        segmenter=Half(),
         pasting=CutAndPaste(**STILL),
     )
     (outcome,) = made(one, [Request(disc_records[0], 0)], disc_records, store)
@@ -153,8 +154,7 @@ def test_the_facts_tell_words_and_score(log, store, disc_records):
     one = costly(log, attempts=8)
     outcome = made(one, [Request(disc_records[0], 0)], disc_records, store)[0]
     facts = dict(outcome.facts)
-    foreground = one._recipe.source(outcome.request, store)
-    score = one._recipe.foregrounds.score(foreground, store)
+    score = one.kept(outcome.request, store).sample.record.likeness
     assert facts["foreground"] in {text.format_map({"class": "plum"}) for text in FOREGROUND_TEXTS}
     assert facts["caption"] == f"A real photo of {facts['spatial']}" and facts["spatial"] in CONTEXTS
     assert facts["clip_score"] == pytest.approx(score, abs=1e-4)
@@ -170,9 +170,9 @@ def test_agas_scenes_may_take_the_place_of_the_contexts(log, store, disc_records
 
 
 def test_stages_and_single_images_give_the_same_bytes(tmp_path, log, disc_records):
-    filters = [MaskSanity(), ColourGate(), CostlyImageGate(str(log))]
+    gates = [MaskSanity(), ColourGate(), CostlyImageGate(str(log))]
     staged, single = (
-        Collection(costly(log, filters=filters), Store(tmp_path / name), disc_records, 2, 0)
+        Collection(costly(log, gates=gates), Store(tmp_path / name), disc_records, 2, 0)
         for name in ("staged", "single")
     )
     fill(staged, images=False)
@@ -220,7 +220,7 @@ def test_what_is_counted_is_what_is_made_and_counting_makes_nothing(tmp_path, lo
 
 
 def test_foregrounds_and_backgrounds_are_shared_as_asked(tmp_path, log, disc_records):
-    one = costly(log, foregrounds_per_class=2, candidates=1, bank=BackgroundBank(size=3), filters=[])
+    one = costly(log, foregrounds_per_class=2, candidates=1, bank=BackgroundBank(size=3), gates=[])
     collection = Collection(one, Store(tmp_path / "cache"), disc_records, 3, 0)
     fill(collection, images=False)
     collection.make(collection.requests)
@@ -233,7 +233,8 @@ def test_the_mode_online_pastes_the_foreground_of_one_before_the_background_of_a
     mine, other = requests(disc_records[:1], 2)
     made(one, [mine, other], disc_records, store)
     mixed = one.recombine(mine, other, 3, store)
-    sample, subject = one._recipe.subject(one._recipe.source(mine, store), store)
+    kept = one.kept(mine, store)
+    sample, subject = kept.sample, kept.subject
     assert np.array_equal(mixed.image[subject.mask], sample.image[subject.mask])
     behind = one.kept(other, store).background
     assert np.abs(mixed.image[~subject.mask].mean(0) - behind.mean((0, 1))).max() < 3
@@ -258,8 +259,8 @@ def test_the_key_tells_all_that_decides_the_images_and_no_more(tmp_path, log, di
         name(attempts=1),
         name(pasting=CutAndPaste(scale=(0.5, 0.6))),
         name(max_side=48),
-        name(filters=[MaskSanity()]),
-        name(cutter=Half()),
+        name(gates=[MaskSanity()]),
+        name(segmenter=Half()),
     }
     assert len(names) == 10
     free = Collection(costly(log), Store(tmp_path / "cache"), disc_records, 1, 0).name
@@ -287,7 +288,7 @@ def test_settings_that_cannot_be_are_told(settings, words):
 
 
 def test_by_default_cut_outs_and_backgrounds_are_judged():
-    assert [type(gate) for gate in BeyondGeneration().filters] == [MaskSanity, ClassFreeBackground]
+    assert [type(gate) for gate in BeyondGeneration().gates] == [MaskSanity, ClassFreeBackground]
 
 
 def test_real_models_of_tiny_size_go_through_all_stages(tmp_path, disc_records):
@@ -299,7 +300,7 @@ def test_real_models_of_tiny_size_go_through_all_stages(tmp_path, disc_records):
         foreground_painter=DiffusionPainter(**settings),
         background_painter=DiffusionPainter(**settings),
         selector=Clip(**clip),
-        filters=[ClassFreeBackground(**clip)],
+        gates=[ClassFreeBackground(**clip)],
         max_side=48,
     )
     collection = Collection(one, Store(tmp_path / "cache"), disc_records[::4], 1, 0)

@@ -8,9 +8,11 @@ from tiny.blots import blots
 from tiny.costly import CostlyDetector, CostlyGate, CostlySegmenter, calls
 
 import aga_lightning.augment.engine.isolation
-from aga_lightning.augment.base import Augmented, Detection, Gate, Rejected, Request, Segmenter, Subject
+from aga_lightning.augment.base import Augmented, Caption, Detection, Gate, Rejected, Request, Segmenter, Subject
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import DatasetBoxes
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.scenery import Backgrounds
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
 from aga_lightning.augment.methods.aga import AGA
@@ -20,6 +22,7 @@ from aga_lightning.augment.methods.controls import (
     MeanColourBackground,
     OwnBackground,
 )
+from aga_lightning.augment.methods.texts import NOTHING_ASKED
 from aga_lightning.augment.painters.donors import widen
 from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
@@ -31,12 +34,12 @@ TONES = {"plum": (160, 60, 160), "lime": (60, 160, 60), "sky": (60, 110, 190)}
 STILL = Merging(flip_probability=0.0, in_place=True)
 ARMS = {
     "mean of all": lambda **parts: MeanColourBackground(**parts),
-    "mean of each": lambda **parts: MeanColourBackground("image", **parts),
+    "mean of each": lambda **parts: MeanColourBackground(of="image", **parts),
     "blurred": lambda **parts: BlurredBackground(**parts),
     "own": lambda **parts: OwnBackground(**parts),
     "swap": lambda **parts: BackgroundSwap(**parts),
-    "swap, same": lambda **parts: BackgroundSwap("same", **parts),
-    "swap, other": lambda **parts: BackgroundSwap("other", **parts),
+    "swap, same": lambda **parts: BackgroundSwap(backgrounds="same", **parts),
+    "swap, other": lambda **parts: BackgroundSwap(backgrounds="other", **parts),
 }
 
 
@@ -168,7 +171,9 @@ def own_background(record, training, cache):
     """What the painter of `OwnBackground` paints for a record, before it is written as JPEG."""
     own = arm("own")
     own.prepare(training, cache)
-    return own.painter.paint(own._scenery.scenes(requests([record]), cache))[0]
+    (step,) = (step for step in own.all_steps if isinstance(step, Backgrounds))
+    plan = Runner(cache).plan(step, requests([record])[0])
+    return step.make([plan], [Caption("", NOTHING_ASKED)])[0]
 
 
 def test_before_its_own_background_a_subject_that_has_not_moved_makes_the_photo_again(photos, cache):
@@ -301,7 +306,12 @@ def test_a_gate_against_blank_backgrounds_is_no_gate_for_one_colour(photos, cach
 
 def test_settings_of_the_painter_and_the_photos_it_borrows_are_part_of_the_key(photos, cache):
     known = []
-    for control in (OwnBackground(), OwnBackground(margin=0.1), BlurredBackground(), BackgroundSwap("same")):
+    for control in (
+        OwnBackground(),
+        OwnBackground(margin=0.1),
+        BlurredBackground(),
+        BackgroundSwap(backgrounds="same"),
+    ):
         control.prepare(photos, cache)
         known.append(control.learned())
     fewer = OwnBackground()

@@ -1,6 +1,7 @@
 """The image under the word of its class, at one of four strengths, as the authors' scripts and diffusers make it."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from aga_lightning.augment.base import Augmented, Detection, Request, Subject
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
+from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
-from aga_lightning.augment.methods.da_fusion import DAFusion
+from aga_lightning.augment.methods.class_words import TaughtPictures
+from aga_lightning.augment.methods.da_fusion import DAFusion, Widened
 from aga_lightning.augment.methods.inversion import Inversion, Inverter
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
@@ -38,6 +41,12 @@ def store(tmp_path):
     return Store(tmp_path / "cache")
 
 
+def text(one, request, store):
+    """What the picture of a request shows."""
+    (step,) = (step for step in one.all_steps if step.fills == "caption")
+    return Runner(store).value(step, request).text
+
+
 @pytest.fixture
 def method(folder):
     """Makes the method, with tiny weights."""
@@ -55,25 +64,22 @@ def test_the_defaults_are_those_of_the_authors_scripts():
     editor = one.editor
     assert (editor.weights, editor.width, editor.height) == ("CompVis/stable-diffusion-v1-4", 512, 512)
     assert (editor.steps, editor.guidance) == (50, 7.5)
-    assert editor.denoiser_calls_per_image(one.mean_strength) == 62
+    assert editor.denoiser_calls_per_image(np.mean(one.strengths)) == 62
     assert np.mean([editor.denoiser_calls_per_image(strength) for strength in one.strengths]) == 62
 
 
 def test_each_strength_is_drawn_as_often_as_any_other(method, store, disc_records):
     one = method()
     one.prepare(disc_records, store)
+    (pictures,) = (step for step in one.all_steps if isinstance(step, TaughtPictures))
     requests = [Request(record, variant) for record in disc_records for variant in range(250)]
-    orders = [one.order(request, store) for request in requests]
-    counts = Counter(order.strength for order in orders)
+    strengths = [Runner(store).plan(pictures, request)[1] for request in requests]
+    counts = Counter(strengths)
     assert counts.keys() == {1.0, 0.75, 0.5, 0.25}
     assert all(400 < count < 600 for count in counts.values())  # of 2000; the standard deviation is 19
-    assert [one.order(request, store) for request in requests] == orders
-    other = [one.order(Request(request.record, request.variant, 1), store).strength for request in requests]
-    assert other != [order.strength for order in orders]
-    assert {(order.text, order.facts["strength"] == order.strength) for order in orders} == {
-        ("a photo of a <plum>", True),
-        ("a photo of a <lime>", True),
-    }
+    other = [Runner(store).plan(pictures, replace(request, seed=1))[1] for request in requests]
+    assert other != strengths
+    assert {text(one, request, store) for request in requests} == {"a photo of a <plum>", "a photo of a <lime>"}
 
 
 def test_the_picture_is_that_of_diffusers_with_the_words_file(method, folder, store, tmp_path):
@@ -164,7 +170,8 @@ def test_what_is_left_to_make_is_counted(method, store, disc_records):
 def test_the_output_depends_on_what_the_words_were_learned_from(method, store, disc_records):
     def learned(one, records):
         one.prepare(records, store)
-        return one.learned()["words"], one.order(Request(records[0], 0), store).known
+        (pictures,) = (step for step in one.all_steps if isinstance(step, TaughtPictures))
+        return one.learned()["words"], Runner(store).key(pictures, Request(records[0], 0))
 
     words, known = learned(method(), disc_records)
     assert learned(method(), disc_records[::-1][::-1]) == (words, known)
@@ -179,8 +186,8 @@ def test_the_output_depends_on_what_the_words_were_learned_from(method, store, d
 def test_the_mask_grows_as_the_authors_lets_it_and_opens_one_side_of_it(method, mask):
     body = np.zeros((512, 512), np.bool_)
     body[200:300, 100:400] = True
-    one = method(mask=mask)
-    opened = one.open_part(Subject(body, Detection((100, 200, 400, 300), 1.0), 1.0))
+    found = Subject(body, Detection((100, 200, 400, 300), 1.0), 1.0)
+    (opened,) = Widened(method(mask=mask).subjects, mask).make([None], [found])
     wide = opened if mask == "subject" else ~opened
     rows, columns = np.flatnonzero(wide.any(1)), np.flatnonzero(wide.any(0))
     # A window of 16 pixels: 15 more rows and columns, 7 or 8 on each side.
@@ -217,7 +224,7 @@ def test_no_subject_is_looked_for_without_a_mask(method, store, disc_records, tm
     log = tmp_path / "log"
     log.touch()
     one = method(detector=CostlyDetector(str(log)), segmenter=CostlySegmenter(str(log)))
-    assert [type(stage).__name__ for stage in one.stages(store)] == ["Embeddings", "Pictures"]
+    assert [stage.title for stage in one.stages(store)] == ["Embeddings", "Pictures"]
     one.prepare(disc_records, store)
     assert one.subject(disc_records[0], store)[1] is None
     assert entries(log) == []
@@ -229,7 +236,6 @@ def test_settings_that_cannot_be_are_refused(method):
         ({"text": "a {token} in {scene}"}, "holds {scene}"),
         ({"strengths": []}, "at least one"),
         ({"strengths": [0.5, 0.0]}, r"strength is 0\.0"),
-        ({"filters": [MaskSanity()]}, "MaskSanity looks at the subject"),
     ):
         with pytest.raises(ValueError, match=complaint):
             method(**wrong)
@@ -238,4 +244,4 @@ def test_settings_that_cannot_be_are_refused(method):
 def test_class_and_superclass_may_stand_in_the_text(method, store, disc_records):
     one = method(text="a {token}, a {class} {superclass}")
     one.prepare(disc_records, store)
-    assert one.order(Request(disc_records[0], 0), store).text == "a <plum>, a plum fruit"
+    assert text(one, Request(disc_records[0], 0), store) == "a <plum>, a plum fruit"

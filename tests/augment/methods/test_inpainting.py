@@ -9,11 +9,12 @@ from tiny.sd1 import save_tiny_inpainting, save_tiny_sd1
 from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
+from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.embedded import AvoidedWords, BlankBackground, MaskSanity
 from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.augment.methods.inpainting import Inpainting
+from aga_lightning.augment.methods.inpainting import AllButTheSubject, Inpainting
 from aga_lightning.augment.methods.text_to_image import TextToImage
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.segmenters.embedded import GrabCut
@@ -28,6 +29,12 @@ def folders(tmp_path_factory):
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "cache")
+
+
+def text(method, request, store):
+    """What the picture of a request shows."""
+    (step,) = (step for step in method.all_steps if step.fills == "caption")
+    return Runner(store).value(step, request).text
 
 
 def editor(weights, **settings):
@@ -54,7 +61,7 @@ def test_the_defaults_are_those_that_the_help_tells():
     one = Inpainting()
     assert one.editor.weights == "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
     assert (one.editor.task, one.editor.steps, one.editor.guidance) == ("inpainting", 50, DiffusionPainter().guidance)
-    assert one.editor.denoiser_calls_per_image(one.mean_strength) == 98
+    assert one.editor.denoiser_calls_per_image(one.strength) == 98
     assert not one.paste_back and [type(gate) for gate in one.gates] == [MaskSanity]
 
 
@@ -69,7 +76,7 @@ def test_the_strength_is_the_default_of_diffusers():
 
 def test_the_words_are_those_of_the_first_row(store, disc_records):
     for request in (Request(record, variant) for record in disc_records for variant in range(2)):
-        assert Inpainting().order(request, store).text == TextToImage().order(request, store).text
+        assert text(Inpainting(), request, store) == text(TextToImage(), request, store)
 
 
 @pytest.mark.parametrize("weights", ["sd1", "inpainting"])
@@ -88,9 +95,9 @@ def test_otherwise_the_subject_goes_through_the_autoencoder(store, folders, disc
         assert np.abs(image.astype(int) - photo)[~mask].mean() > 15
 
 
-def test_pasting_back_and_filters_cost_no_new_picture(tmp_path, store, disc_records):
+def test_pasting_back_and_gates_cost_no_new_picture(tmp_path, store, disc_records):
     log = tmp_path / "log"
-    for settings in ({}, {"paste_back": True}, {"filters": [CostlyImageGate(str(log))]}):
+    for settings in ({}, {"paste_back": True}, {"gates": [MaskSanity(), CostlyImageGate(str(log))]}):
         one = method(CostlyEditor(str(log)), **settings)
         list(one.augment(Collection(one, store, disc_records, 1, 0).requests, store))
     assert calls(log)["edit"] == 8
@@ -117,7 +124,8 @@ def test_the_margin_reaches_as_far_as_it_says():
     rows, columns = np.mgrid[:31, :31] - 15
     distance = np.hypot(rows, columns)
     for margin in (0, 1, 6):
-        near = ~Inpainting(margin=margin).open_part(Found)
+        (opening,) = AllButTheSubject(Inpainting().subjects, margin).make([None], [Found])
+        near = ~opening
         assert not near[distance > margin + 0.5].any() and near[distance < margin - 0.5].all()
         assert near[15, 15 + margin] and near[15, 15] and not near[15, 16 + margin]
 
@@ -154,9 +162,8 @@ def test_the_cost_is_counted_beforehand(store, folders, disc_records):
         ({"margin": -1}, "margin is -1: give at least 0 pixels"),
         ({"text": "a {colour} bird"}, "colour"),
         ({"editor": DiffusionEditor()}, "editor.task is image-to-image, which knows no mask: give inpainting"),
-        ({"filters": [MaskSanity()]}, "MaskSanity looks at the subject"),
     ],
-    ids=["strength", "margin", "text", "editor", "filters"],
+    ids=["strength", "margin", "text", "editor"],
 )
 def test_bad_settings_are_told(settings, words):
     with pytest.raises(ValueError, match=words):

@@ -1,5 +1,7 @@
 """A method with one picture a request, made by parts that write down what they are asked."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,69 +15,55 @@ from tiny.costly import (
     entries,
 )
 
-from aga_lightning.augment.base import Augmented, Gate, Rejected, Request
+from aga_lightning.augment.base import Augmented, Detector, Gate, Rejected, Request, Segmenter
+from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
+from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
-from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
-from aga_lightning.augment.methods.pictures import (
-    Order,
-    PictureAugmenter,
-    checked_strength,
-    picture_filters,
-)
+from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
+from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.flat import FlatColour
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
 from aga_lightning.images.records import ImageRecord
 
 
-class Studio(PictureAugmenter):
-    """Says one thing of every picture."""
+class Studio(Method):
+    """Says one thing of every picture, and leaves the subject closed where it isolates one."""
 
-    def __init__(
-        self, maker, gates=(), max_side=None, text="a fruit", strength=1.0, known="", isolates=False, parts=()
-    ):
-        self.maker = maker
-        self.gates = list(gates)
-        self.max_side = max_side
-        self.text = text
-        self.strength = strength
-        self.known = known
-        self.isolates = isolates
-        self.parts = list(parts)
-        super().__init__(maker, self.gates, max_side, isolates, *self.parts)
+    maker: object
+    gates: Sequence[Gate] = ()
+    text: str = "a fruit"
+    strengths: Sequence[float] = (1.0,)
+    isolates: bool = False
+    detector: Detector = CentrePrior()
+    segmenter: Segmenter = GrabCut()
+    max_side: int | None = None
 
-    @property
-    def mean_strength(self):
-        return self.strength
-
-    def order(self, request, cache):
-        return Order(f"{self.text} {request.record.class_name}", self.strength, self.known, {"told": request.variant})
-
-
-class Framed(Studio):
-    """Leaves a frame of the image closed, and paints the subject green."""
-
-    def open_part(self, subject):
-        mask = ~subject.mask
-        mask[:3] = mask[-3:] = False
-        return mask
-
-    def finish(self, picture, draft):
-        return np.where(draft.subject.mask[..., None], np.uint8((0, 255, 0)), picture)
+    def steps(self):
+        photo, texts = Photo(self.max_side), Texts(f"{self.text} {{class}}")
+        subject = opening = None
+        if self.isolates:
+            subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+            subject = Accept("subject", self.gates, subjects, photo)
+            opening = Around(subject)
+        pictures = Pictures(self.maker, photo, texts, self.max_side, opening, self.strengths)
+        return Accept("image", self.gates, Result(photo, texts, pictures, subject))
 
 
-class Alternating(Studio):
-    """Every other picture at full strength."""
+class Around(Step):
+    """All but the subject may change."""
 
-    def order(self, request, cache):
-        return Order("a fruit", 1.0 if request.variant % 2 else 0.2)
-
-    @property
-    def mean_strength(self):
-        return 0.6
+    def make(self, plans, *inputs):
+        return [~subject.mask for subject in inputs[0]]
 
 
 class Student(Gate):
@@ -100,7 +88,7 @@ def log(tmp_path):
 @pytest.fixture
 def isolated(log):
     """The settings of a studio that looks for subjects."""
-    return {"isolates": True, "parts": [CostlyDetector(str(log)), CostlySegmenter(str(log))]}
+    return {"isolates": True, "detector": CostlyDetector(str(log)), "segmenter": CostlySegmenter(str(log))}
 
 
 @pytest.fixture
@@ -125,7 +113,7 @@ def images(collection):
 def test_stages_and_single_requests_make_the_same_bytes(opened, log, isolated, kind):
     maker = CostlyPainter(str(log)) if kind == "painter" else CostlyEditor(str(log))
     gates = [MaskSanity(), CostlyImageGate(str(log))]
-    method = Studio(maker, gates, strength=0.5, **(isolated if kind == "isolating" else {}))
+    method = Studio(maker=maker, gates=gates, strengths=[0.5], **(isolated if kind == "isolating" else {}))
     staged = opened(method)
     completed(staged)
     single = opened(method, name="other")
@@ -136,7 +124,7 @@ def test_stages_and_single_requests_make_the_same_bytes(opened, log, isolated, k
 
 
 def test_each_picture_is_made_once_with_one_model_in_memory(opened, log, isolated):
-    method = Studio(CostlyEditor(str(log)), [CostlyImageGate(str(log))], **isolated)
+    method = Studio(maker=CostlyEditor(str(log)), gates=[CostlyImageGate(str(log))], **isolated)
     for _ in range(2):
         completed(opened(method))
     assert calls(log) == {"detect": 4, "segment": 4, "edit": 12, "judge": 12, "load": 4, "release": 4}
@@ -145,7 +133,7 @@ def test_each_picture_is_made_once_with_one_model_in_memory(opened, log, isolate
 
 
 def test_the_batch_size_changes_nothing(opened, log):
-    small, large = (opened(Studio(CostlyEditor(str(log), size)), name=str(size)) for size in (1, 5))
+    small, large = (opened(Studio(maker=CostlyEditor(str(log), size)), name=str(size)) for size in (1, 5))
     for collection in (small, large):
         completed(collection)
     assert small.name == large.name and images(small) == images(large)
@@ -155,8 +143,9 @@ def test_the_key_holds_what_decides_the_picture(tmp_path, log, disc_records, iso
     store, request = Store(tmp_path / "cache"), Request(disc_records[0], 0)
 
     def key(request=request, maker=None, **settings):
-        method = Studio(maker or CostlyEditor(str(log)), **settings)
-        return method._recipe.picture_key(request, store)
+        method = Studio(maker=maker or CostlyEditor(str(log)), **settings)
+        (pictures,) = (step for step in method.all_steps if isinstance(step, Pictures))
+        return Runner(store).key(pictures, request)
 
     base = key()
     assert base == key(maker=CostlyEditor(str(log), 7)) == key(gates=[MaskSanity()])
@@ -165,36 +154,24 @@ def test_the_key_holds_what_decides_the_picture(tmp_path, log, disc_records, iso
         key(maker=DiffusionEditor()),
         key(maker=DiffusionEditor(weights="somewhere/else")),
         key(text="a tree"),
-        key(strength=0.5),
-        key(known="another word"),
+        key(strengths=[0.5]),
         key(max_side=40),
         key(Request(disc_records[0], 1)),
         key(Request(disc_records[0], 0, seed=1)),
         key(Request(disc_records[1], 0)),
         key(**isolated),
-        key(isolates=True, parts=[CostlyDetector(str(log), blind_above=9.0), CostlySegmenter(str(log))]),
+        key(**{**isolated, "detector": CostlyDetector(str(log), blind_above=9.0)}),
     ]
-    assert len({base, *changed}) == 12
+    assert len({base, *changed}) == 11
     Image.new("RGB", (48, 48), "teal").save(disc_records[0].path)
     store = Store(tmp_path / "cache")
     assert key() != base
 
 
-def test_only_what_decides_the_finished_image_decides_on_the_verdict(tmp_path, log, disc_records):
-    store, request = Store(tmp_path / "cache"), Request(disc_records[0], 0)
-    settings = {"gates": [CostlyImageGate(str(log))]}
-
-    def draft(kind, **more):
-        return kind(CostlyEditor(str(log)), **settings, **more)._recipe.image_draft(request, store)
-
-    assert draft(Studio) == draft(Studio)
-    assert len({draft(Studio), draft(Framed), draft(Studio, text="a tree")}) == 3
-
-
 @pytest.mark.parametrize("isolating", [False, True], ids=["whole", "isolating"])
 def test_an_unreadable_image_is_rejected_and_not_tried_again(opened, log, isolated, disc_records, isolating):
     disc_records[0].path.write_bytes(b"no image at all")
-    method = Studio(CostlyEditor(str(log)), [CostlyImageGate(str(log))], **(isolated if isolating else {}))
+    method = Studio(maker=CostlyEditor(str(log)), gates=[CostlyImageGate(str(log))], **(isolated if isolating else {}))
     for _ in range(2):
         collection = opened(method, records=disc_records[:2])
         completed(collection)
@@ -209,7 +186,7 @@ def test_a_mask_that_is_mended_lets_the_picture_be_made(opened, log, disc_record
     mask = tmp_path / "mask.png"
     mask.write_bytes(b"no image at all")
     records = [ImageRecord(disc_records[0].path, 0, "plum", "fruit", mask_path=mask)]
-    method = Studio(CostlyEditor(str(log)))
+    method = Studio(maker=CostlyEditor(str(log)))
     broken = opened(method, degree=1, records=records)
     completed(broken)
     assert "mask.png" in broken.find(broken.requests[0]).reason
@@ -220,7 +197,9 @@ def test_a_mask_that_is_mended_lets_the_picture_be_made(opened, log, disc_record
 
 
 def test_a_subject_that_a_gate_rejects_costs_no_picture(opened, log, isolated):
-    collection = opened(Studio(CostlyEditor(str(log)), [MaskSanity(min_area=0.9, max_area=1.0)], **isolated))
+    collection = opened(
+        Studio(maker=CostlyEditor(str(log)), gates=[MaskSanity(min_area=0.9, max_area=1.0)], **isolated)
+    )
     completed(collection)
     assert calls(log)["edit"] == 0
     (reason,) = collection.rejections()
@@ -229,8 +208,8 @@ def test_a_subject_that_a_gate_rejects_costs_no_picture(opened, log, isolated):
 
 def test_an_image_without_a_subject_is_not_edited(opened, log, disc_records):
     Image.new("RGB", (48, 48), (250, 250, 250)).save(disc_records[0].path)
-    parts = [CostlyDetector(str(log), blind_above=200.0), CostlySegmenter(str(log))]
-    collection = opened(Studio(CostlyEditor(str(log)), isolates=True, parts=parts), records=disc_records[:2])
+    parts = {"detector": CostlyDetector(str(log), blind_above=200.0), "segmenter": CostlySegmenter(str(log))}
+    collection = opened(Studio(maker=CostlyEditor(str(log)), isolates=True, **parts), records=disc_records[:2])
     completed(collection)
     assert calls(log)["edit"] == 3
     assert dict(collection.rejections()) == {"no fruit could be isolated": 3}
@@ -238,7 +217,7 @@ def test_an_image_without_a_subject_is_not_edited(opened, log, disc_records):
 
 def test_gates_without_a_model_see_the_pictures_too(opened, log):
     student = Student()
-    collection = opened(Studio(CostlyEditor(str(log)), [student]))
+    collection = opened(Studio(maker=CostlyEditor(str(log)), gates=[student]))
     completed(collection)
     assert dict(collection.rejections()) == {"a lime": 6} and len(images(collection)) == 6
     assert [subject for _, subject in student.shown] == [None] * 4
@@ -247,36 +226,26 @@ def test_gates_without_a_model_see_the_pictures_too(opened, log):
 
 def test_what_gates_learn_from_is_part_of_the_key(opened, log, disc_records):
     names = {
-        opened(Studio(CostlyEditor(str(log)), gates), records=records).name
+        opened(Studio(maker=CostlyEditor(str(log)), gates=gates), records=records).name
         for records in (disc_records, disc_records[:-1])
         for gates in ([Student()], [])
     }
     assert len(names) == 3
 
 
-def test_the_picture_may_change_where_the_method_says_and_is_finished_by_it(opened, log, isolated, disc_records):
-    method = Framed(CostlyEditor(str(log)), **isolated)
-    collection = opened(method, degree=1)
-    fill(collection, images=False)
-    (made,) = method.augment(collection.requests[:1], collection.store)
-    source = np.asarray(Image.open(disc_records[0].path).convert("RGB")).astype(int)
-    inside = np.zeros((48, 48), bool)
-    inside[12:36, 12:36] = True
-    assert (made.image[inside] == (0, 255, 0)).all()
-    assert np.abs(made.image[:2] - source[:2]).mean() < 15, "closed, and kept as JPEG"
-    assert np.abs(made.image[3:-3] - source[3:-3])[~inside[3:-3]].mean() > 40
-    assert made.facts["box"] == [12, 12, 36, 36] and made.facts["score"] == 0.9
-    assert (made.facts["caption"], made.facts["told"]) == ("a fruit plum", 0)
-
-
-def test_what_is_kept_of_a_request_is_looked_up_and_not_made(opened, log, isolated):
-    method = Framed(CostlyEditor(str(log)), **isolated)
+def test_the_picture_changes_where_it_may_and_is_looked_up_and_not_made(opened, log, isolated, disc_records):
+    method = Studio(maker=CostlyEditor(str(log)), **isolated)
     collection = opened(method)
-    request = collection.requests[4]
+    request = collection.requests[0]
     before = method.kept(request, collection.store)
     assert (before.subject, before.image, before.caption.text) == (None, None, "a fruit plum")
     assert calls(log) == {}
     (made,) = method.augment([request], collection.store)
+    source = np.asarray(Image.open(disc_records[0].path).convert("RGB")).astype(int)
+    difference = np.abs(made.image - source)
+    assert difference[14:34, 14:34].mean() < 15, "closed, and kept as JPEG"
+    assert difference[:10].mean() > 40
+    assert made.facts == {"caption": "a fruit plum", "box": [12, 12, 36, 36], "score": 0.9}
     after = method.kept(request, collection.store)
     assert np.array_equal(after.image, made.image) and after.subject.mask.sum() == 24 * 24
     assert calls(log)["edit"] == 1
@@ -284,7 +253,7 @@ def test_what_is_kept_of_a_request_is_looked_up_and_not_made(opened, log, isolat
 
 def test_painted_pictures_have_their_own_size_but_for_what_is_too_large(opened, log):
     for limit, size in ((None, 40), (512, 40), (30, 30)):
-        collection = opened(Studio(CostlyPainter(str(log)), max_side=limit), degree=1)
+        collection = opened(Studio(maker=CostlyPainter(str(log)), max_side=limit), degree=1)
         fill(collection, images=False)
         made = list(collection.augmenter.augment(collection.requests, collection.store))
         assert {one.image.shape for one in made} == {(size, size, 3)}, "each limit has pictures of its own"
@@ -292,17 +261,17 @@ def test_painted_pictures_have_their_own_size_but_for_what_is_too_large(opened, 
 
 def test_a_painter_without_a_size_of_its_own_paints_at_the_images(opened, disc_records):
     Image.new("RGB", (80, 60), "teal").save(disc_records[0].path)
-    collection = opened(Studio(FlatColour(), max_side=40), degree=1, records=disc_records[:1])
+    collection = opened(Studio(maker=FlatColour(), max_side=40), degree=1, records=disc_records[:1])
     assert collection.augmenter.stages(collection.store) == []
     (made,) = collection.augmenter.augment(collection.requests, collection.store)
     assert made.image.shape == (30, 40, 3)
 
 
 def test_a_picture_is_what_the_maker_made_of_the_photo_at_the_working_size(opened, log, disc_records):
-    method = Studio(CostlyEditor(str(log)), max_side=32, strength=0.25)
+    method = Studio(maker=CostlyEditor(str(log)), max_side=32, strengths=[0.25])
     collection = opened(method, degree=1)
     (made,) = method.augment(collection.requests[:1], collection.store)
-    sample = method._recipe.isolation.sample(disc_records[0], collection.store)
+    sample = method.photo.read(disc_records[0], collection.store.digest)
     seed = int(entries(log, "edit")[0].split()[3])
     noise = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), np.uint8)
     expected = (sample.image * 0.75 + noise * 0.25).astype(np.uint8)
@@ -311,7 +280,7 @@ def test_a_picture_is_what_the_maker_made_of_the_photo_at_the_working_size(opene
 
 @pytest.mark.parametrize("strength", [1.0, 0.37])
 def test_each_stage_makes_what_was_counted(opened, log, isolated, strength):
-    collection = opened(Studio(CostlyEditor(str(log), 5), strength=strength, **isolated))
+    collection = opened(Studio(maker=CostlyEditor(str(log), 5), strengths=[strength], **isolated))
     tasks = {task.name: task for task in workload(collection)}
     assert calls(log) == {}, "a model was asked"
     assert {name: task.units for name, task in tasks.items()} == {
@@ -325,29 +294,19 @@ def test_each_stage_makes_what_was_counted(opened, log, isolated, strength):
 
 
 def test_the_strongest_edits_come_first_and_weigh_most(opened, log):
-    collection = opened(Alternating(CostlyEditor(str(log), 4)), degree=4, name="other")
+    collection = opened(Studio(maker=CostlyEditor(str(log), 4), strengths=[1.0, 0.2]), degree=4, name="other")
     (stage,) = collection.augmenter.stages(collection.store)
     units = stage.pending(collection.requests, collection.store)
-    assert [unit.request.variant % 2 for unit in units] == [1] * 8 + [0] * 8
-    assert {stage.weight(unit) for unit in units} == {100 / 60, 20 / 60}
-    assert np.mean([stage.weight(unit) for unit in units]) == pytest.approx(1)
+    weights = [stage.weight(unit) for unit in units]
+    assert weights == sorted(weights, reverse=True) and set(weights) == {100 / 60, 20 / 60}
 
 
 def test_outcomes_come_in_the_order_of_the_requests(opened, log, disc_records):
     disc_records[2].path.write_bytes(b"no image at all")
-    collection = opened(Studio(CostlyEditor(str(log))))
+    collection = opened(Studio(maker=CostlyEditor(str(log))))
     outcomes = list(collection.augmenter.augment(collection.requests, collection.store))
     assert [outcome.request for outcome in outcomes] == collection.requests
     assert [type(outcome) for outcome in outcomes[:6]] == [Augmented] * 3 + [Rejected] * 3
-
-
-def test_a_filter_that_would_never_be_asked_is_refused():
-    assert picture_filters([Student()])[0].stage == "image"
-    for gate, stage in ((BlankBackground(), "background"), (MaskSanity(), "subject")):
-        with pytest.raises(
-            ValueError, match=f"{type(gate).__name__} looks at the {stage}, not at the finished picture"
-        ):
-            picture_filters([Student(), gate])
 
 
 @pytest.mark.parametrize("strength", [0.0, -0.1, 1.01, float("nan")])

@@ -33,7 +33,7 @@ def log(tmp_path):
 def open_data(disc_folder, tmp_path, log):
     def open_data(**settings):
         path = str(log)
-        aga = AGA(CostlyDetector(path), CostlySegmenter(path), captioner=CostlyCaptioner(path),
+        aga = AGA(detector=CostlyDetector(path), segmenter=CostlySegmenter(path), captioner=CostlyCaptioner(path),
                   painter=CostlyPainter(path), gates=settings.pop("gates", []),
                   attempts=settings.pop("attempts", 1))  # fmt: skip
         weights = tmp_path / "weights.safetensors"

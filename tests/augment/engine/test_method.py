@@ -1,16 +1,16 @@
-from dataclasses import replace
+import copy
+import pickle
 
 import numpy as np
 import pytest
 from tiny.costly import CostlyDetector, CostlySegmenter, calls
-from tiny.plain import Corners, Plain
+from tiny.plain import Plain
 
 from aga_lightning.augment.base import Augmented, Gate, Rejected, Request
-from aga_lightning.augment.engine.judged import TrainingSubjects
 from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.images.records import ImageRecord
 
 
 class Guard(Gate):
@@ -44,7 +44,7 @@ def requests(records, degree=2):
 
 def test_outcomes_come_in_order_with_the_reasons(store, disc_records):
     disc_records[1].path.write_bytes(b"no image at all")
-    method = Plain([Guard()])
+    method = Plain(gates=[Guard()])
     method.prepare(disc_records, store)
     asked = requests(disc_records)
     outcomes = list(method.augment(asked, store))
@@ -54,12 +54,12 @@ def test_outcomes_come_in_order_with_the_reasons(store, disc_records):
     ] * 8
     assert all(disc_records[1].path.name in outcome.reason for outcome in outcomes[2:4])
     assert outcomes[-1] == Rejected(asked[-1], "a lime")
-    assert outcomes[0].facts == {"variant": 0}
+    assert outcomes[0].facts["score"] == 0.9
 
 
 def test_a_subject_is_isolated_once_for_all_its_variants(tmp_path, store, disc_records):
     log = str(tmp_path / "log")
-    method = Plain(detector=CostlyDetector(log), segmenter=CostlySegmenter(log))
+    method = Plain(detector=CostlyDetector(log=log), segmenter=CostlySegmenter(log=log))
     list(method.augment(requests(disc_records, 5), store))
     assert calls(tmp_path / "log")["detect"] == calls(tmp_path / "log")["segment"] == 8
 
@@ -67,68 +67,38 @@ def test_a_subject_is_isolated_once_for_all_its_variants(tmp_path, store, disc_r
 def test_the_hashes_of_evaluation_images_reach_the_gates_and_the_key(store, disc_records):
     known = []
     for hashes in ([], [1, 2], [2, 1], [3]):
-        method = Plain([Guard(), MaskSanity()])
+        method = Plain(gates=[Guard(), MaskSanity()])
         if hashes:
             method.guard(hashes)
             assert method.gates[0].hashes == hashes
         method.prepare(disc_records, store)
-        known.append(method.learned())
+        known.append(fingerprint(method.learned()))
     assert known[1] == known[2] and len(set(known)) == 3
 
 
 def test_gates_that_learn_are_shown_the_training_images(store, disc_records):
     gate = Guard()
-    method = Plain([gate])
+    method = Plain(gates=[gate])
     method.prepare(disc_records[:3], store)
     list(method.augment(requests(disc_records[3:5]), store))
     assert len(gate.training) == 3 and list(gate.training.records) == disc_records[:3]
     assert list(gate.training.digests) == [store.digest(record.path) for record in disc_records[:3]]
 
 
-def training(records, store, **settings):
-    return TrainingSubjects(Plain(**settings)._recipe, records, store)
+def test_a_method_without_backgrounds_recombines_nothing(store, disc_records):
+    assert AGA().recombines and not Plain().recombines
+    with pytest.raises(TypeError, match="no separate backgrounds"):
+        Plain().recombine(*requests(disc_records[:1]), 0, store)
 
 
-def test_a_rejected_mask_leaves_no_subject_behind(store, disc_records):
-    sample, subject = training(disc_records, store)[1]
-    assert sample.record == disc_records[1] and subject.mask[0, 0] and subject.mask[-1, -1]
-    assert training(disc_records, store, gates=[MaskSanity(min_area=0.5)])[1][1] is None
-    empty = ImageRecord(disc_records[0].path, 0, "empty", "")
-    assert training([empty], store)[0][1] is None
-    assert training(disc_records, store, isolates=False)[1][1] is None
-    assert np.array_equal(training(disc_records, store).sample(1).image, sample.image)
-
-
-class Other(Corners):
-    """The same under another name."""
-
-
-def test_the_digest_of_the_training_images_holds_what_is_seen_of_them(store, disc_records):
-    def digest(records=disc_records, **settings):
-        return training(records, store, **settings).digest()
-
-    first, *rest = disc_records
-    changed = [
-        digest(rest),
-        digest([replace(first, label=5), *rest]),
-        digest([replace(first, superclass="berry"), *rest]),
-        digest([replace(first, box=(0.0, 0.0, 9.0, 9.0)), *rest]),
-        digest([replace(first, group="orchard"), *rest]),
-        digest([replace(first, path=rest[0].path), *rest]),
-        digest(max_side=40),
-        digest(segmenter=Other()),
-        digest(gates=[MaskSanity()]),
-        digest(isolates=False),
-    ]
-    assert len({digest(), *changed}) == 11
-    assert digest() == digest(gates=[Guard()]), "which looks at no subject"
-
-
-def test_where_no_subject_is_looked_for_nothing_about_subjects_matters(store, disc_records):
-    def digest(**settings):
-        return training(disc_records, store, isolates=False, **settings).digest()
-
-    assert digest() == digest(segmenter=Other()) == digest(gates=[MaskSanity()]) != digest(max_side=40)
+def test_a_copy_in_another_process_makes_the_same(store, disc_records):
+    method = AGA()
+    method.prepare(disc_records, store)
+    asked = requests(disc_records[:1])
+    made = [one.image.tobytes() for one in method.augment(asked, store)]
+    for twin in (pickle.loads(pickle.dumps(method)), copy.deepcopy(method)):
+        assert [one.image.tobytes() for one in twin.augment(asked, store)] == made
+        assert twin.learned() == method.learned()
 
 
 def test_one_photo_is_augmented_as_a_data_set_of_one(disc_records, store):
@@ -161,7 +131,7 @@ def test_a_photo_without_its_subject_is_a_reject_with_its_reason(disc_records):
 
 def test_the_models_of_a_photo_are_the_augmenters_own_and_masks_are_kept_where_asked(tmp_path, disc_records):
     log = str(tmp_path / "log")
-    detector, segmenter = CostlyDetector(log), CostlySegmenter(log)
+    detector, segmenter = CostlyDetector(log=log), CostlySegmenter(log=log)
     method = Plain(detector=detector, segmenter=segmenter)
     for _ in range(2):
         method.augment_image(disc_records[0].path, "fruit", n=3, cache_dir=tmp_path / "cache")

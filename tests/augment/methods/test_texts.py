@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from aga_lightning.augment.base import Prompt
-from aga_lightning.augment.methods.wording import check_text, filled
+from aga_lightning.augment.base import Prompt, Request
+from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.store import Store
+from aga_lightning.augment.methods.texts import Texts, check_text, filled, names_of
+from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.images.records import ImageRecord
 
 OUZEL = ImageRecord(Path("ouzel.jpg"), 0, "water_ouzel", "song_bird")
@@ -25,7 +28,7 @@ OUZEL = ImageRecord(Path("ouzel.jpg"), 0, "water_ouzel", "song_bird")
     ],
 )
 def test_places_are_filled_with_words_in_place_of_underscores(text, prompt, expected):
-    assert filled(check_text(text), OUZEL, prompt) == expected
+    assert filled(check_text(text), names_of(OUZEL), prompt) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,14 @@ def test_a_method_may_have_places_of_its_own():
     assert check_text("a photo of a {token}", ("token",)) == "a photo of a {token}"
     with pytest.raises(ValueError, match=r"holds {class}; there are {token}$"):
         check_text("a photo of a {class}", ("token",))
+
+
+def test_a_text_is_the_caption_of_a_request_and_a_scene_is_drawn_for_it(tmp_path, disc_records):
+    scenes = PromptEngine(spatial=["a desert", "a lake", "a hill"], temporal=["at noon"])
+    requests = [Request(disc_records[0], variant) for variant in range(9)]
+    texts = Texts("a {class}, {scene}", scenes)
+    found = [Runner(Store(tmp_path)).value(texts, request) for request in requests]
+    assert {caption.text for caption in found} == {f"a plum, {place} at noon" for place in scenes.spatial}
+    keys = {Runner(Store(tmp_path)).key(texts, request) for request in requests}
+    assert len(keys) == 3, "what shows the same has the same key"
+    assert Runner(Store(tmp_path)).value(Texts("its own background"), requests[0]).text == "its own background"

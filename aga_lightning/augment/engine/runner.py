@@ -1,0 +1,123 @@
+"""Walks the steps of a method: each value, key and plan is worked out once for a request."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from aga_lightning.augment.augmenter import StageCache
+from aga_lightning.augment.base import Request
+
+
+class Walked(Protocol):
+    """A step, as far as a walk knows it; see `aga_lightning.augment.engine.step.Step`."""
+
+    inputs: Any
+    of_record: bool
+
+    def plan(self, request: Request, digest: Callable[[Path], str], /) -> Any:  # noqa: ANN401 as in `Step`
+        """What of a request decides the value."""
+
+    def key(self, request: Request, runner: "Runner", /) -> str:
+        """A key of the value."""
+
+    def place(self, request: Request, runner: "Runner", /) -> str:
+        """Under which key the cache keeps it."""
+
+    def value(self, request: Request, runner: "Runner", /) -> Any:  # noqa: ANN401 as in `Step`
+        """The value, made now if need be; or a rejection."""
+
+    def status(self, request: Request, runner: "Runner", /) -> Any:  # noqa: ANN401 as in `Step`
+        """Whether the value is kept, or a rejection, as far as the cache knows."""
+
+
+class Runner:
+    """One walk over the steps. What it has worked out for a request it remembers, until it is told to forget.
+
+    A walk is short, and belongs to one thread.
+
+    Args:
+        cache: What the steps have finished.
+    """
+
+    def __init__(self, cache: StageCache) -> None:
+        self.cache = cache
+        self._digests: dict[Path, str] = {}
+        self._below: dict[Walked, frozenset[Any]] = {}
+        self._looked: set[tuple[Walked, Any]] = set()
+        self._known: dict[tuple[Any, ...], Any] = {}
+
+    def fresh(self) -> "Runner":
+        """Another walk over the same cache."""
+        return Runner(self.cache)
+
+    def forget(self) -> None:
+        """Drop keys and values: the next request is for another image."""
+        self._known.clear()
+
+    def digest(self, path: Path) -> str:
+        """What tells the pixels of an image file from others."""
+        if path not in self._digests:
+            self._digests[path] = self.cache.digest(path)
+        return self._digests[path]
+
+    def plan(self, step: Walked, request: Request) -> Any:  # noqa: ANN401 each step has plans of its own kind
+        """What of a request decides the value of a step."""
+        return self._remembered("plan", step, request, lambda: step.plan(request, self.digest))
+
+    def key(self, step: Walked, request: Request) -> str:
+        """A key of the value of a step."""
+        return str(self._remembered("key", step, request, lambda: step.key(request, self)))
+
+    def value(self, step: Walked, request: Request) -> Any:  # noqa: ANN401 each step has values of its own kind
+        """The value of a step, made now if need be; or a rejection."""
+        return self._remembered("value", step, request, lambda: step.value(request, self))
+
+    def status(self, step: Walked, request: Request) -> Any:  # noqa: ANN401 a rejection, or whether it is kept
+        """Whether the value of a step is kept, or a rejection, as far as the cache knows."""
+        return self._remembered("status", step, request, lambda: step.status(request, self))
+
+    def assume(self, step: Walked, request: Request, value: object) -> None:
+        """Take this for the value of a step for a request, whatever its own would be."""
+        self._known["value", step, _about(step, request)] = value
+
+    def once(self, make: Callable[[Request, "Runner"], Any], step: Walked, request: Request) -> Any:  # noqa: ANN401
+        """What a function says of a request, asked once for all requests whose values are kept in one place."""
+        place = "place", step, step.place(request, self)
+        if place not in self._known:
+            self._known[place] = make(request, self)
+        return self._known[place]
+
+    @staticmethod
+    def ordered(goal: Walked) -> list[Any]:
+        """A step and all that it takes, each once, inputs first."""
+        found: dict[Any, None] = {}
+
+        def visit(step: Walked) -> None:
+            for one in step.inputs:
+                visit(one)
+            found.setdefault(step)
+
+        visit(goal)
+        return list(found)
+
+    def leads(self, step: Walked, target: Walked) -> bool:
+        """Whether a step takes another, or is it."""
+        if step not in self._below:
+            self._below[step] = frozenset(self.ordered(step))
+        return target in self._below[step]
+
+    def first_look(self, step: Walked, group: Any) -> bool:  # noqa: ANN401 as `Gathered.group`
+        """Whether this walk asks what a group needs for the first time."""
+        first = (step, group) not in self._looked
+        self._looked.add((step, group))
+        return first
+
+    def _remembered(self, what: str, step: Walked, request: Request, work: Callable[[], Any]) -> Any:  # noqa: ANN401
+        place = what, step, _about(step, request)
+        if place not in self._known:
+            self._known[place] = work()
+        return self._known[place]
+
+
+def _about(step: Walked, request: Request) -> object:
+    return request.record if step.of_record else request
