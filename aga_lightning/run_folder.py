@@ -25,13 +25,20 @@ from aga_lightning.files import json_bytes
 
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
+BEST = f"{CHECKPOINTS}/best.ckpt"
+LAST = f"{CHECKPOINTS}/last.ckpt"
 METRICS = "metrics.csv"
 HPARAMS = "hparams.yaml"
+RESULTS = "results.json"
+PREDICTIONS = "predictions.csv"
+TRAINING = "training.json"
+AUGMENTATION = "augmentation.json"
+EXPLAIN = "explain"
 EARLIER = "earlier"
 
 _OTHERS = (
-    *("config.yaml", METRICS, HPARAMS, "events.out.tfevents.*", "results.json", "accuracy_per_*.csv"),
-    *("predictions*.csv", "training.json", "augmentation.json", "originals", "augmentations.png", "explain"),
+    *("config.yaml", METRICS, HPARAMS, "events.out.tfevents.*", RESULTS, "accuracy_per_*.csv", "predictions*.csv"),
+    *(TRAINING, AUGMENTATION, "originals", "augmentations.png", EXPLAIN),
 )
 
 
@@ -177,7 +184,7 @@ def _mark(folder: Path) -> None:
 
 
 def _taken(folder: Path, name: str) -> RunFolderError:
-    last = folder / CHECKPOINTS / "last.ckpt"
+    last = folder / LAST
     hint = f"; to go on with its training, fit with --ckpt_path {last}" if last.is_file() else ""
     return RunFolderError(
         f"{folder} holds {name} already, and a run writes over nothing: name another --trainer.run_dir, or null for "

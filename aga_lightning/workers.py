@@ -1,4 +1,4 @@
-"""Loader processes: how many, and what has to be settled before they are forked."""
+"""The cores of this machine, and the loader processes on them: how many, and what is settled before they start."""
 
 import os
 from typing import Any
@@ -6,10 +6,14 @@ from typing import Any
 import cv2
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_workers(spare: int = 1) -> int:
     """A loader process for each core this process may use, but for `spare`; at least 1, at most 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-    return min(8, max(1, cores - spare))
+    return min(8, max(1, cores() - spare))
 
 
 def worker_settings(num_workers: int) -> dict[str, Any]:

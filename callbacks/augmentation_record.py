@@ -17,10 +17,9 @@ from aga_lightning.augment.engine.made import Made, Spent
 from aga_lightning.files import write_bytes, write_json
 from aga_lightning.images.codec import encode_jpeg
 from aga_lightning.images.reading import ImageReadError, read_image
-from aga_lightning.run_folder import written_before, written_if_possible
+from aga_lightning.run_folder import AUGMENTATION, written_before, written_if_possible
 from aga_lightning.training.run_stage import run_folder
 
-FILE = "augmentation.json"
 _IMAGES, _VARIANTS = 6, 8  # of the examples, at most
 _SIDE = 256  # pixels of an original that is kept, at most
 
@@ -69,13 +68,13 @@ def _record(trainer: Trainer, spent: Spent | None) -> None:
         "rejected": dict(rejected.most_common()),
         **_taken(spent, _before(folder, collection)),
     }
-    with written_if_possible(folder / FILE):
-        write_json(folder / FILE, content | {"examples": _examples(collection, found, folder)})
+    with written_if_possible(folder / AUGMENTATION):
+        write_json(folder / AUGMENTATION, content | {"examples": _examples(collection, found, folder)})
 
 
 def _before(folder: Path, collection: Collection) -> Mapping[str, Any]:
     """What an earlier start of the run has made of the same collection."""
-    path = written_before(folder, FILE)
+    path = written_before(folder, AUGMENTATION)
     try:
         found: Mapping[str, Any] = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError:

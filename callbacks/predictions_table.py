@@ -16,10 +16,9 @@ from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
 from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
 from aga_lightning.files import write_csv
-from aga_lightning.run_folder import written_if_possible
+from aga_lightning.run_folder import PREDICTIONS, written_if_possible
 from aga_lightning.training.run_stage import keeps_files, run_folder
 
-FILE = "predictions.csv"
 _HEADER = ["set", "image", "label", "predicted", "confidence"]
 
 
@@ -115,9 +114,11 @@ class PredictionsTable(Callback):
             mine = _placed(self._batches.pop(number, []), _places(loader, trainer.global_rank, trainer.world_size))
             found[name] = _in_order(_gathered(mine, trainer.world_size))
         if trainer.is_global_zero and folder is not None and any(len(answers.places) for answers in found.values()):
-            with written_if_possible(folder / FILE):
+            with written_if_possible(folder / PREDICTIONS):
                 write_csv(
-                    folder / FILE, _HEADER, _rows(trainer, found, {name: _names(loader) for name, loader in sets})
+                    folder / PREDICTIONS,
+                    _HEADER,
+                    _rows(trainer, found, {name: _names(loader) for name, loader in sets}),
                 )
 
 

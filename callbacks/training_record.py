@@ -9,10 +9,8 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from aga_lightning.files import write_json
-from aga_lightning.run_folder import written_if_possible
+from aga_lightning.run_folder import TRAINING, written_if_possible
 from aga_lightning.training.run_stage import run_folder
-
-FILE = "training.json"
 
 _Activity = Literal["seconds", "validation_seconds"]
 
@@ -99,8 +97,8 @@ class TrainingRecord(Callback):
             "validation_seconds": self._taken["validation_seconds"] if known else None,
             "images_per_second": images / seconds if images is not None and seconds else None,
         }
-        with written_if_possible(folder / FILE):
-            write_json(folder / FILE, content)
+        with written_if_possible(folder / TRAINING):
+            write_json(folder / TRAINING, content)
 
     def state_dict(self) -> dict[str, Any]:
         """What the training has taken so far."""

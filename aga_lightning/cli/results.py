@@ -11,7 +11,7 @@ from rich.table import Table
 
 from aga_lightning.files import shown, write_csv, write_json
 from aga_lightning.intervals import share
-from aga_lightning.run_folder import RunFolderError, written_if_possible
+from aga_lightning.run_folder import RESULTS, RunFolderError, written_if_possible
 from aga_lightning.terminal import Terminal
 from aga_lightning.training.models.classifier import ImageClassifier
 from aga_lightning.training.run_stage import run_folder
@@ -48,7 +48,7 @@ class ResultsFirst(Callback):
         if folder is not None and isinstance(pl_module, ImageClassifier):
             metrics = {name: float(value) for name, value in pl_module.evaluation_scores().items()}
             if trainer.is_global_zero:
-                with written_if_possible(folder / "results.json"):
+                with written_if_possible(folder / RESULTS):
                     _write(folder, trainer, _results(metrics, pl_module.images), metrics)
 
 
@@ -138,7 +138,7 @@ def _cell(column: str, scores: Mapping[str, float]) -> str:
 def _write(folder: Path, trainer: Trainer, results: dict[str, dict[str, float]], metrics: dict[str, float]) -> None:
     data: Any = getattr(trainer, "datamodule", None)
     group_images: GroupImages = getattr(trainer.lightning_module, "group_images", {})
-    write_json(folder / "results.json", results)
+    write_json(folder / RESULTS, results)
     classes = _scores_of_parts("acc_per_class", results, metrics, getattr(data, "class_names", ()))
     write_csv(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
     groups = _scores_of_parts("acc_per_group", results, metrics, getattr(data, "group_names", ()))

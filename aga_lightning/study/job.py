@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from filelock import FileLock, Timeout
 
 from aga_lightning.checkpoints.integrity import is_whole
-from aga_lightning.run_folder import CHECKPOINTS, set_aside
+from aga_lightning.run_folder import BEST, CHECKPOINTS, LAST, set_aside
 from aga_lightning.study.state import DONE, FAILED, JOB, LOCK, LOG, read_state, write_state
 
 BUSY = 75
@@ -67,7 +67,7 @@ def _run(folder: Path) -> int:
 def _from_where(folder: Path, job: Mapping[str, Any], log: TextIO) -> list[str]:
     """Where a fit that was killed goes on; one that starts anew must not find what an earlier start has left."""
     checkpoints = folder / CHECKPOINTS
-    for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt") if job["goes_on"] else ():
+    for path in (folder / LAST, folder / BEST) if job["goes_on"] else ():
         if is_whole(path):
             return ["--ckpt_path", str(path)]
         if not path.is_file():

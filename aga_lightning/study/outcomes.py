@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from aga_lightning.files import read_csv
+from aga_lightning.run_folder import AUGMENTATION, EXPLAIN, PREDICTIONS, RESULTS, TRAINING
 from aga_lightning.study.plan import Cell, Comparison, Plan
 from aga_lightning.study.state import DONE, FAILED, LOG, read_state
 
@@ -38,7 +39,7 @@ class Outcome:
 
         There are no rows where the run has left no `predictions.csv`.
         """
-        table = read_table(self.cell.folder / "predictions.csv", "set", "image", "label", "predicted")
+        table = read_table(self.cell.folder / PREDICTIONS, "set", "image", "label", "predicted")
         return table.assign(right=table["label"] == table["predicted"])
 
 
@@ -57,7 +58,7 @@ class Explained:
     @property
     def folder(self) -> Path:
         """Where the callbacks have put their tables and sheets."""
-        return self.comparison.folder / "explain" / "test"
+        return self.comparison.folder / EXPLAIN / "test"
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the callbacks' tables, such as "faithfulness.csv"; without rows where it is not there."""
@@ -135,9 +136,9 @@ def read_outcomes(plan: Plan) -> Outcomes:
 
 
 def _outcome(cell: Cell, done: Mapping[str, Any]) -> Outcome:
-    results = json.loads((cell.folder / "results.json").read_text(encoding="utf-8"))
-    augmentation = read_state(cell.folder / "augmentation.json")
-    steps = read_state(cell.folder / "training.json")
+    results = json.loads((cell.folder / RESULTS).read_text(encoding="utf-8"))
+    augmentation = read_state(cell.folder / AUGMENTATION)
+    steps = read_state(cell.folder / TRAINING)
     return Outcome(cell, results, done["seconds"], None if steps is None else steps["optimiser_steps"], augmentation)
 
 

@@ -14,14 +14,12 @@ import yaml
 
 from aga_lightning.configurations import find_config
 from aga_lightning.paths import UserPath
+from aga_lightning.run_folder import BEST
 from aga_lightning.study.axes import Level, read_axes
 from aga_lightning.study.settings import Explain, Study, StudyError
 
 ARM = "arm"
 """The axis whose levels are compared."""
-
-BEST = Path("checkpoints") / "best.ckpt"
-"""The checkpoint of a cell that is judged."""
 
 _BRACED = re.compile(r"\{(\w+)\}")
 

@@ -1,6 +1,5 @@
 """Run the jobs of a plan, several at a time, each in a process of its own; what is finished is not run again."""
 
-import os
 import queue
 import subprocess
 import sys
@@ -11,9 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from enum import Enum
 
 from aga_lightning.augment.engine.generation import Shard
+from aga_lightning.run_folder import RESULTS
 from aga_lightning.study.job import BUSY
 from aga_lightning.study.plan import Cell, Comparison, Plan, command_line
 from aga_lightning.study.state import DONE, FAILED, JOB, LOG, write_state
+from aga_lightning.workers import cores
 
 Job = Cell | Comparison
 
@@ -151,7 +152,7 @@ def _run(job: Job, plan: Plan, slots: "queue.SimpleQueue[int]", processes: _Proc
 def _description(job: Job, plan: Plan, slot: int) -> dict[str, object]:
     """What `job.json` tells: the command, and what its environment has to have."""
     study = plan.study
-    threads = study.threads or max(1, _cores() // study.jobs)
+    threads = study.threads or max(1, cores() // study.jobs)
     environment = dict.fromkeys(_LIBRARIES, str(threads))
     if study.gpus:
         environment["CUDA_VISIBLE_DEVICES"] = str(study.gpus[slot % len(study.gpus)])
@@ -160,14 +161,9 @@ def _description(job: Job, plan: Plan, slot: int) -> dict[str, object]:
         "levels": dict(job.cell.levels if isinstance(job, Comparison) else job.levels),
         "command": command_line(job.arguments),
         "goes_on": isinstance(job, Cell) and study.goes_on,
-        "leaves": ["results.json"],
+        "leaves": [RESULTS],
         "environment": environment,
     }
-
-
-def _cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _clock(seconds: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aga_lightning.run_folder import TRAINING
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.report.arms import NONE_FINISHED, Arm, arms_of, middle
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
@@ -69,7 +70,7 @@ def _row(arm: Arm) -> list[Cell | str]:
 
 def _training(outcome: Outcome) -> float | None:
     """Seconds of the training alone; None where the run does not tell."""
-    seconds: float | None = (read_state(outcome.cell.folder / "training.json") or {}).get("seconds")
+    seconds: float | None = (read_state(outcome.cell.folder / TRAINING) or {}).get("seconds")
     return seconds
 
 
