@@ -2,79 +2,18 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-PAINTER = '''
-from dataclasses import dataclass
-
-import numpy as np
-
-from aga_lightning import BackgroundGenerator
-
-
-@dataclass(kw_only=True, eq=False)
-class Grey(BackgroundGenerator):
-    """Fills the background with one grey.
-
-    Args:
-        level: How bright it is, 0 to 255.
-    """
-
-    level: int = 128
-
-    def paint(self, scenes):
-        """One image of the asked size a scene."""
-        return [np.full((scene.size[1], scene.size[0], 3), self.level, np.uint8) for scene in scenes]
-'''
-
-METHOD = '''
-import numpy as np
-
-from aga_lightning.augment import Accept, Boxes, CentrePrior, Detector, Draft, GrabCut, Method, Photo, Segmenter, Step
-from aga_lightning.augment import Subjects
-
-
-class Silhouette(Method):
-    """The subject in one colour, where it stands.
-
-    Cost an image: milliseconds, no model.
-
-    Args:
-        level: How bright the subject gets, 0 to 255.
-        detector: Where the subject is.
-        segmenter: Which pixels are the subject's.
-    """
-
-    level: int = 0
-    detector: Detector = CentrePrior()
-    segmenter: Segmenter = GrabCut()
-
-    def steps(self):
-        photo = Photo(None)
-        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
-        return Painted(photo, Accept("subject", [], subjects, photo), self.level)
-
-
-class Painted(Step):
-    """The subject's pixels at one level."""
-
-    def __init__(self, photo, subject, level):
-        super().__init__(photo, subject)
-        self.level = level
-
-    def settings(self):
-        return self.level
-
-    def make(self, plans, samples, subjects):
-        return [self.painted(sample, subject) for sample, subject in zip(samples, subjects)]
-
-    def painted(self, sample, subject):
-        image = np.where(subject.mask[..., None], np.uint8(self.level), sample.image)
-        return Draft(sample, subject, image=image)
-'''
+CONTRIBUTING = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+# The files are those that CONTRIBUTING.md tells a reader to write.
+PAINTER, METHOD = (
+    next(block for block in CONTRIBUTING.split("```python\n")[1:] if name in block).split("```")[0]
+    for name in ("class Grey(", "class Silhouette(")
+)
 
 
 @pytest.fixture
