@@ -8,13 +8,13 @@ import matplotlib
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aga_lightning.augment.base import Draft, Request
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.reject_sheet import draw_rejects
+from aga_lightning.callbacks.figures import show_figure, takes_figures
 from aga_lightning.images.drawing import blank_figure, wrapped
 from aga_lightning.images.pixels import Image, Mask
 from aga_lightning.images.reading import ImageReadError, read_image
@@ -54,17 +54,11 @@ class AugmentationGallery(Callback):
         folder = run_folder(trainer)  # all ranks have to ask
         if folder is None or not trainer.is_global_zero or data is None or data.augmenter is None:
             return
+        rejects = draw_rejects(data.collection) if takes_figures(trainer) else None
         figure = draw_gallery(data.collection, self.images, self.variants)
-        folder.mkdir(parents=True, exist_ok=True)
-        # matplotlib would write its version into the file; without it the same images give the same bytes.
-        figure.savefig(folder / "augmentations.png", metadata={"Software": None})
-        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        for logger in boards:
-            logger.experiment.add_figure("augmentations", figure, close=False)
-        rejects = draw_rejects(data.collection) if boards else None
+        show_figure(trainer, "augmentations", figure, folder / "augmentations.png")
         if rejects is not None:
-            for logger in boards:
-                logger.experiment.add_figure("rejects", rejects, close=False)
+            show_figure(trainer, "rejects", rejects)
 
 
 def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,15 +17,14 @@ from aga_lightning.callbacks.evaluation_sample import (
     Examples,
     Masks,
     class_names,
-    evaluation_samples,
     pixels_of,
 )
-from aga_lightning.callbacks.untouched import untouched
+from aga_lightning.callbacks.explaining import Explaining, Occasion
+from aga_lightning.callbacks.figures import show_figure, takes_figures
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
 from aga_lightning.files import write_csv
 from aga_lightning.images.drawing import RIGHT_COLOUR, RIGHT_MARK, WRONG_COLOUR, WRONG_MARK, blank_figure, wrapped
-from aga_lightning.training.run_stage import run_folder, stage_due
 
 VERSIONS = ("whole", "subject only", "background only")
 
@@ -38,7 +35,7 @@ _LOGGED = ("acc_subject_only", "acc_background_only", "background_reliance")
 
 
 @dataclass(kw_only=True, eq=False)
-class BackgroundReliance(Callback):
+class BackgroundReliance(Explaining):
     """Asks the model of images whole, of their subjects alone and of their backgrounds alone, where masks are there.
 
     The rest of an image is filled with the mean colour that the network's images are normalised by. For each
@@ -51,73 +48,43 @@ class BackgroundReliance(Callback):
     Args:
         images: Images of each evaluation set to ask about, at most; spread evenly over its classes. Those without a
             mask, and those in which nothing of the subject or nothing of the background is to be seen, are left out.
-        every_n_epochs: During a fit, at the validations of each n-th epoch; 0 for never. validate and test always.
         masks: Whose masks: those the data set ships (dataset), or where it ships none those of the augmenter's
             detector and segmenter (augmenter), which costs their time for each image.
-        seed: Which images.
         batch_size: Images at a time, each in three versions.
     """
 
     images: int = 128
-    every_n_epochs: int = 0
     masks: Masks = "dataset"
-    seed: int = 0
     batch_size: int = 64
 
     def __post_init__(self) -> None:
-        for name, value, least in (("images", self.images, 1), ("every_n_epochs", self.every_n_epochs, 0),
-                                   ("batch_size", self.batch_size, 1)):  # fmt: skip
-            if value < least:
-                raise ValueError(f"{name} is {least} or more, not {value}")
-        if self.masks not in ("dataset", "augmenter"):
-            raise ValueError(f"masks is dataset or augmenter, not {self.masks!r}")
+        super().__post_init__()
         self._warned = False
 
-    @property
-    def logs_in_fit(self) -> bool:
-        """Whether a validation of a fit has metrics of this callback."""
-        return self.every_n_epochs > 0
-
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask, if it is time."""
-        self._evaluate(trainer, pl_module)
-
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask."""
-        self._evaluate(trainer, pl_module)
-
-    def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        stage = stage_due(trainer, self.every_n_epochs)
-        if stage is None:
-            return
-        folder = run_folder(trainer)  # all ranks have to ask
-        boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+    def explain(self, occasion: Occasion) -> dict[str, float]:
+        """Ask the model about all sets; draw a few images of each, and write the table."""
+        trainer = occasion.trainer
+        logged: dict[str, float] = {}
         table: dict[str, dict[str, float]] = {}
-        for sample in evaluation_samples(trainer, self.images, self.seed):
+        for sample in occasion.samples:
             if not self._may_have_masks(sample):
                 continue
-            with untouched(pl_module):
-                scores = self._scores(trainer, pl_module, sample)
-                figure = None
-                if boards and trainer.is_global_zero and scores["images"] > 0:
-                    figure = self._figure(trainer, pl_module, sample, scores)
+            scores = self._scores(trainer, occasion.model, sample)
             if scores["images"] == 0:
                 continue
             table[sample.name] = scores
-            # The scores are those of all ranks already; sync_dist tells Lightning so.
-            logged = {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
-            pl_module.log_dict(logged, sync_dist=True)
-            if figure is not None:
-                for logger in boards:
-                    tag = f"background_reliance/{sample.name}"
-                    logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
-                figure.clear()  # its parts hold each other, and would stay until the next collection of garbage
+            logged |= {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
+            if trainer.is_global_zero and takes_figures(trainer):
+                figure = self._figure(trainer, occasion.model, sample, scores)
+                if figure is not None:
+                    show_figure(trainer, f"background_reliance/{sample.name}", figure)
         if not table:
             self._warn()
-        elif folder is not None and trainer.is_global_zero:
+        elif occasion.folder is not None and trainer.is_global_zero:
             header = ["set", *next(iter(table.values()))]
             rows = [[name, *(f"{score:.6g}" for score in scores.values())] for name, scores in table.items()]
-            write_csv(folder / "explain" / stage / "background_reliance.csv", header, rows)
+            write_csv(occasion.folder / "background_reliance.csv", header, rows)
+        return logged
 
     def _may_have_masks(self, sample: EvaluationSample) -> bool:
         augmented = self.masks == "augmenter" and getattr(sample.datamodule, "augmenter", None) is not None
@@ -241,7 +208,6 @@ def _usable(examples: Examples) -> tuple[Examples, Tensor]:
         examples.images[usable],
         examples.labels[usable],
         tuple(examples.masks[place] for place in places),
-        tuple(examples.names[place] for place in places),
     )
     return chosen, masks[usable]
 

@@ -7,7 +7,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, Summary
+from aga_lightning.callbacks.attributing import BASELINE
+from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Summary
 from aga_lightning.callbacks.measuring import Measure
 from aga_lightning.images.drawing import blank_figure
 

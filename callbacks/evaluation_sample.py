@@ -31,14 +31,12 @@ class Examples:
         images: (N, C, H, W) float32.
         labels: (N,) int64.
         masks: For each image where the subject is, (H, W) bool, or None where nobody knows.
-        names: For each image its file's name, or its place in the set.
     """
 
     ids: Tensor
     images: Tensor
     labels: Tensor
     masks: tuple[Tensor | None, ...]
-    names: tuple[str, ...]
 
     def __len__(self) -> int:
         """How many."""
@@ -81,7 +79,6 @@ class EvaluationSample:
             torch.stack([item[0] for item in items]),
             torch.tensor([int(item[1]) for item in items], dtype=torch.int64),
             tuple(None if masks is None else self._mask(index, masks) for index in ids),
-            tuple(self._name(index) for index in ids),
         )
 
     def batches(self, size: int, masks: Masks | None = None, rank: int = 0, ranks: int = 1) -> Iterator[Examples]:
@@ -107,7 +104,12 @@ class EvaluationSample:
         records = getattr(self.dataset, "records", None)
         return None if records is None else records[index]
 
-    def _name(self, index: int) -> str:
+    def file(self, index: int) -> str:
+        """An image's class and file name, or its place in the set where the data does not say.
+
+        Args:
+            index: The image's place in the set.
+        """
         record = self._record(index)
         return str(index) if record is None else f"{record.class_name}/{record.path.name}"
 

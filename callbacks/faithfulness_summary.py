@@ -1,6 +1,5 @@
 """One number and one curve for each measure, set and model, from what was measured of each image."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -8,13 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from aga_lightning.callbacks.measuring import MASKED, NO_MASK, Measure, Measured, Scores
-from aga_lightning.explain.information_curve import KINDS, ImageCurves, Kind, Skip, aggregate
+from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
+from aga_lightning.callbacks.measuring import MASKED, Measure, Measured
+from aga_lightning.explain.information_curve import KINDS, aggregate
+from aga_lightning.explain.per_image import PerImage, Skip, common
 
 Aggregation = Literal["median", "mean"]
 """How one information curve is made of many."""
 
-THIS_MODEL, BASELINE = "this model", "baseline"
 OWN, COMMON = "own", "common"
 
 
@@ -29,7 +29,7 @@ class Summary:
             which alone the two may be compared.
         measure: Which measure.
         value: In 0..1; NaN if no image is used.
-        used: How many images it rests on.
+        used: How many images the value rests on.
         skipped: How many other images there are, by reason.
         x: (K,), where the curve is known; (0,) for a measure without curves.
         y: (K,), the curve; NaN if no image is used.
@@ -52,7 +52,7 @@ def summarise(
     """What all measures say of a set. Measures that need masks are left out where no image of the set has one.
 
     Args:
-        name: The set's.
+        name: The set's name.
         measured: The current model's images.
         baseline: The same images, by the model that it is compared with.
         aggregation: How AIC and SIC make one curve of many, before they take its area. The other measures take the
@@ -61,37 +61,21 @@ def summarise(
     Returns:
         By measure, model and images; `COMMON` only with a baseline.
     """
-    models = {THIS_MODEL: measured} | ({} if baseline is None else {BASELINE: baseline})
     summaries = []
-    for measure in measured.scores:
-        scores = {model: known.scores[measure] for model, known in models.items()}
-        if measure in MASKED and all(reason == NO_MASK for reason in scores[THIS_MODEL].reasons):
+    for measure, own in measured.scores.items():
+        if measure in MASKED and (own.skips == Skip.NO_MASK).all():
             continue
-        both = torch.stack([each.used for each in scores.values()]).all(dim=0)
-        for model, own in scores.items():
-            versions = {OWN: own} | ({} if baseline is None else {COMMON: restricted(own, both)})
-            for images, version in versions.items():
-                value, curve = _summarised(measure, version, aggregation)
-                skipped = Counter(reason for reason in version.reasons if reason)
-                used = int(version.used.sum())
-                summaries.append(Summary(name, model, images, measure, value, used, dict(skipped), version.x, curve))
+        versions = {(THIS_MODEL, OWN): own}
+        if baseline is not None:
+            other = baseline.scores[measure]
+            this, that = common(own, other)
+            versions |= {(THIS_MODEL, COMMON): this, (BASELINE, OWN): other, (BASELINE, COMMON): that}
+        for (model, images), version in versions.items():
+            value, curve = _summarised(measure, version, aggregation)
+            skipped = {skip.reason: count for skip, count in version.skipped.items()}
+            used = int(version.used.sum())
+            summaries.append(Summary(name, model, images, measure, value, used, skipped, version.x, curve))
     return summaries
-
-
-def restricted(scores: Scores, usable: Tensor) -> Scores:
-    """The scores of some of the images; the others are skipped because the other model cannot use them.
-
-    Args:
-        scores: Of all images.
-        usable: Which images both models can use: boolean (N,).
-    """
-    reasons = zip(scores.reasons, usable.tolist(), strict=True)
-    return Scores(
-        scores.values.masked_fill(~usable, torch.nan),
-        tuple(reason if use or reason else Skip.NOT_COMMON.reason for reason, use in reasons),
-        scores.x,
-        scores.curves.masked_fill(~usable[:, None], torch.nan),
-    )
 
 
 def scalars(summaries: Iterable[Summary]) -> dict[str, float]:
@@ -115,18 +99,11 @@ def scalars(summaries: Iterable[Summary]) -> dict[str, float]:
     return logged
 
 
-def _summarised(measure: Measure, scores: Scores, aggregation: Aggregation) -> tuple[float, Tensor]:
+def _summarised(measure: Measure, images: PerImage, aggregation: Aggregation) -> tuple[float, Tensor]:
     """A value and a curve."""
-    if not scores.used.any():
-        return torch.nan, torch.full_like(scores.x, torch.nan)
-    for kind in KINDS:
-        if kind == measure:
-            curve = aggregate(_image_curves(scores, kind), kind, aggregation)
-            return curve.area, curve.y
-    return float(scores.values[scores.used].mean()), scores.curves[scores.used].mean(dim=0)
-
-
-def _image_curves(scores: Scores, kind: Kind) -> ImageCurves:
-    used = scores.used
-    skips = torch.where(used, Skip.USED, Skip.NOT_COMMON)
-    return ImageCurves(torch.arange(len(used)), {kind: scores.curves}, {kind: scores.values}, {kind: skips})
+    if not images.used.any():
+        return torch.nan, torch.full_like(images.x, torch.nan)
+    if measure in KINDS:
+        curve = aggregate(images, aggregation)
+        return curve.area, curve.y
+    return float(images.values[images.used].double().mean()), images.curves[images.used].mean(dim=0)

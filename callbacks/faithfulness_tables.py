@@ -3,16 +3,18 @@
 import io
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from rich.table import Table
 
-from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Aggregation, Summary
-from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measure, Measured
+from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
+from aga_lightning.callbacks.evaluation_sample import EvaluationSample
+from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Aggregation, Summary
+from aga_lightning.callbacks.measuring import MEASURES, Measure, Measured, Measuring
 from aga_lightning.explain.information import webp_version
-from aga_lightning.explain.pic import KINDS
+from aga_lightning.explain.information_curve import KINDS
 from aga_lightning.files import shown, write_csv
 from aga_lightning.terminal import Terminal
 
@@ -20,21 +22,21 @@ _POINTS = 101  # of a curve, at most
 
 
 def write_faithfulness(
-    folder: Path, summaries: Sequence[Summary], protocol: EvaluationProtocol, aggregation: Aggregation
+    folder: Path, summaries: Sequence[Summary], settings: Measuring, aggregation: Aggregation
 ) -> None:
     """Write `faithfulness.csv`, a row for each number, and `faithfulness_curves.csv`, a row for each point of a curve.
 
     Args:
         folder: Where to; made if it is missing.
         summaries: What to write.
-        protocol: What was asked; what a number depends on stands beside it.
+        settings: How attributions were made and measured; what a number depends on stands beside it.
         aggregation: How AIC and SIC make one curve of many.
     """
     header = ["set", "model", "images", "measure", "value", "used", "skipped", "reasons"]
     header += ["method", "layer", "rectify", "target", "aggregate", "triangulation", "min_prediction", "libwebp"]
     rows = []
     for summary in summaries:
-        of_information = (aggregation, protocol.triangulation, protocol.min_prediction, webp_version())
+        of_information = (aggregation, settings.triangulation, settings.min_prediction, webp_version())
         rows.append(
             [
                 *_place(summary),
@@ -42,10 +44,10 @@ def write_faithfulness(
                 summary.used,
                 sum(summary.skipped.values()),
                 _reasons(summary),
-                protocol.method,
-                protocol.layer or "",
-                protocol.rectify,
-                protocol.target,
+                settings.method,
+                settings.layer or "",
+                settings.rectify,
+                settings.target,
                 *(of_information if summary.measure in KINDS else ("mean", "", "", "")),
             ]
         )
@@ -59,36 +61,37 @@ def write_faithfulness(
     write_csv(folder / "faithfulness_curves.csv", ["set", "model", "images", "measure", "x", "y"], points)
 
 
-def write_per_image(
-    folder: Path, measured: Mapping[tuple[str, str], Measured], measures: Sequence[Measure], classes: Sequence[str]
-) -> None:
+def write_per_image(folder: Path, measures: Sequence[Measure], rows: Iterable[Sequence[object]]) -> None:
     """Write `faithfulness_per_image.csv`, a row for each image and model, with the reasons where it is not used.
 
     Args:
         folder: Where to; made if it is missing.
-        measured: By the names of set and model.
         measures: Which columns, each followed by one of reasons.
-        classes: What the classes are called.
+        rows: From `image_rows`.
     """
     header = ["set", "model", "id", "file", "label", "predicted", "probability"]
     header += [column for measure in measures for column in (measure, f"{measure}_skipped")]
-    write_csv(folder / "faithfulness_per_image.csv", header, _image_rows(measured, measures, classes))
+    write_csv(folder / "faithfulness_per_image.csv", header, rows)
 
 
-def _image_rows(
-    measured: Mapping[tuple[str, str], Measured], measures: Sequence[Measure], classes: Sequence[str]
-) -> Iterable[list[object]]:
-    for (name, model), images in measured.items():
-        probabilities = images.probabilities.tolist()
-        values = {measure: images.scores[measure].values.tolist() for measure in measures}
-        for place, (number, file, label, predicted) in enumerate(
-            zip(images.ids.tolist(), images.names, images.labels.tolist(), images.predicted.tolist(), strict=True)
-        ):
-            row: list[object] = [name, model, number, file, classes[label], classes[predicted]]
-            row.append(_number(probabilities[place]))
-            for measure in measures:
-                row += [_number(values[measure][place]), images.scores[measure].reasons[place]]
-            yield row
+def image_rows(
+    sample: EvaluationSample, model: str, measured: Measured, classes: Sequence[str]
+) -> Iterator[list[object]]:
+    """The rows of `faithfulness_per_image.csv` for one set and model.
+
+    Args:
+        sample: The set, which knows the files' names.
+        model: The model's name.
+        measured: What was measured of it.
+        classes: What the classes are called.
+    """
+    columns: list[Sequence[str]] = []
+    for scores in measured.scores.values():
+        columns += [[_number(value) for value in scores.values.tolist()], scores.reasons]
+    answers = zip(*(column.tolist() for column in measured.answers), strict=True)
+    for (place, label, predicted, probability), *cells in zip(answers, *columns, strict=True):
+        names = [sample.name, model, place, sample.file(place), classes[label], classes[predicted]]
+        yield [*names, _number(probability), *cells]
 
 
 def table_of(summaries: Sequence[Summary], width: int | None = None) -> str:

@@ -1,19 +1,31 @@
 """What each measure of faithfulness says of each image of a set, for one model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC
+from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from aga_lightning.callbacks.answers import Answers, AnswersOfImages
+from aga_lightning.callbacks.attributing import Attributing
 from aga_lightning.callbacks.evaluation_sample import Examples
-from aga_lightning.explain.attribution import Method, attribute
+from aga_lightning.callbacks.explaining import check_choice
+from aga_lightning.explain.image_metric import MeanOfImages
 from aga_lightning.explain.information import InformationMemory
-from aga_lightning.explain.insertion import Order, deletion_curve, insertion_curve
-from aga_lightning.explain.localisation import energy_inside_mask, pointing_game
-from aga_lightning.explain.pic import KINDS, PIC_THRESHOLDS, Skip, image_curves
+from aga_lightning.explain.information_curve import KINDS
+from aga_lightning.explain.insertion import Order
+from aga_lightning.explain.metrics import (
+    DeletionAUC,
+    EnergyInsideMask,
+    InsertionAUC,
+    PerformanceInformationCurve,
+    PointingGame,
+)
+from aga_lightning.explain.per_image import PerImage
+from aga_lightning.explain.pic import PIC_THRESHOLDS
 from aga_lightning.explain.prediction import Pixels, probabilities
 from aga_lightning.explain.reconstruction import Triangulation
 
@@ -22,66 +34,11 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 MASKED: tuple[Measure, ...] = ("energy_inside_mask", "pointing_game")
 """The measures that need to know where the subject is."""
 
-Target = Literal["label", "predicted"]
-"""The class that is explained: the true one, or the one that the model predicts."""
-
-NO_MASK = "nobody knows where the subject is"
-NO_SUBJECT = "the mask is empty"
-NO_POSITIVE = "no attribution is positive"
-CONSTANT = "all attributions are equal"
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationProtocol:
-    """How attributions are made, and what they are asked.
-
-    Args:
-        method: The attribution method.
-        layer: For Grad-CAM, the dotted name of a layer of the model; None for the last feature map.
-        rectify: Whether negative attributions become zero before they are ranked.
-        measures: Which measures.
-        target: Which class is explained, and whose probability the curves show.
-        min_prediction: For AIC and SIC, the least probability of that class on the original image, in 0..1.
-        thresholds: For AIC and SIC, the shares of the pixels that are revealed.
-        triangulation: For AIC and SIC, how hidden pixels are filled in.
-        steps: For insertion and deletion, in how many steps.
-        order: For insertion and deletion, which of equally important pixels comes first.
-        batch_size: Images a forward pass.
-    """
-
-    method: Method = "grad_cam"
-    layer: str | None = None
-    rectify: bool = False
-    measures: tuple[Measure, ...] = MEASURES
-    target: Target = "label"
-    min_prediction: float = 0.8
-    thresholds: tuple[float, ...] = PIC_THRESHOLDS
-    triangulation: Triangulation = "exact"
-    steps: int = 28
-    order: Order = "stable"
-    batch_size: int = 32
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """What one measure says of each image.
-
-    Args:
-        values: float64 (N,); NaN where the measure cannot use the image.
-        reasons: For each image why it is not used; "" where it is.
-        x: (K,), where the curves are known; (0,) for a measure without curves.
-        curves: float32 (N, K): rows of NaN where not used.
-    """
-
-    values: Tensor
-    reasons: tuple[str, ...]
-    x: Tensor
-    curves: Tensor
-
-    @property
-    def used(self) -> Tensor:
-        """Which images have a value: boolean (N,)."""
-        return ~self.values.isnan()
+_CAUSAL: dict[Measure, type[InsertionAUC | DeletionAUC]] = {"insertion": InsertionAUC, "deletion": DeletionAUC}
+_OF_MASKS: dict[Measure, type[EnergyInsideMask | PointingGame]] = {
+    "energy_inside_mask": EnergyInsideMask,
+    "pointing_game": PointingGame,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,217 +46,123 @@ class Measured:
     """What is known of the images of a set, by rising ids.
 
     Args:
-        ids: int64 (N,), the images' places in the set.
-        names: Their files' names.
-        labels: int64 (N,), the true classes.
-        predicted: int64 (N,), the classes that the model predicts.
-        probabilities: float32 (N,), of the classes that are explained.
-        scores: By measure.
+        answers: The classes that the model predicts, and the probabilities of the classes that are explained.
+        scores: What each measure says of each image.
     """
 
-    ids: Tensor
-    names: tuple[str, ...]
-    labels: Tensor
-    predicted: Tensor
-    probabilities: Tensor
-    scores: dict[Measure, Scores]
+    answers: Answers
+    scores: dict[Measure, PerImage]
 
 
-def measure(
-    model: nn.Module,
-    batches: Iterable[Examples],
-    pixels: Pixels,
-    protocol: EvaluationProtocol,
-    executor: Executor | None = None,
-    memory: InformationMemory | None = None,
-) -> Measured:
-    """Ask all measures about some images.
+@dataclass(kw_only=True, eq=False)
+class Measuring(Attributing, ABC):
+    """An attributing callback that measures: the settings of the measures, and the metrics that take them.
 
     Args:
-        model: Normalised images to logits, in evaluation mode.
-        batches: The images, which are attributed and measured a batch at a time.
-        pixels: How the images were normalised.
-        protocol: What is asked.
-        executor: Runs the reconstructions and encodings of AIC and SIC.
-        memory: Keeps what AIC and SIC need to know of the images themselves.
-
-    Raises:
-        ValueError: If the protocol asks for what the model or the images have not, such as an unknown layer.
+        rectify: Whether negative attributions become zero, as Grad-CAM publishes its maps. Many pixels are then equal,
+            and their order alone moves insertion and deletion by several hundredths; so it is off. Energy inside the
+            mask only counts what is positive anyway.
+        measures: Which measures; null for all.
+        min_prediction: AIC and SIC skip images whose original gives the explained class a lower probability.
+        thresholds: For AIC and SIC, which shares of the pixels are revealed, ascending in 0..1; null for the authors'.
+        triangulation: For AIC and SIC, how hidden pixels are filled in: exact, or reduced, which takes less time and
+            moves areas by a few thousandths.
+        steps: For insertion and deletion, in how many steps, at most.
+        order: For insertion and deletion, which of equally important pixels comes first: the first in the image
+            (stable), or as NumPy happens to sort them (numpy), which the published code does.
+        batch_size: Images a forward pass; changes results by rounding alone, which SIC may magnify for an unsure model.
     """
-    return joined([_measure_batch(model, batch, pixels, protocol, executor, memory) for batch in batches], protocol)
 
+    rectify: bool = False
+    measures: list[Measure] | None = None
+    min_prediction: float = 0.8
+    thresholds: list[float] | None = None
+    triangulation: Triangulation = "exact"
+    steps: int = 28
+    order: Order = "stable"
+    batch_size: int = 32
 
-def joined(parts: Sequence[Measured], protocol: EvaluationProtocol) -> Measured:
-    """The images of several parts of a set, by rising ids.
+    least: ClassVar = Attributing.least | {"steps": 1}
 
-    Args:
-        parts: Of one protocol; some may have no images, or all.
-        protocol: What they were asked.
-    """
-    parts = [part for part in parts if len(part.ids)]
-    if not parts:
-        none = torch.empty(0, dtype=torch.int64)
-        nothing = Scores(torch.empty(0, dtype=torch.float64), (), torch.empty(0), torch.empty(0, 0))
-        return Measured(none, (), none, none, torch.empty(0), dict.fromkeys(protocol.measures, nothing))
-    order = torch.cat([part.ids for part in parts]).argsort()
-    return Measured(
-        _tensors([part.ids for part in parts], order),
-        _words([part.names for part in parts], order),
-        _tensors([part.labels for part in parts], order),
-        _tensors([part.predicted for part in parts], order),
-        _tensors([part.probabilities for part in parts], order),
-        {name: _joined_scores([part.scores[name] for part in parts], order) for name in protocol.measures},
-    )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.asked = tuple(MEASURES if self.measures is None else self.measures)
+        self.revealed = tuple(PIC_THRESHOLDS if self.thresholds is None else self.thresholds)
+        for measure in self.asked:
+            check_choice("measures", measure, MEASURES)
+        if not self.asked or len(set(self.asked)) < len(self.asked):
+            raise ValueError(
+                f"measures names each measure once, at least one, not {list(self.asked)}; leave it out for all"
+            )
+        if not 0 <= self.min_prediction <= 1:
+            raise ValueError(f"min_prediction is a probability in 0..1, not {self.min_prediction}")
+        ascending = list(self.revealed) == sorted(self.revealed)
+        if not self.revealed or not ascending or not 0 <= self.revealed[0] <= self.revealed[-1] <= 1:
+            raise ValueError(f"thresholds ascend in 0..1, at least one, not {list(self.revealed)}")
 
+    def measure(
+        self,
+        model: nn.Module,
+        batches: Iterable[Examples],
+        pixels: Pixels,
+        executor: Executor | None = None,
+        memory: InformationMemory | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Measured:
+        """Ask all measures about some images; all ranks have to call this, each with its share.
 
-def _joined_scores(parts: Sequence[Scores], order: Tensor) -> Scores:
-    return Scores(
-        _tensors([part.values for part in parts], order),
-        _words([part.reasons for part in parts], order),
-        parts[0].x,
-        _tensors([part.curves for part in parts], order),
-    )
+        Args:
+            model: Normalised images to logits, in evaluation mode.
+            batches: The images, which are attributed and measured a batch at a time.
+            pixels: How the images were normalised.
+            executor: Runs the reconstructions and encodings of AIC and SIC.
+            memory: Keeps what AIC and SIC need to know of the images themselves.
+            device: Where the numbers are kept until all ranks' are gathered.
 
+        Returns:
+            What the measures say of the images of all ranks.
 
-def _tensors(parts: Sequence[Tensor], order: Tensor) -> Tensor:
-    return torch.cat(list(parts))[order]
-
-
-def _words(parts: Sequence[tuple[str, ...]], order: Tensor) -> tuple[str, ...]:
-    words = [word for part in parts for word in part]
-    return tuple(words[place] for place in order.tolist())
-
-
-def gathered(measured: Measured, protocol: EvaluationProtocol, ranks: int) -> Measured:
-    """The images of all ranks, on each of them.
-
-    Args:
-        measured: This rank's share, which may be empty.
-        protocol: What was asked.
-        ranks: How many ranks there are; all of them have to call this.
-    """
-    if ranks == 1:
-        return measured
-    parts: list[Any] = [None] * ranks
-    torch.distributed.all_gather_object(parts, measured)
-    return joined(parts, protocol)
-
-
-def without_curves(measured: Measured) -> Measured:
-    """The same but for the curves, which hold most of the memory.
-
-    Args:
-        measured: Any images.
-    """
-    scores = {
-        name: Scores(of.values, of.reasons, of.x[:0], of.curves[:, :0].clone()) for name, of in measured.scores.items()
-    }
-    return replace(measured, scores=scores)
-
-
-def _measure_batch(
-    model: nn.Module,
-    examples: Examples,
-    pixels: Pixels,
-    protocol: EvaluationProtocol,
-    executor: Executor | None,
-    memory: InformationMemory | None,
-) -> Measured:
-    parameter = next(model.parameters(), None)
-    images = examples.images if parameter is None else examples.images.to(parameter.device)
-    answers = probabilities(model)(images).cpu()
-    predicted = answers.argmax(dim=1)
-    targets = examples.labels if protocol.target == "label" else predicted
-    maps = _attributions(model, images, targets, protocol)
-    scores: dict[Measure, Scores] = {}
-    kinds = [kind for kind in KINDS if kind in protocol.measures]
-    if kinds:
-        found = image_curves(
-            pixels.pixels(images),
-            maps,
+        Raises:
+            ValueError: If the settings ask for what the model or the images have not, such as an unknown layer.
+        """
+        kinds = [kind for kind in KINDS if kind in self.asked]
+        information = PerformanceInformationCurve(
             probabilities(model, pixels),
-            targets,
-            ids=examples.ids,
-            thresholds=protocol.thresholds,
-            min_prediction=protocol.min_prediction,
-            triangulation=protocol.triangulation,
+            thresholds=self.revealed,
+            min_prediction=self.min_prediction,
+            triangulation=self.triangulation,
             executor=executor,
-            batch_size=protocol.batch_size,
+            batch_size=self.batch_size,
             memory=memory,
             kinds=kinds,
         )
-        for kind in kinds:
-            skips = [Skip(skip) for skip in found.skips[kind].tolist()]
-            reasons = tuple("" if skip == Skip.USED else skip.reason for skip in skips)
-            curves = found.curves[kind].float()  # half the memory of all that is kept
-            x = torch.linspace(0, 1, curves.shape[1], dtype=torch.float64)
-            scores[kind] = Scores(found.areas[kind], reasons, x, curves)
-    scores |= _causal(model, images, maps, targets, protocol)
-    scores |= _inside(examples, maps, protocol)
-    return Measured(
-        examples.ids,
-        examples.names,
-        examples.labels,
-        predicted,
-        answers.gather(1, targets[:, None]).squeeze(1),
-        {name: scores[name] for name in protocol.measures},
-    )
-
-
-def _attributions(model: nn.Module, images: Tensor, targets: Tensor, protocol: EvaluationProtocol) -> Tensor:
-    settings: dict[str, Any] = {}
-    if protocol.method == "grad_cam":
-        # It rectifies before it enlarges the map, as published.
-        settings = {"layer": protocol.layer, "relu": protocol.rectify}
-    maps = attribute(model, images, targets, protocol.method, protocol.batch_size, **settings)
-    return maps.clamp(min=0) if protocol.rectify else maps
-
-
-def _causal(
-    model: nn.Module, images: Tensor, maps: Tensor, targets: Tensor, protocol: EvaluationProtocol
-) -> dict[Measure, Scores]:
-    """Insertion and deletion."""
-    scores: dict[Measure, Scores] = {}
-    step = -(-maps[0].numel() // protocol.steps)
-    asked: tuple[tuple[Measure, Callable[..., Any]], ...] = (
-        ("insertion", insertion_curve),
-        ("deletion", deletion_curve),
-    )
-    for name, curve in asked:
-        if name in protocol.measures:
-            found = curve(
-                images,
-                maps,
-                probabilities(model),
-                targets,
-                step=step,
-                order=protocol.order,
-                batch_size=protocol.batch_size,
-            )
-            reasons = tuple(Skip.NOT_FINITE.reason if missing else "" for missing in found.areas.isnan().tolist())
-            scores[name] = Scores(found.areas.double(), reasons, found.fractions, found.scores)
-    return scores
-
-
-def _inside(examples: Examples, maps: Tensor, protocol: EvaluationProtocol) -> dict[Measure, Scores]:
-    """Energy inside the mask and the pointing game."""
-    scores: dict[Measure, Scores] = {}
-    nowhere = torch.zeros(maps.shape[1:], dtype=torch.bool)
-    masks = torch.stack([nowhere if mask is None else mask for mask in examples.masks])
-    asked: tuple[tuple[Measure, Callable[..., Tensor], str], ...] = (
-        ("energy_inside_mask", energy_inside_mask, NO_POSITIVE),
-        ("pointing_game", pointing_game, CONSTANT),
-    )
-    for name, inside, says_nothing in asked:
-        if name in protocol.measures:
-            values = inside(maps, masks).double()
-            reasons = ["" if known else says_nothing for known in (~values.isnan()).tolist()]
-            for place, reason in enumerate(reasons):
-                if examples.masks[place] is None:
-                    reasons[place] = NO_MASK
-                elif not masks[place].any():
-                    reasons[place] = NO_SUBJECT
-                elif reason and not maps[place].isfinite().all():
-                    reasons[place] = Skip.NOT_FINITE.reason
-            scores[name] = Scores(values, tuple(reasons), torch.empty(0), torch.empty(len(values), 0))
-    return scores
+        causal = {
+            name: metric(probabilities(model), order=self.order, batch_size=self.batch_size, steps=self.steps)
+            for name, metric in _CAUSAL.items()
+            if name in self.asked
+        }
+        of_masks = {name: metric() for name, metric in _OF_MASKS.items() if name in self.asked}
+        means: dict[Measure, MeanOfImages] = {**causal, **of_masks}
+        answers = AnswersOfImages()
+        for metric in (information, answers, *means.values()):
+            metric.to(device)
+        for examples in batches:
+            parameter = next(model.parameters(), None)
+            images = examples.images if parameter is None else examples.images.to(parameter.device)
+            said = probabilities(model)(images).cpu()
+            predicted = said.argmax(dim=1)
+            targets = examples.labels if self.target == "label" else predicted
+            answers.update(examples.labels, predicted, said.gather(1, targets[:, None]).squeeze(1), examples.ids)
+            # Grad-CAM rectifies before it enlarges the map, as published.
+            maps = self.attributions(model, images, targets, relu=self.rectify)
+            maps = maps.clamp(min=0) if self.rectify else maps
+            if kinds:
+                information.update(pixels.pixels(images), maps, targets, examples.ids)
+            for of_map in causal.values():
+                of_map.update(images, maps, targets, examples.ids)
+            for of_mask in of_masks.values():
+                of_mask.update(maps, examples.masks, examples.ids)
+        curves = information.image_curves()
+        scores: dict[Measure, PerImage] = {kind: curves.of(kind) for kind in kinds}
+        scores |= {name: mean.per_image() for name, mean in means.items()}
+        return Measured(answers.answers(), {name: scores[name] for name in self.asked})

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -14,28 +14,13 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
+from aga_lightning.callbacks.answers import Answers, AnswersOfImages
 from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
 from aga_lightning.files import write_csv
 from aga_lightning.run_folder import PREDICTIONS, written_if_possible
 from aga_lightning.training.run_stage import keeps_files, run_folder
 
 _HEADER = ["set", "image", "label", "predicted", "confidence"]
-
-
-class Answers(NamedTuple):
-    """What was said of some images of a set.
-
-    Args:
-        places: (N,) int64, where the images stand in the set.
-        labels: (N,) int64, the true classes.
-        predicted: (N,) int64, the likeliest classes.
-        confidences: (N,) float32, the probabilities of those.
-    """
-
-    places: Tensor
-    labels: Tensor
-    predicted: Tensor
-    confidences: Tensor
 
 
 class PredictionsTable(Callback):
@@ -53,11 +38,7 @@ class PredictionsTable(Callback):
         self._batches: dict[int, list[tuple[Tensor, Tensor, Tensor]]] = {}
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew."""
-        self._batches = {}
-
-    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew."""
+        """Begin a new table."""
         self._batches = {}
 
     def on_validation_batch_end(
@@ -69,28 +50,16 @@ class PredictionsTable(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep what was said of a batch."""
-        self._keep(trainer, outputs, batch, dataloader_idx)
-
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: STEP_OUTPUT,
-        batch: Any,  # noqa: ANN401 Lightning's type
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep what was said of a batch."""
+        """Keep the answers to a batch."""
         self._keep(trainer, outputs, batch, dataloader_idx)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the table."""
         self._write(trainer)
 
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the table."""
-        self._write(trainer)
+    on_test_epoch_start = on_validation_epoch_start
+    on_test_batch_end = on_validation_batch_end
+    on_test_epoch_end = on_validation_epoch_end
 
     def _keep(self, trainer: Trainer, logits: object, batch: object, loader: int) -> None:
         if not _listed(trainer) or not isinstance(logits, Tensor) or logits.ndim != 2:
@@ -107,19 +76,22 @@ class PredictionsTable(Callback):
     def _write(self, trainer: Trainer) -> None:
         if not _listed(trainer):
             return
-        folder = run_folder(trainer)  # all ranks have to ask
+        folder = run_folder(trainer)  # the first rank tells the others, so all ranks have to ask
         sets = evaluation_loaders(trainer)
         found = {}
         for number, (name, loader) in enumerate(sets):
-            mine = _placed(self._batches.pop(number, []), _places(loader, trainer.global_rank, trainer.world_size))
-            found[name] = _in_order(_gathered(mine, trainer.world_size))
-        if trainer.is_global_zero and folder is not None and any(len(answers.places) for answers in found.values()):
+            metric = AnswersOfImages().to(trainer.strategy.root_device)
+            places = iter(_places(loader, trainer.global_rank, trainer.world_size))
+            for batch in self._batches.pop(number, []):
+                # Where only some batches are judged, they end before the places do.
+                known = torch.tensor(list(itertools.islice(places, len(batch[0]))), dtype=torch.int64)
+                labels, predicted, confidences = (column[: len(known)] for column in batch)
+                metric.update(labels, predicted, confidences, known)
+            found[name] = metric.answers()
+        if trainer.is_global_zero and folder is not None and any(len(answers.ids) for answers in found.values()):
+            names = {name: _names(loader) for name, loader in sets}
             with written_if_possible(folder / PREDICTIONS):
-                write_csv(
-                    folder / PREDICTIONS,
-                    _HEADER,
-                    _rows(trainer, found, {name: _names(loader) for name, loader in sets}),
-                )
+                write_csv(folder / PREDICTIONS, _HEADER, _rows(trainer, found, names))
 
 
 def _listed(trainer: Trainer) -> bool:
@@ -159,33 +131,6 @@ def _names(loader: Any) -> Mapping[int, str] | None:  # noqa: ANN401 any loader
     paths = [os.path.abspath(record.path) for record in records]
     top = os.path.commonpath({os.path.dirname(path) for path in paths})
     return {place: Path(path).relative_to(top).as_posix() for place, path in enumerate(paths)}
-
-
-def _placed(batches: Iterable[tuple[Tensor, Tensor, Tensor]], places: Iterable[int]) -> Answers:
-    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
-    if not columns:
-        nothing = torch.zeros(0, dtype=torch.int64)
-        return Answers(nothing, nothing, nothing, torch.zeros(0))
-    # Where only some batches are judged, they end before the places do.
-    known = torch.tensor(list(itertools.islice(places, len(columns[0]))), dtype=torch.int64)
-    return Answers(known, *(column[: len(known)] for column in columns))
-
-
-def _gathered(mine: Answers, ranks: int) -> Answers:
-    """The images of all ranks, on each of them."""
-    if ranks == 1:
-        return mine
-    parts: list[Any] = [None] * ranks
-    torch.distributed.all_gather_object(parts, mine)
-    return Answers(*(torch.cat(column) for column in zip(*parts, strict=True)))
-
-
-def _in_order(answers: Answers) -> Answers:
-    """By place; the images that fill up the last batches of several ranks, once."""
-    order = answers.places.argsort(stable=True)
-    places = answers.places[order]
-    order = order[torch.cat([torch.ones(min(1, len(places)), dtype=torch.bool), places[1:] != places[:-1]])]
-    return Answers(*(column[order] for column in answers))
 
 
 def _rows(

@@ -1,38 +1,16 @@
 """Metrics that keep something of each image, so that all ranks together say what one alone would."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from aga_lightning.explain.per_image import PerImage, Skip
+
 UNNAMED = -1
 """The id of an image that was given none."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PerImage:
-    """What a metric says of each image, on the CPU, by rising ids.
-
-    Args:
-        ids: (N,) int64; -1 for images that were given none.
-        values: (N,) float32; NaN where the image could not be used.
-    """
-
-    ids: Tensor
-    values: Tensor
-
-    @property
-    def used(self) -> int:
-        """How many images have a value."""
-        return len(self.values) - self.skipped
-
-    @property
-    def skipped(self) -> int:
-        """How many have none."""
-        return int(self.values.isnan().sum())
 
 
 class ImageMetric(Metric):
@@ -92,8 +70,11 @@ class ImageMetric(Metric):
                 + (f" from {ids.min()} on" if ids.numel() else "")
             )
         for name, values in {"ids": ids, **rows}.items():
-            # In one line: a rank without images does not know how long a row is, and gathers all the same.
-            getattr(self, name).append(values.to(self.device, self._formats[name]).flatten())
+            kept_as = self._formats[name]
+            if kept_as == torch.float64 and self.device.type == "mps":
+                kept_as = torch.float32  # Apple's devices know no double precision
+            # Flat, since a rank without images does not know how long a row is, and gathers all the same.
+            getattr(self, name).append(values.to(self.device, kept_as).flatten())
 
     def flat(self, name: str) -> Tensor:
         """A state as it was added, in one line, on the CPU."""
@@ -115,14 +96,19 @@ class MeanOfImages(ImageMetric):
     """The mean of one number an image, over the images that have it.
 
     Args:
-        value: The state with the numbers: float32, NaN where there is none.
+        value: The state with the numbers: float32, NaN where there is none. The state `skips` holds why.
         rows: Other states, as in `ImageMetric`.
         kwargs: torchmetrics' own options.
     """
 
     def __init__(self, value: str, rows: dict[str, torch.dtype] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__({value: torch.float32, **(rows or {})}, **kwargs)
+        super().__init__({value: torch.float32, "skips": torch.int8, **(rows or {})}, **kwargs)
         self._value = value
+
+    def add(self, count: int, ids: Tensor | None, **rows: Tensor) -> None:
+        """Add the rows of some images; without `skips`, a number is missing because something is not finite."""
+        rows.setdefault("skips", torch.where(rows[self._value].isnan(), Skip.NOT_FINITE, Skip.USED))
+        super().add(count, ids, **rows)
 
     def compute(self) -> Tensor:
         """The mean over the images that could be used, NaN if none could."""
@@ -130,7 +116,11 @@ class MeanOfImages(ImageMetric):
         return values[~values.isnan()].double().mean().float().to(self.device)
 
     def per_image(self) -> PerImage:
-        """The number of each image of all ranks, all of which have to call this."""
+        """What the metric says of each image of all ranks, by rising ids; all ranks have to call this."""
         with self.all_ranks():
-            ids, values = self.rows_by_id("ids", self._value)
-        return PerImage(ids.flatten(), values.flatten())
+            ids, values, skips = (rows.flatten() for rows in self.rows_by_id("ids", self._value, "skips"))
+            return PerImage(ids, values, skips, *self._curves())
+
+    def _curves(self) -> tuple[Tensor, Tensor]:
+        """Where the curves are known (K,), and the curves (N, K), by rising ids; this metric has none."""
+        return torch.empty(0), self.rows_by_id("ids")[0][:, :0].float()

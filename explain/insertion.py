@@ -231,9 +231,9 @@ class _Walk:
             raise ValueError(f"step and batch_size are 1 or more, not {self.step} and {self.batch_size}")
 
 
-def step_for(pixels: int) -> int:
-    """How many of an image's pixels change at a time if nobody says: in `RISE_STEPS` steps, or a few less, all do."""
-    return -(-pixels // RISE_STEPS)
+def step_for(pixels: int, steps: int = RISE_STEPS) -> int:
+    """How many of an image's pixels change at a time so that all do in `steps` steps, or a few less."""
+    return -(-pixels // steps)
 
 
 def changed_fractions(pixels: int, step: int) -> Tensor:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from aga_lightning.explain.image_metric import ImageMetric, MeanOfImages
 from aga_lightning.explain.information import InformationMemory
+from aga_lightning.explain.information_curve import KINDS, ImageCurves, InformationCurve, Kind, aggregate
 from aga_lightning.explain.insertion import (
+    RISE_STEPS,
     CausalCurves,
     Order,
     Substrate,
@@ -19,38 +21,44 @@ from aga_lightning.explain.insertion import (
     step_for,
 )
 from aga_lightning.explain.localisation import energy_inside_mask, pointing_game
-from aga_lightning.explain.pic import (
-    KINDS,
-    PIC_THRESHOLDS,
-    ImageCurves,
-    InformationCurve,
-    Kind,
-    Skip,
-    aggregate,
-    image_curves,
-)
+from aga_lightning.explain.per_image import Skip
+from aga_lightning.explain.pic import PIC_THRESHOLDS, image_curves
 from aga_lightning.explain.prediction import Predict
 from aga_lightning.explain.reconstruction import Triangulation
 
 
 class _CausalAUC(MeanOfImages):
-    """The area below the curves of insertion or deletion."""
+    """The area below the curves of insertion or deletion.
+
+    Args:
+        predict: As all that follows: see `insertion_curve`.
+        step: The same; None for as many as `steps` asks for.
+        substrate: The same; None for that of the published method: blur for insertion, mean for deletion.
+        order: The same.
+        batch_size: The same.
+        steps: In how many steps all pixels change, at most, where `step` does not say.
+        kwargs: torchmetrics' own options.
+    """
+
+    _name: ClassVar[str]
+    _default: ClassVar[Literal["blur", "mean"]]
 
     def __init__(
         self,
-        name: str,
         predict: Predict,
-        step: int | None,
-        substrate: Substrate,
-        order: Order,
-        batch_size: int,
+        step: int | None = None,
+        substrate: Substrate | None = None,
+        order: Order = "stable",
+        batch_size: int = 64,
+        steps: int = RISE_STEPS,
         **kwargs: Any,  # noqa: ANN401  torchmetrics' own options
     ) -> None:
         rows = {"scores": torch.float32, "explained": torch.int64, "pixels": torch.int64}
-        super().__init__(f"{name}_areas", rows, **kwargs)
+        super().__init__(f"{self._name}_areas", rows, **kwargs)
         # In a tuple, where torch does not look for modules: the model is no part of the metric's state.
         self._predict = (predict,)
-        self.step, self.substrate, self.order, self.batch_size = step, substrate, order, batch_size
+        self.step, self.steps, self.order, self.batch_size = step, steps, order, batch_size
+        self.substrate: Substrate = self._default if substrate is None else substrate
 
     def update(
         self, images: Tensor, attributions: Tensor, targets: Tensor | None = None, ids: Tensor | None = None
@@ -63,8 +71,11 @@ class _CausalAUC(MeanOfImages):
             targets: (N,) int64 classes; None for those that the model predicts.
             ids: (N,) int64, which tell images apart.
         """
-        found = self._curve(images, attributions, targets)
-        pixels = torch.full((len(images),), images.shape[2] * images.shape[3])
+        curve = insertion_curve if self._name == "insertion" else deletion_curve
+        count = images.shape[2] * images.shape[3]
+        settings = (self._step(count), self.substrate, self.order, self.batch_size)
+        found = curve(images, attributions, self._predict[0], targets, *settings)
+        pixels = torch.full((len(images),), count)
         rows = {self._value: found.areas, "scores": found.scores, "explained": found.targets, "pixels": pixels}
         self.add(len(images), ids, **rows)
 
@@ -75,74 +86,84 @@ class _CausalAUC(MeanOfImages):
             ValueError: If the images have different sizes.
         """
         with self.all_ranks():
-            sizes = sorted(set(self.flat("pixels").tolist()))
+            sizes = self._sizes()
             if len(sizes) > 1:
                 raise ValueError(f"curves share their steps, but the images have {sizes} pixels: give them one size")
-            areas, scores, targets = self.rows_by_id(self._value, "scores", "explained")
-        pixels = sizes[0] if sizes else 0
-        fractions = changed_fractions(pixels, self.step or step_for(pixels)) if pixels else torch.empty(0)
-        return CausalCurves(fractions, scores, areas.flatten(), targets.flatten())
+            areas, targets = (rows.flatten() for rows in self.rows_by_id(self._value, "explained"))
+            return CausalCurves(*self._curves(), areas, targets)
 
-    def _curve(self, images: Tensor, attributions: Tensor, targets: Tensor | None) -> CausalCurves:
-        raise NotImplementedError
+    def _sizes(self) -> list[int]:
+        return sorted(set(self.flat("pixels").tolist()))
+
+    def _curves(self) -> tuple[Tensor, Tensor]:
+        """Images of different sizes have no common steps, and so no curves here."""
+        sizes = self._sizes()
+        if len(sizes) != 1:
+            return super()._curves()
+        return changed_fractions(sizes[0], self._step(sizes[0])), self.rows_by_id("scores")[0]
+
+    def _step(self, pixels: int) -> int:
+        return step_for(pixels, self.steps) if self.step is None else self.step
 
 
 class InsertionAUC(_CausalAUC):
     """Mean area below the insertion curve: see `insertion_curve`, whose arguments these are."""
 
     higher_is_better = True
-
-    def __init__(
-        self,
-        predict: Predict,
-        step: int | None = None,
-        substrate: Substrate = "blur",
-        order: Order = "stable",
-        batch_size: int = 64,
-        **kwargs: Any,  # noqa: ANN401  torchmetrics' own options
-    ) -> None:
-        super().__init__("insertion", predict, step, substrate, order, batch_size, **kwargs)
-
-    def _curve(self, images: Tensor, attributions: Tensor, targets: Tensor | None) -> CausalCurves:
-        settings = (self.step, self.substrate, self.order, self.batch_size)
-        return insertion_curve(images, attributions, self._predict[0], targets, *settings)
+    _name, _default = "insertion", "blur"
 
 
 class DeletionAUC(_CausalAUC):
     """Mean area below the deletion curve, the smaller the better: see `deletion_curve`, whose arguments these are."""
 
     higher_is_better = False
-
-    def __init__(
-        self,
-        predict: Predict,
-        step: int | None = None,
-        substrate: Substrate = "mean",
-        order: Order = "stable",
-        batch_size: int = 64,
-        **kwargs: Any,  # noqa: ANN401  torchmetrics' own options
-    ) -> None:
-        super().__init__("deletion", predict, step, substrate, order, batch_size, **kwargs)
-
-    def _curve(self, images: Tensor, attributions: Tensor, targets: Tensor | None) -> CausalCurves:
-        settings = (self.step, self.substrate, self.order, self.batch_size)
-        return deletion_curve(images, attributions, self._predict[0], targets, *settings)
+    _name, _default = "deletion", "mean"
 
 
-class EnergyInsideMask(MeanOfImages):
-    """Mean share of the positive attribution that lies on the subject: see `energy_inside_mask`."""
+class _OfMasks(MeanOfImages):
+    """A number that compares an attribution with the subject's mask; `_missing` is why a sound map may have none."""
 
     higher_is_better = True
+    _missing: ClassVar[Skip]
+
+    def update(self, attributions: Tensor, masks: Tensor | Sequence[Tensor | None], ids: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            attributions: (N, H, W) float; higher is more important.
+            masks: (N, H, W) bool, True at the subject; or one (H, W) an image, None where nobody knows the subject.
+            ids: (N,) int64, which tell images apart.
+        """
+        nowhere = torch.zeros(attributions.shape[1:], dtype=torch.bool)
+        unknown = torch.tensor([mask is None for mask in masks], dtype=torch.bool)
+        if not isinstance(masks, Tensor):
+            masks = (
+                torch.stack([nowhere if mask is None else mask for mask in masks]) if len(masks) else nowhere[None][:0]
+            )
+        values = self._of(attributions, masks)
+        skips = torch.where(values.isnan(), self._missing, Skip.USED)
+        skips[~attributions.isfinite().flatten(1).all(dim=1).cpu()] = Skip.NOT_FINITE
+        skips[~masks.flatten(1).any(dim=1).cpu()] = Skip.NO_SUBJECT
+        skips[unknown] = Skip.NO_MASK
+        self.add(len(attributions), ids, **{self._value: values, "skips": skips})
+
+    def _of(self, attributions: Tensor, masks: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class EnergyInsideMask(_OfMasks):
+    """Mean share of the positive attribution that lies on the subject: see `energy_inside_mask`."""
+
+    _missing = Skip.NO_POSITIVE
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401  torchmetrics' own options
         super().__init__("energy", **kwargs)
 
-    def update(self, attributions: Tensor, masks: Tensor, ids: Tensor | None = None) -> None:
-        """Add a batch of attributions (N, H, W) float, masks (N, H, W) bool and ids (N,) int64."""
-        self.add(len(attributions), ids, energy=energy_inside_mask(attributions, masks))
+    def _of(self, attributions: Tensor, masks: Tensor) -> Tensor:
+        return energy_inside_mask(attributions, masks)
 
 
-class PointingGame(MeanOfImages):
+class PointingGame(_OfMasks):
     """The share of images whose most important pixel is on the subject: see `pointing_game`.
 
     Args:
@@ -150,15 +171,14 @@ class PointingGame(MeanOfImages):
         kwargs: torchmetrics' own options.
     """
 
-    higher_is_better = True
+    _missing = Skip.CONSTANT
 
     def __init__(self, tolerance: float = 0, **kwargs: Any) -> None:  # noqa: ANN401  torchmetrics' own options
         super().__init__("hits", **kwargs)
         self.tolerance = tolerance
 
-    def update(self, attributions: Tensor, masks: Tensor, ids: Tensor | None = None) -> None:
-        """Add a batch of attributions (N, H, W) float, masks (N, H, W) bool and ids (N,) int64."""
-        self.add(len(attributions), ids, hits=pointing_game(attributions, masks, self.tolerance))
+    def _of(self, attributions: Tensor, masks: Tensor) -> Tensor:
+        return pointing_game(attributions, masks, self.tolerance)
 
 
 class PerformanceInformationCurve(ImageMetric):
@@ -196,7 +216,8 @@ class PerformanceInformationCurve(ImageMetric):
         aggregation: Literal["median", "mean"] = "median",
         **kwargs: Any,  # noqa: ANN401  torchmetrics' own options
     ) -> None:
-        rows = {"curves": torch.float32, "areas": torch.float32, "skips": torch.int8}
+        # Curves in single precision take half the memory.
+        rows = {"curves": torch.float32, "areas": torch.float64, "skips": torch.int8}
         super().__init__({f"{kind}_{row}": of for kind in kinds for row, of in rows.items()}, **kwargs)
         self._predict = (predict,)
         self._executor = executor
@@ -254,7 +275,7 @@ class PerformanceInformationCurve(ImageMetric):
         curves = self._image_curves()
         scores: dict[str, Tensor] = {}
         for kind in self.kinds:
-            curve = aggregate(curves, kind, self.aggregation)
+            curve = aggregate(curves.of(kind), self.aggregation)
             scores |= {kind: torch.tensor(curve.area), f"{kind}_used": torch.tensor(curve.used)}
             for skip, images in curve.skipped.items():
                 if skip != Skip.NOT_COMMON:  # nothing is compared here
@@ -268,7 +289,7 @@ class PerformanceInformationCurve(ImageMetric):
 
     def information_curve(self, kind: Kind) -> InformationCurve:
         """One curve of all images of all ranks, to be drawn; all ranks have to call this."""
-        return aggregate(self.image_curves(), kind, self.aggregation)
+        return aggregate(self.image_curves().of(kind), self.aggregation)
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_executor": None}  # threads and processes cannot be copied
@@ -281,8 +302,8 @@ class PerformanceInformationCurve(ImageMetric):
 
         return ImageCurves(
             ids,
-            # Kept in single precision, half the memory; of no images, no rows of the usual length.
-            {kind: rows.double().view(len(ids), self._points + 1) for kind, rows in by_kind("curves").items()},
-            {kind: rows.double().flatten() for kind, rows in by_kind("areas").items()},
+            # Of no images, no rows of the usual length.
+            {kind: rows.view(len(ids), self._points + 1) for kind, rows in by_kind("curves").items()},
+            {kind: rows.flatten() for kind, rows in by_kind("areas").items()},
             {kind: rows.flatten() for kind, rows in by_kind("skips").items()},
         )

@@ -16,32 +16,10 @@ import torch
 from torch import Tensor
 
 from aga_lightning.explain.information import InformationMemory
-from aga_lightning.explain.information_curve import (
-    KINDS,
-    ImageCurves,
-    InformationCurve,
-    Kind,
-    Skip,
-    aggregate,
-    common,
-)
+from aga_lightning.explain.information_curve import KINDS, ImageCurves, InformationCurve, Kind, aggregate
 from aga_lightning.explain.prediction import Predict
 from aga_lightning.explain.reconstruction import Triangulation
 from aga_lightning.explain.revealing import CallingThread, Revealing
-
-__all__ = [
-    "KINDS",
-    "PIC_THRESHOLDS",
-    "ImageCurves",
-    "InformationCurve",
-    "Kind",
-    "PerformanceInformation",
-    "Skip",
-    "aggregate",
-    "common",
-    "image_curves",
-    "performance_information_curve",
-]
 
 PIC_THRESHOLDS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.13, 0.21, 0.34, 0.5, 0.75)
 """Fractions of the pixels that are revealed, most important first: those of the authors' notebook."""
@@ -93,9 +71,8 @@ def performance_information_curve(
         batch_size=batch_size,
         memory=memory,
     )
-    return PerformanceInformation(
-        sic=aggregate(curves, "sic", aggregation), aic=aggregate(curves, "aic", aggregation), images=curves
-    )
+    sic, aic = (aggregate(curves.of(kind), aggregation) for kind in KINDS)
+    return PerformanceInformation(sic=sic, aic=aic, images=curves)
 
 
 def image_curves(

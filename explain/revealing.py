@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aga_lightning.explain.information import InformationMemory, lossless_bytes
-from aga_lightning.explain.information_curve import ImageCurves, Kind, Skip, curve_through
+from aga_lightning.explain.information_curve import ImageCurves, Kind, curve_through
+from aga_lightning.explain.per_image import Skip
 from aga_lightning.explain.prediction import Predict
 from aga_lightning.explain.reconstruction import Triangulation, random_mask, reconstruct
 

@@ -1,27 +1,23 @@
 """Where the model looks, in real runs: the sheets, the comparison with a baseline, and that a run is left as it was."""
 
-import os
 import random
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny.explained import Small
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from aga_lightning.callbacks import attribution_panels
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
-from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.images.drawing import RIGHT_MARK, WRONG_MARK
 from aga_lightning.images.records import ImageRecord
@@ -29,36 +25,6 @@ from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.loading import EvaluationImages
 from aga_lightning.training.models.classifier import ImageClassifier
 from aga_lightning.training.transforms import build_transforms
-
-
-class Small(LightningModule):
-    """A classifier of one's own; with dropout and batch norm, whose state a look could disturb."""
-
-    def __init__(self, classes=2, channels=3):
-        super().__init__()
-        self.net = nn.Sequential(
-            nn.Conv2d(channels, 4, 3),
-            nn.BatchNorm2d(4),
-            nn.ReLU(),
-            nn.Dropout(0.2),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(4, classes),
-        )
-
-    def forward(self, images):
-        return self.net(images)
-
-    def training_step(self, batch, batch_idx):
-        return nn.functional.cross_entropy(self(batch[0]), batch[1])
-
-    def validation_step(self, batch, batch_idx, dataloader_idx=0):
-        self(batch[0])
-
-    test_step = validation_step
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 def open_data(folder):
@@ -171,21 +137,6 @@ def test_the_other_verbs_always_draw_and_say_what_the_model_says(tmp_path, share
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-
-
-def test_a_fit_ends_the_same_with_and_without(tmp_path, shared_disc_folder, checkpoints):
-    def outcome(name, *callbacks):
-        torch.manual_seed(3)
-        _, model = fit(tmp_path / name, shared_disc_folder, *callbacks, model=Small(), epochs=2)
-        assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
-        return model.state_dict(), (torch.rand(1).item(), np.random.random(), random.random())
-
-    weights, draws = outcome("with", AttributionPanels(images=1, compare_to=str(checkpoints[0]), search=4))
-    expected, expected_draws = outcome("without")
-    assert len(sheets(tmp_path / "with")) >= 4
-    assert weights.keys() == expected.keys()
-    assert all(weights[name].equal(expected[name]) for name in weights)
-    assert draws == expected_draws
 
 
 def run_test(folder, model, loaders, **settings):
@@ -309,41 +260,6 @@ def test_a_search_of_none_draws_both_models_and_counts_nothing(tmp_path, shared_
     assert len(sheets(tmp_path)) == 2
 
 
-class Fails(AttributionPanels):
-    def on_test_epoch_end(self, trainer, pl_module):
-        super().on_test_epoch_end(trainer, pl_module)
-        assert self._baseline is not None
-        raise KeyError("afterwards")
-
-
-def test_the_baseline_is_no_part_of_the_run_and_let_go_at_its_end(tmp_path, shared_disc_folder, checkpoints):
-    panels = AttributionPanels(images=1, compare_to=str(checkpoints[0]))
-    keeper = ModelCheckpoint(tmp_path / "kept")
-    _, model = fit(tmp_path, shared_disc_folder, panels, keeper)
-    kept = torch.load(keeper.best_model_path, weights_only=True)
-    expected = torch.load(checkpoints[0], weights_only=True)
-    assert kept["state_dict"].keys() == expected["state_dict"].keys() == model.state_dict().keys()
-    assert not any("AttributionPanels" in name for name in kept["callbacks"])
-    assert panels._baseline is None
-    failing = Fails(images=1, compare_to=str(checkpoints[0]))
-    with pytest.raises(KeyError, match="afterwards"):
-        open_trainer(tmp_path, failing).test(model, datamodule=open_data(shared_disc_folder), verbose=False)
-    assert failing._baseline is None
-
-
-def test_a_baseline_that_cannot_be_used_is_told_of_before_the_first_step(tmp_path, shared_disc_folder):
-    class Untrained(ImageClassifier):
-        def training_step(self, batch, batch_idx):
-            raise AssertionError("it trains")
-
-    panels = AttributionPanels(compare_to=str(tmp_path / "none.ckpt"))
-    model = Untrained(2, stem="small", width=4)
-    with pytest.raises(CheckpointError, match=r"there is no checkpoint .*none\.ckpt"):
-        fit(tmp_path, shared_disc_folder, panels, model=model, num_sanity_val_steps=0)
-    never = AttributionPanels(every_n_epochs=0, compare_to=str(tmp_path / "none.ckpt"))
-    fit(tmp_path, shared_disc_folder, never)
-
-
 def test_without_a_logger_nothing_is_written_and_the_models_are_still_compared(
     tmp_path, shared_disc_folder, checkpoints, monkeypatch
 ):
@@ -353,12 +269,6 @@ def test_without_a_logger_nothing_is_written_and_the_models_are_still_compared(
     trainer.test(Small(), datamodule=open_data(shared_disc_folder), verbose=False)
     assert list(tmp_path.rglob("*")) == []
     assert 0 <= trainer.callback_metrics["test/only_this_model_is_right"] <= 1
-
-
-def test_without_tensorboard_the_files_are_written(tmp_path):
-    trainer = open_trainer(tmp_path, AttributionPanels(images=1), logger=CSVLogger(tmp_path, "", ""))
-    trainer.test(Small(), pictures(0, 1), verbose=False)
-    assert sheets(tmp_path) == ["explain/test/attributions-test.png"]
 
 
 def test_the_true_classs_attributions_on_request(tmp_path, drawings):
@@ -438,60 +348,3 @@ def test_a_set_without_images_is_left_out(tmp_path, drawings):
     run_test(tmp_path, Small(), [pictures(0, 1), DataLoader(TensorDataset(torch.zeros(0, 3, 12, 16), torch.zeros(0)))])
     assert [drawing[0] for drawing in drawings] == ["test/0: where the model looks"]
     assert sheets(tmp_path) == ["explain/test/attributions-test-0.png"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"images": 0}, "images is 0; a sheet shows 1 to 64"),
-        ({"images": 65}, "images is 65; a sheet shows 1 to 64"),
-        ({"every_n_epochs": -1}, "every_n_epochs is -1; give a number of epochs, or 0"),
-        ({"method": "gradcam"}, "method is 'gradcam'; choose one of grad_cam"),
-        ({"target": "true"}, "target is 'true'; choose one of predicted, label"),
-        ({"search": -1}, "search is -1; give a number of images, or 0"),
-        ({"batch_size": 0}, "batch_size is 0; it has to be at least 1"),
-        ({"layer": "layer3", "method": "rise"}, "layer is 'layer3', but rise uses no layer"),
-    ],
-)
-def test_settings_that_mean_nothing_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        AttributionPanels(**settings)
-
-
-RANKS = """
-import sys
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-from test_attribution_panels import *
-panels = AttributionPanels(images=2, compare_to={baseline!r}, batch_size=2)
-trainer = open_trainer(Path({folder!r}), panels, devices=2, strategy="ddp")
-net = ImageClassifier(2, stem="small", width=4)
-trainer.test(net, datamodule=open_data(Path({discs!r})), ckpt_path={model!r}, verbose=False)
-print([float(trainer.callback_metrics[f"test/only_{{who}}_is_right"]) for who in ("this_model", "the_baseline")])
-import torch
-torch.distributed.barrier()
-torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
-"""
-
-
-def test_two_ranks_search_together_and_draw_once(tmp_path, shared_disc_folder, checkpoints):
-    # Two real processes, which import everything anew: that is what takes the seconds.
-    baseline, model = map(str, checkpoints)
-    script = tmp_path / "script.py"
-    places = {"tests": str(Path(__file__).parent), "folder": str(tmp_path / "run"), "discs": str(shared_disc_folder)}
-    script.write_text(RANKS.format(**places, baseline=baseline, model=model))
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    dataset = open_data(shared_disc_folder).test_dataloader()[0].dataset
-    ours, theirs = answers(model, dataset), answers(baseline, dataset)
-    expected = [float((ours & ~theirs).float().mean()), float((theirs & ~ours).float().mean())]
-    found = re.findall(r"\[0[^]]*\]", done.stdout)  # the two processes may write into one line
-    assert found == [str(expected)] * 2
-    assert "explain/test/attributions-test.png" in sheets(tmp_path / "run")

@@ -1,16 +1,12 @@
 """How much a model goes by the background: known models before known backgrounds, and a fit that does not notice."""
 
 import csv
-import os
-import random
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer, seed_everything
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -237,94 +233,6 @@ def test_loaders_without_records_or_images_are_left_out(tmp_path):
     assert dict(trainer.callback_metrics) == {}
 
 
-@pytest.mark.parametrize(
-    ("every", "expected"), [(0, []), (1, ["epoch-001", "epoch-002", "epoch-003"]), (2, ["epoch-002"])]
-)
-def test_in_a_fit_it_asks_at_every_nth_epoch(tmp_path, every, expected):
-    trainer = open_trainer(tmp_path, BackgroundReliance(every_n_epochs=every), max_epochs=3)
-    trainer.fit(Looks(), datamodule=open_data(tmp_path))
-    folder = tmp_path / "run" / "explain"
-    assert sorted(path.name for path in folder.glob("*")) == expected
-    assert all([path.name for path in stage.iterdir()] == ["background_reliance.csv"] for stage in folder.glob("*"))
-    assert ("val/background_reliance" in trainer.callback_metrics) == bool(expected)
-
-
-def test_validate_always_asks(tmp_path):
-    trainer = open_trainer(tmp_path, BackgroundReliance())
-    trainer.validate(Looks(), datamodule=open_data(tmp_path), verbose=False)
-    assert list(table(tmp_path / "run/explain/validate/background_reliance.csv")) == ["val", "ood/swapped"]
-
-
-class Learner(Looks):
-    """Everything that asking could disturb: statistics, dropout, momentum, and modules that are frozen."""
-
-    def __init__(self):
-        super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.Flatten(), nn.Dropout(), nn.Linear(2904, 3))
-
-    def forward(self, images):
-        return self.net(images)
-
-    def training_step(self, batch):
-        images, labels = batch
-        return nn.functional.cross_entropy(self(images), labels)
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9)
-
-
-def trained(tmp_path, callbacks):
-    seed_everything(3, verbose=False)
-    model = Learner()
-    trainer = open_trainer(tmp_path, callbacks, TensorBoardLogger(tmp_path, "run", ""), max_epochs=2)
-    trainer.fit(model, datamodule=open_data(tmp_path))
-    momentum = [state["momentum_buffer"] for state in trainer.optimizers[0].state.values()]
-    generators = torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
-    return model, momentum, generators
-
-
-def test_a_fit_is_bit_by_bit_what_it_is_without(tmp_path):
-    model, momentum, generators = trained(tmp_path / "without", [])
-    asked, its_momentum, its_generators = trained(tmp_path / "with", [BackgroundReliance(every_n_epochs=1)])
-    assert (tmp_path / "with" / "run" / "explain" / "epoch-002").is_dir()
-    assert all(value.equal(asked.state_dict()[name]) for name, value in model.state_dict().items())
-    assert all(one.equal(other) for one, other in zip(momentum, its_momentum, strict=True))
-    assert its_generators == generators
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in asked.modules())
-    gradients = [[parameter.grad for parameter in net.parameters() if parameter.grad is not None]
-                 for net in (model, asked)]  # fmt: skip
-    assert all(one.equal(other) for one, other in zip(*gradients, strict=True))
-
-
-RANKS = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_background_reliance import BackgroundReliance, Looks, open_data, open_trainer
-here = Path({folder!r})
-trainer = open_trainer(here, BackgroundReliance(images=5), devices=2, strategy="ddp")
-trainer.test(Looks(), datamodule=open_data(here), verbose=False)
-import torch
-torch.distributed.barrier()
-torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
-"""
-
-
-def test_two_ranks_score_what_one_scores(tmp_path):
-    # Two real processes, which import everything anew: that is what takes the seconds.
-    run_test(tmp_path, Looks(), BackgroundReliance(images=5))
-    script = tmp_path / "script.py"
-    script.write_text(RANKS.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "ranks")))
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    alone, ranks = (table(tmp_path / run / "run/explain/test/background_reliance.csv") for run in (".", "ranks"))
-    assert ranks == alone
-    assert ranks["test"]["images"] == 5
-
-
 def test_the_versions_remove_with_a_margin_and_the_figure_says_what_the_model_says():
     images = torch.ones(1, 3, SIDE, SIDE)
     masks = torch.zeros(1, SIDE, SIDE, dtype=torch.bool)
@@ -332,7 +240,7 @@ def test_the_versions_remove_with_a_margin_and_the_figure_says_what_the_model_sa
     _, subject, background = versions(images, masks)
     assert subject[0, 0].sum() == 8 * 8
     assert background[0, 0].sum() == SIDE * SIDE - 10 * 10
-    examples = Examples(torch.tensor([0]), images, torch.tensor([0]), (masks[0],), ("a.png",))
+    examples = Examples(torch.tensor([0]), images, torch.tensor([0]), (masks[0],))
     figure = draw_versions(examples, masks, probabilities(Looks()), Pixels(), NAMES, "val: a title")
     assert [axes.get_title() for axes in figure.axes] == ["✓ 33%\nred_$1"] * 3
     assert [text.get_text() for text in figure.axes[0].texts] == ["true: red_$1"]
@@ -347,15 +255,7 @@ def test_grey_images_are_drawn_grey():
 
     images, masks = torch.rand(2, 1, 8, 8), torch.zeros(2, 8, 8, dtype=torch.bool)
     masks[:, 2:4] = True
-    examples = Examples(torch.arange(2), images, torch.zeros(2, dtype=torch.int64), tuple(masks), ("a", "b"))
+    examples = Examples(torch.arange(2), images, torch.zeros(2, dtype=torch.int64), tuple(masks))
     figure = draw_versions(examples, masks, probabilities(Grey()), Pixels((0.0,), (1.0,)), ("0", "1"), "val")
     picture = figure.axes[0].get_images()[0].get_array()
     assert picture.shape == (8, 8, 3) and (picture[..., 0] == picture[..., 1]).all()
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"), [("images", 0), ("every_n_epochs", -1), ("batch_size", 0), ("masks", "mine")]
-)
-def test_settings_that_make_no_sense_are_refused(setting, value):
-    with pytest.raises(ValueError, match=f"{setting} is .*, not '?{value}"):
-        BackgroundReliance(**{setting: value})

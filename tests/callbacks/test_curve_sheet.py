@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
 from aga_lightning.callbacks.curve_sheet import draw_information_curves, draw_insertion_and_deletion
-from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Summary
+from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Summary
 
 X = torch.linspace(0, 1, 11, dtype=torch.float64)
 SETS = ("test", "ood/habitats_of_other_species", "ood/sketch")

@@ -74,7 +74,7 @@ def test_batches_are_the_ranks_shares():
     assert shares == [[[0], [4]], [[1]], [[3]]]
     (whole,) = sample.batches(10)
     assert whole.images[:, 0, 0, 0].tolist() == [0, 1, 3, 4]
-    assert whole.names[0] == "class 0/0.png"
+    assert sample.file(0) == "class 0/0.png" and EvaluationSample("val", [], []).file(3) == "3"
     assert whole.masks == (None,) * 4
     assert list(EvaluationSample("val", Labelled([]), []).batches(4)) == []
 

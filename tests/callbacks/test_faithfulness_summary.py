@@ -5,37 +5,30 @@ import math
 import pytest
 import torch
 
-from aga_lightning.callbacks.faithfulness_summary import (
-    BASELINE,
-    COMMON,
-    OWN,
-    THIS_MODEL,
-    restricted,
-    scalars,
-    summarise,
-)
-from aga_lightning.callbacks.measuring import NO_MASK, Measured, Scores
-from aga_lightning.explain.pic import ImageCurves, Skip, aggregate, common
+from aga_lightning.callbacks.answers import Answers
+from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
+from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, scalars, summarise
+from aga_lightning.callbacks.measuring import Measured
+from aga_lightning.explain.information_curve import aggregate
+from aga_lightning.explain.per_image import PerImage, Skip, common
 
 NAN = math.nan
 LOW = Skip.LOW_PREDICTION.reason
 X = torch.linspace(0, 1, 5, dtype=torch.float64)
 
 
-def scores(values, reason=LOW, points=5, seed=0):
+def scores(values, skip=Skip.LOW_PREDICTION, points=5, seed=0):
     """Scores with random curves, NaN where the value is."""
-    values = torch.tensor(values, dtype=torch.float64)
+    values = torch.tensor(values)
     curves = torch.rand(len(values), points, generator=torch.Generator().manual_seed(seed))
     curves[values.isnan()] = NAN
-    reasons = tuple(reason if missing else "" for missing in values.isnan().tolist())
-    return Scores(values, reasons, X[:points], curves)
+    skips = torch.where(values.isnan(), skip, Skip.USED).to(torch.int8)
+    return PerImage(torch.arange(len(values)), values, skips, X[:points], curves)
 
 
 def measured(**of_measures):
-    count = len(next(iter(of_measures.values())).values)
-    numbers = torch.arange(count)
-    names = tuple(map(str, range(count)))
-    return Measured(numbers, names, numbers, numbers, torch.full((count,), 0.9), of_measures)
+    numbers = next(iter(of_measures.values())).ids
+    return Measured(Answers(numbers, numbers, numbers, torch.full((len(numbers),), 0.9)), of_measures)
 
 
 def by_place(summaries):
@@ -46,12 +39,7 @@ def by_place(summaries):
 def test_information_curves_are_made_as_the_authors_make_them(aggregation):
     sic = scores([0.2, NAN, 0.4, 0.9])
     (summary,) = summarise("test", measured(sic=sic), aggregation=aggregation)
-    skips = torch.tensor([Skip.USED, Skip.LOW_PREDICTION, Skip.USED, Skip.USED])
-    expected = aggregate(
-        ImageCurves(torch.arange(4), {"sic": sic.curves.double()}, {"sic": sic.values}, {"sic": skips}),
-        "sic",
-        aggregation,
-    )
+    expected = aggregate(sic, aggregation)
     assert summary.value == pytest.approx(expected.area, abs=1e-6)
     assert summary.y.tolist() == pytest.approx(expected.y.tolist(), abs=1e-6)
     assert (summary.used, summary.skipped) == (3, {LOW: 1})
@@ -78,32 +66,16 @@ def test_two_models_are_compared_on_the_images_that_both_can_use():
     assert [found["aic", model, OWN].used for model in (THIS_MODEL, BASELINE)] == [3, 3]
     assert found["aic", THIS_MODEL, COMMON].skipped == {LOW: 1, Skip.NOT_COMMON.reason: 1}
 
-    # As the curves' own module restricts them.
-    of_images = [
-        ImageCurves(
-            torch.arange(4),
-            {"aic": model.curves.double()},
-            {"aic": model.values},
-            {"aic": torch.where(model.used, Skip.USED, Skip.LOW_PREDICTION).to(torch.int8)},
-        )
-        for model in (ours, theirs)
-    ]
-    for model, curves in zip((THIS_MODEL, BASELINE), common(*of_images), strict=True):
-        expected = aggregate(curves, "aic", "mean")
+    for model, images in zip((THIS_MODEL, BASELINE), common(ours, theirs), strict=True):
+        expected = aggregate(images, "mean")
         assert found["aic", model, COMMON].value == pytest.approx(expected.area, abs=1e-6)
         skipped = {skip.reason: count for skip, count in expected.skipped.items() if count}
         assert found["aic", model, COMMON].skipped == skipped
 
 
-def test_an_image_keeps_its_own_reason():
-    own = restricted(scores([NAN, 0.5]), torch.tensor([False, False]))
-    assert own.reasons == (LOW, Skip.NOT_COMMON.reason)
-    assert own.values.isnan().all() and own.curves.isnan().all()
-
-
 def test_a_set_without_masks_has_no_measure_that_needs_them():
-    nobody = scores([NAN, NAN], NO_MASK, points=0)
-    partly = Scores(torch.tensor([NAN, NAN]).double(), (NO_MASK, "the mask is empty"), X[:0], torch.empty(2, 0))
+    nobody = scores([NAN, NAN], Skip.NO_MASK, points=0)
+    partly = scores([NAN, NAN], torch.tensor([Skip.NO_MASK, Skip.NO_SUBJECT]), points=0)
     assert summarise("test", measured(pointing_game=nobody)) == []
     (summary,) = summarise("test", measured(pointing_game=partly))
     assert (summary.used, math.isnan(summary.value)) == (0, True)

@@ -6,16 +6,22 @@ import math
 import pytest
 import torch
 
-from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL, Summary
+from aga_lightning.callbacks.answers import Answers
+from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
+from aga_lightning.callbacks.evaluation_sample import EvaluationSample
+from aga_lightning.callbacks.faithfulness import Faithfulness
+from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Summary
 from aga_lightning.callbacks.faithfulness_tables import (
+    image_rows,
     skipped_table,
     table_of,
     title_of,
     write_faithfulness,
     write_per_image,
 )
-from aga_lightning.callbacks.measuring import MEASURES, EvaluationProtocol, Measured, Scores
+from aga_lightning.callbacks.measuring import MEASURES, Measured
 from aga_lightning.explain.information import webp_version
+from aga_lightning.explain.per_image import PerImage, Skip
 
 X = torch.linspace(0, 1, 1001, dtype=torch.float64)
 
@@ -31,12 +37,12 @@ def read(path):
 
 
 def test_each_number_stands_with_what_it_depends_on(tmp_path):
-    protocol = EvaluationProtocol(method="rise", triangulation="reduced", min_prediction=0.5, target="predicted")
+    settings = Faithfulness(method="rise", triangulation="reduced", min_prediction=0.5, target="predicted")
     summaries = [
         summary("aic", 0.123456789, 3, {"too low": 2, "a gap": 1}),
         summary("deletion", math.nan, 0, model=BASELINE, images=COMMON),
     ]
-    write_faithfulness(tmp_path / "new" / "folder", summaries, protocol, "mean")
+    write_faithfulness(tmp_path / "new" / "folder", summaries, settings, "mean")
     first, second = read(tmp_path / "new" / "folder" / "faithfulness.csv")
     assert first == {
         "set": "test",
@@ -64,7 +70,7 @@ def test_each_number_stands_with_what_it_depends_on(tmp_path):
 def test_curves_are_thinned_and_keep_their_ends(tmp_path):
     summaries = [summary("sic"), summary("insertion", points=29), summary("pointing_game", points=0)]
     unused = summary("aic", math.nan, 0)
-    write_faithfulness(tmp_path, [*summaries, unused], EvaluationProtocol(), "median")
+    write_faithfulness(tmp_path, [*summaries, unused], Faithfulness(), "median")
     points = read(tmp_path / "faithfulness_curves.csv")
     sic = [(float(point["x"]), float(point["y"])) for point in points if point["measure"] == "sic"]
     assert len(sic) == 101
@@ -74,46 +80,42 @@ def test_curves_are_thinned_and_keep_their_ends(tmp_path):
     assert {point["measure"] for point in points} == {"sic", "insertion"}
 
 
-def images():
-    scores = {
-        "sic": Scores(torch.tensor([0.25, math.nan]).double(), ("", "too, low"), X[:0], torch.empty(2, 0)),
-        "deletion": Scores(torch.tensor([0.5, 1.0]).double(), ("", ""), X[:0], torch.empty(2, 0)),
-    }
-    numbers = torch.tensor([0, 1])
-    return Measured(
-        torch.tensor([4, 7]), ("owl/a.png", "wren/b.png"), numbers, 1 - numbers, torch.tensor([0.75, 1]), scores
-    )
+class Set:
+    """Two images, of which only the places count."""
+
+    records = None
 
 
 def test_each_image_has_its_row_for_each_model(tmp_path):
-    measured = {("test", THIS_MODEL): images(), ("test", BASELINE): images()}
-    write_per_image(tmp_path, measured, ("sic", "deletion"), ("owl", "wren, brown"))
-    rows = read(tmp_path / "faithfulness_per_image.csv")
-    assert [(row["model"], row["id"]) for row in rows] == [
+    ids, numbers = torch.tensor([4, 7]), torch.tensor([0, 1])
+    skips = torch.tensor([Skip.USED, Skip.NO_MASK], dtype=torch.int8)
+    measured = Measured(
+        Answers(ids, numbers, 1 - numbers, torch.tensor([0.75, 1])),
+        {
+            "sic": PerImage(ids, torch.tensor([0.25, math.nan]), skips, X[:0], torch.empty(2, 0)),
+            "deletion": PerImage(ids, torch.tensor([0.5, 1.0]), 0 * skips, X[:0], torch.empty(2, 0)),
+        },
+    )
+    sample, classes = EvaluationSample("test", Set(), ids.tolist()), ("owl", "wren, brown")
+    rows = [row for model in (THIS_MODEL, BASELINE) for row in image_rows(sample, model, measured, classes)]
+    write_per_image(tmp_path, ("sic", "deletion"), rows)
+    found = read(tmp_path / "faithfulness_per_image.csv")
+    assert [(row["model"], row["id"]) for row in found] == [
         ("this model", "4"), ("this model", "7"), ("baseline", "4"), ("baseline", "7"),
     ]  # fmt: skip
-    assert rows[1] == {
+    assert found[1] == {
         "set": "test",
         "model": "this model",
         "id": "7",
-        "file": "wren/b.png",
+        "file": "7",
         "label": "wren, brown",
         "predicted": "owl",
         "probability": "1",
         "sic": "",
-        "sic_skipped": "too, low",
+        "sic_skipped": "nobody knows where the subject is",
         "deletion": "1",
         "deletion_skipped": "",
     }
-
-
-def test_who_is_killed_leaves_the_old_file_whole(tmp_path):
-    write_per_image(tmp_path, {("test", THIS_MODEL): images()}, ("sic",), ("owl", "wren"))
-    before = (tmp_path / "faithfulness_per_image.csv").read_bytes()
-    with pytest.raises(IndexError):  # in the second row, after the first is written
-        write_per_image(tmp_path, {("val", THIS_MODEL): images()}, ("sic",), ("owl",))
-    assert (tmp_path / "faithfulness_per_image.csv").read_bytes() == before
-    assert {path.name for path in tmp_path.glob("*.csv")} >= {"faithfulness_per_image.csv"}
 
 
 def test_the_table_has_a_line_for_each_set():

@@ -8,6 +8,7 @@ import torch
 from torchmetrics import MetricCollection
 
 from aga_lightning.explain.image_metric import MeanOfImages
+from aga_lightning.explain.per_image import Skip
 
 NAN = math.nan
 
@@ -53,7 +54,7 @@ def test_images_without_a_value_are_left_out_and_counted():
     metric = Brightness()
     metric.update(images(NAN, 2.0, 4.0))
     assert metric.compute().item() == 3
-    assert (metric.per_image().used, metric.per_image().skipped) == (2, 1)
+    assert metric.per_image().skips.tolist() == [Skip.NOT_FINITE, Skip.USED, Skip.USED]
     metric.reset()
     metric.update(images(NAN))
     assert metric.compute().isnan()
@@ -97,7 +98,7 @@ def test_ranks_with_and_without_images_send_the_same_kind_of_states():
     assert (
         sent["some"]
         == sent["none"]
-        == [(dtype, 1) for dtype in (torch.int64, torch.float32, torch.float32, torch.int8)]
+        == [(dtype, 1) for dtype in (torch.int64, torch.float32, torch.int8, torch.float32, torch.int8)]
     )
 
 

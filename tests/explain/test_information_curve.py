@@ -1,4 +1,4 @@
-"""Curves of single images and of sets: how they are drawn, aggregated and compared."""
+"""Curves of single images and of sets: how they are drawn and aggregated."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from saliency.metrics import pic as reference
 from scipy.interpolate import interp1d
 
-from aga_lightning.explain.information_curve import ImageCurves, Skip, aggregate, common, curve_through
+from aga_lightning.explain.information_curve import SKIPS, ImageCurves, aggregate, curve_through
+from aga_lightning.explain.per_image import Skip
 
 POINTS = 20
 
@@ -45,7 +46,7 @@ def test_aggregates_are_the_authors(monkeypatch, method, images):
     expected = reference.aggregate_individual_pic_results(
         [reference.PicMetricResult(x, row, [], [], [], 0.0) for row in rows], method
     )
-    result = aggregate(curves, "sic", method)
+    result = aggregate(curves.of("sic"), method)
     assert np.allclose(result.x, expected.curve_x, atol=1e-15)
     assert np.array_equal(result.y, expected.curve_y)
     assert result.area == pytest.approx(expected.auc, abs=1e-12)
@@ -58,48 +59,14 @@ def test_aggregates_are_the_authors(monkeypatch, method, images):
 @pytest.mark.parametrize("skips", [[], [Skip.LOW_PREDICTION, Skip.NO_INFORMATION_GAP]])
 @pytest.mark.parametrize("method", ["median", "mean"])
 def test_no_usable_image_is_no_area_and_no_warning(skips, method):
-    result = aggregate(image_curves(skips), "sic", method)
+    result = aggregate(image_curves(skips).of("sic"), method)
     assert np.isnan(result.area)
     assert result.y.isnan().all()
     assert result.used == 0
-    assert list(result.skipped) == [skip for skip in Skip if skip != Skip.USED]
+    assert list(result.skipped) == list(SKIPS)
     assert sum(result.skipped.values()) == len(skips)
 
 
 def test_an_unknown_aggregation_is_named():
     with pytest.raises(ValueError, match="mode"):
-        aggregate(image_curves([Skip.USED]), "sic", "mode")
-
-
-def test_two_models_are_compared_on_the_images_that_both_can_use():
-    first = image_curves([Skip.USED, Skip.USED, Skip.LOW_PREDICTION, Skip.USED], ids=[7, 3, 5, 11], seed=1)
-    second = image_curves([Skip.USED, Skip.NO_PREDICTION_GAP, Skip.USED, Skip.USED], ids=[11, 3, 5, 2], seed=2)
-    one, two = common(first, second)
-    assert one.ids.tolist() == two.ids.tolist() == [3, 5, 11]
-    assert one.skips["sic"].tolist() == [Skip.NOT_COMMON, Skip.LOW_PREDICTION, Skip.USED]
-    assert two.skips["sic"].tolist() == [Skip.NO_PREDICTION_GAP, Skip.NOT_COMMON, Skip.USED]
-    assert one.used("sic").equal(two.used("sic"))
-    for restricted, curves, row in ((one, first, 3), (two, second, 0)):
-        assert restricted.areas["sic"].isnan().tolist() == [True, True, False]
-        assert restricted.curves["sic"].isnan().all(dim=1).tolist() == [True, True, False]
-        assert restricted.areas["sic"][2] == curves.areas["sic"][row]
-        assert restricted.curves["sic"][2].equal(curves.curves["sic"][row])
-        assert restricted.skips["sic"].dtype == torch.int8
-    assert aggregate(one, "sic").used == 1
-    assert aggregate(one, "sic").skipped[Skip.NOT_COMMON] == 1
-    assert first.used("sic").sum() == 3  # the originals stay as they were
-
-
-def test_models_without_a_common_image_have_none():
-    one, two = common(image_curves([Skip.USED], ids=[0]), image_curves([Skip.USED], ids=[1]))
-    assert len(one.ids) == len(two.ids) == 0
-    assert np.isnan(aggregate(one, "sic").area)
-
-
-def test_images_that_cannot_be_told_apart_are_refused():
-    with pytest.raises(ValueError, match="stands twice"):
-        common(image_curves([Skip.USED] * 2, ids=[1, 1]), image_curves([Skip.USED] * 2))
-
-
-def test_every_reason_has_words():
-    assert len({skip.reason for skip in Skip}) == len(Skip)
+        aggregate(image_curves([Skip.USED]).of("sic"), "mode")

@@ -12,6 +12,7 @@ from torch import nn
 from torchmetrics import MetricCollection
 
 from aga_lightning.explain.information import InformationMemory
+from aga_lightning.explain.information_curve import aggregate
 from aga_lightning.explain.insertion import deletion_curve, insertion_curve
 from aga_lightning.explain.localisation import energy_inside_mask, pointing_game
 from aga_lightning.explain.metrics import (
@@ -21,7 +22,8 @@ from aga_lightning.explain.metrics import (
     PerformanceInformationCurve,
     PointingGame,
 )
-from aga_lightning.explain.pic import Skip, aggregate, common, image_curves
+from aga_lightning.explain.per_image import Skip, common
+from aga_lightning.explain.pic import image_curves
 
 IMAGES, SIDE = 7, 16
 THRESHOLDS = (0.05, 0.2, 0.5)
@@ -78,7 +80,7 @@ def said(all_metrics):
     values = {name: metric.compute() for name, metric in all_metrics.items() if name != "pic"} | pic.compute()
     for name in ("insertion", "deletion", "energy", "pointing"):
         per_image = all_metrics[name].per_image()
-        values |= {f"{name}_ids": per_image.ids, f"{name}_values": per_image.values}
+        values |= {f"{name}_{field}": getattr(per_image, field) for field in ("ids", "values", "skips", "x", "curves")}
     for name in ("insertion", "deletion"):
         curves = all_metrics[name].curves()
         values |= {f"{name}_fractions": curves.fractions, f"{name}_scores": curves.scores, f"{name}_mean": curves.mean}
@@ -109,7 +111,8 @@ def test_they_say_what_the_functions_say(alone):
         expected = curve(images, attributions, Contrast(), targets, step=30)
         torch.testing.assert_close(alone[f"{name}_values"], expected.areas, equal_nan=True)
         torch.testing.assert_close(alone[f"{name}_scores"], expected.scores, equal_nan=True)
-        assert alone[f"{name}_fractions"].equal(expected.fractions)
+        assert alone[f"{name}_fractions"].equal(expected.fractions) and alone[f"{name}_x"].equal(expected.fractions)
+        torch.testing.assert_close(alone[f"{name}_curves"], expected.scores, equal_nan=True)
         torch.testing.assert_close(alone[name], expected.areas.nanmean())
         torch.testing.assert_close(alone[f"{name}_mean"], expected.scores.nanmean(dim=0))
     for name, expected in (
@@ -117,16 +120,21 @@ def test_they_say_what_the_functions_say(alone):
         ("pointing", pointing_game(attributions, masks, 1)),
     ):
         torch.testing.assert_close(alone[f"{name}_values"], expected, equal_nan=True)
-        assert expected.isnan().tolist() == [False, False, True, False, False, True, False]
+        expected_skips = [0, 0, Skip.NOT_FINITE, 0, 0, Skip.NO_SUBJECT, 0]
+        assert alone[f"{name}_skips"].tolist() == expected_skips
         torch.testing.assert_close(alone[name], expected.nanmean())
     found = image_curves(pixels, attributions, Contrast(), targets, ids, thresholds=THRESHOLDS, points=50)
     for kind in ("sic", "aic"):
-        expected = aggregate(found, kind)
+        expected = aggregate(found.of(kind))
         assert alone[kind].item() == pytest.approx(expected.area, abs=1e-6)
         torch.testing.assert_close(alone[f"{kind}_y"], expected.y, atol=1e-6, rtol=0)
         assert 0 < expected.used < IMAGES, "the example has used and skipped images"
         assert alone[f"{kind}_used"] == expected.used
-        counts = {skip: int(alone[f"{kind}_skipped_{skip.name.lower()}"]) for skip in expected.skipped if skip < 5}
+        counts = {
+            skip: int(alone[f"{kind}_skipped_{skip.name.lower()}"])
+            for skip in expected.skipped
+            if skip != Skip.NOT_COMMON
+        }
         assert counts == {skip: count for skip, count in expected.skipped.items() if skip != Skip.NOT_COMMON}
         assert alone[f"{kind}_skips"].equal(found.skips[kind])
 
@@ -257,7 +265,7 @@ def test_one_kind_alone_and_the_mean_of_curves():
     metric.update(pixels, attributions, targets, ids)
     found = image_curves(pixels, attributions, Contrast(), targets, ids, thresholds=THRESHOLDS, points=50)
     assert not any(name.startswith("sic") for name in metric.compute())
-    assert metric.compute()["aic"].item() == pytest.approx(aggregate(found, "aic", "mean").area, abs=1e-6)
+    assert metric.compute()["aic"].item() == pytest.approx(aggregate(found.of("aic"), "mean").area, abs=1e-6)
 
 
 def test_images_without_ids_count_but_cannot_be_compared():
@@ -266,7 +274,7 @@ def test_images_without_ids_count_but_cannot_be_compared():
     metric.update(pixels, attributions, targets)
     assert len(metric.image_curves().ids) == IMAGES
     with pytest.raises(ValueError, match="give each image its own"):
-        common(metric.image_curves(), metric.image_curves())
+        common(metric.image_curves().of("sic"), metric.image_curves().of("sic"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from tiny.photos import crops
 
 from aga_lightning.explain import pic
 from aga_lightning.explain.information import InformationMemory
-from aga_lightning.explain.pic import PIC_THRESHOLDS, Skip, aggregate, image_curves, performance_information_curve
+from aga_lightning.explain.information_curve import aggregate
+from aga_lightning.explain.per_image import Skip
+from aga_lightning.explain.pic import PIC_THRESHOLDS, image_curves, performance_information_curve
 
 
 def synthetic(count=9, size=40):
@@ -165,7 +167,7 @@ def test_curves_areas_and_skips_are_the_authors(authors, source):
                     assert curves.areas[kind][row].isnan()
             for method in ("median", "mean"):
                 expected = reference.aggregate_individual_pic_results([results[row] for row in used], method)
-                result = aggregate(curves, kind, method)
+                result = aggregate(curves.of(kind), method)
                 assert np.allclose(result.y, expected.curve_y, rtol=0, atol=1e-9)
                 assert result.area == pytest.approx(expected.auc, abs=1e-9)
                 assert result.used == len(used)
@@ -204,7 +206,7 @@ def test_one_pass_gives_both_curves_as_two_would():
         assert set(alone.curves) == set(alone.areas) == set(alone.skips) == {kind}
         assert both.images.curves[kind].equal(alone.curves[kind])
         assert curve.used == 4
-        assert curve.area == aggregate(alone, kind, "mean").area
+        assert curve.area == aggregate(alone.of(kind), "mean").area
 
 
 def test_the_thresholds_are_those_of_the_authors_notebook():
@@ -250,8 +252,8 @@ def test_the_two_curves_are_summed_up_as_asked():
     for asked, method in (({}, "median"), ({"aggregation": "mean"}, "mean")):
         found = performance_information_curve(*arguments, **settings, **asked)
         for kind, curve in (("sic", found.sic), ("aic", found.aic)):
-            assert curve.y.equal(aggregate(found.images, kind, method).y)
-    assert not aggregate(found.images, "sic", "mean").y.equal(aggregate(found.images, "sic", "median").y)
+            assert curve.y.equal(aggregate(found.images.of(kind), method).y)
+    assert not aggregate(found.images.of("sic"), "mean").y.equal(found.images.of("sic").curves.median(dim=0).values)
 
 
 def test_the_model_sees_pixels_in_batches_and_each_image_once():
@@ -320,7 +322,7 @@ def test_no_images_are_no_curves():
     curves = case.curves(points=10)
     assert curves.curves["aic"].shape == (0, 11)
     assert curves.areas["sic"].shape == curves.skips["sic"].shape == curves.ids.shape == (0,)
-    assert np.isnan(aggregate(curves, "sic").area)
+    assert np.isnan(aggregate(curves.of("sic")).area)
     assert not case.seen
 
 

@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as arrays
 
 from aga_lightning.explain import revealing
 from aga_lightning.explain.information import InformationMemory, lossless_bytes
-from aga_lightning.explain.information_curve import Skip, curve_through
+from aga_lightning.explain.information_curve import curve_through
+from aga_lightning.explain.per_image import Skip
 from aga_lightning.explain.pic import PIC_THRESHOLDS, image_curves
 from aga_lightning.explain.revealing import _beside_rises, _grows
 

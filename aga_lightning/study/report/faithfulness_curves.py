@@ -139,7 +139,8 @@ def read_curves(group: Compared) -> tuple[dict[Place, Curve], str]:
     They are of the images that both models can use where the comparisons tell these, or else of each model's own. Seeds
     without a curve, because no image can be used, are left out.
     """
-    from aga_lightning.callbacks.faithfulness_summary import BASELINE, COMMON, OWN, THIS_MODEL
+    from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
+    from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN
 
     names = {THIS_MODEL: group.arm, BASELINE: group.reference}
     tables = [explained.table("faithfulness_curves.csv").assign(seed=n) for n, explained in enumerate(group.finished)]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aga_lightning.callbacks.faithfulness_summary import BASELINE, THIS_MODEL
+from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
 from aga_lightning.study.outcomes import Explained, Outcome, Outcomes
 from aga_lightning.study.plan import ARM, Plan
 from aga_lightning.study.settings import StudyError
