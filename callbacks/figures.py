@@ -8,7 +8,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 
 from aga_lightning.files import written_aside
-from aga_lightning.run_folder import written_if_possible
 
 
 def takes_figures(trainer: Trainer) -> bool:
@@ -27,12 +26,15 @@ def show_figure(trainer: Trainer, tag: str, figure: Figure, path: Path | None = 
         trainer: Whose loggers get the figure, at the trainer's step.
         tag: What the loggers call the figure.
         figure: The figure, of no further use afterwards.
-        path: A PNG file to write; None for none. Where the disk refuses, a line says so.
+        path: A PNG file to write; None for none.
+
+    Raises:
+        OSError: If the disk refuses.
     """
     for board in _boards(trainer):
         board.add_figure(tag, figure, global_step=trainer.global_step, close=False)
     if path is not None:
-        with written_if_possible(path), written_aside(path) as aside:
+        with written_aside(path) as aside:
             # matplotlib would write its version into the file; without it the same images give the same bytes.
             figure.savefig(aside, format="png", metadata={"Software": None})
     figure.clear()  # the parts of a figure hold each other, and would stay until the next collection of garbage

@@ -84,7 +84,7 @@ MISTAKES = {
     ),
     "a callback of no images": (
         ["--trainer.callbacks+=AttributionPanels", "--trainer.callbacks.images", "0"],
-        "error: images is 0; a sheet shows 1 to 64$",
+        "error: images is 1 or more, not 0$",
     ),
     "a logger of a package that is not installed": (
         ["--trainer.logger", "WandbLogger"],

@@ -29,12 +29,12 @@ def results(folder):
 def test_panels_that_cannot_be_drawn_are_told_and_the_run_ends_well(fit, tmp_path, capsys, monkeypatch):
     there = []
 
-    def fails(self, trainer, pl_module):
-        if trainer.testing:
+    def fails(self, occasion):
+        if occasion.trainer.testing:
             there.append(sorted(path.name for path in (tmp_path / "runs" / "version_0").iterdir()))
         raise OSError(28, "No space left on device", "panel.png")
 
-    monkeypatch.setattr(AttributionPanels, "_draw_all", fails)
+    monkeypatch.setattr(AttributionPanels, "explain", fails)
     fit("fit", "AttributionPanels", "--trainer.max_epochs", "1")
     told = capsys.readouterr()
     assert "AttributionPanels failed and is left out" in told.err and "panel.png" in told.err
