@@ -4,46 +4,12 @@ import pytest
 import yaml
 
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.augment.base import BackgroundGenerator, Detector
 from aga_lightning.augment.card import dataset_card, kind_of_reason
+from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.augment.pretrained import Pretrained, weights_identity
+from aga_lightning.augment.painters.diffusion import DiffusionPainter
+from aga_lightning.augment.pretrained import weights_identity
 from aga_lightning.augment.prompts import PromptEngine
-
-
-class Finder(Pretrained, Detector):
-    """Has weights that nobody may load for a card."""
-
-    def __init__(self, weights, revision=None, dtype="auto", batch_size=1, device=None):
-        self.weights = weights
-        self.revision = revision
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.device = device
-
-    def load(self):
-        raise AssertionError("a card loads no weights")
-
-    def detect(self, samples):
-        return self.model(samples)
-
-
-class Painter(Pretrained, BackgroundGenerator):
-    """Two kinds of weights."""
-
-    def __init__(self, weights, lora=None):
-        self.weights = weights
-        self.lora = lora
-        self.revision = None
-
-    def setting(self, argument):
-        return weights_identity(self.lora) if argument == "lora" and self.lora else super().setting(argument)
-
-    def load(self):
-        raise AssertionError("a card loads no weights")
-
-    def paint(self, scenes):
-        return self.model(scenes)
 
 
 class Plain(Augmenter):
@@ -85,11 +51,11 @@ def test_the_head_is_yaml_for_the_hub():
 
 def test_weights_are_listed_with_revision_and_licence_and_none_is_loaded():
     aga = AGA(
-        detector=Finder("facebook/sam-vit-huge", revision="abc"),
-        painter=Painter("stabilityai/sdxl-turbo", lora="someone/style/file.safetensors"),
+        detector=GroundingDINO(weights="facebook/sam-vit-huge", revision="abc"),
+        painter=DiffusionPainter(weights="stabilityai/sdxl-turbo", lora="someone/style/file.safetensors"),
     )
     card = card_of(aga)
-    assert table(card, "sam-vit-huge")[:5] == ["`Finder`", "`facebook/sam-vit-huge`", "abc", "Apache-2.0", "yes"]
+    assert table(card, "sam-vit-huge")[:5] == ["`GroundingDINO`", "`facebook/sam-vit-huge`", "abc", "Apache-2.0", "yes"]
     assert table(card, "sdxl-turbo")[2:5] == [
         "main",
         "Stability AI Non-Commercial Research Community (sai-nc-community)",
@@ -104,7 +70,12 @@ def test_local_weights_are_known_by_their_digest_and_not_by_where_they_lie(tmp_p
     folder.mkdir(parents=True)
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
     file.write_bytes(b"weights")
-    card = card_of(AGA(detector=Finder(str(folder)), painter=Painter(str(file), lora="/gone/away.safetensors")))
+    card = card_of(
+        AGA(
+            detector=GroundingDINO(weights=str(folder)),
+            painter=DiffusionPainter(weights=str(file), lora="/gone/away.safetensors"),
+        )
+    )
     row = table(card, "local folder")
     assert row[2] == weights_identity(str(folder)) and row[3:5] == ["mit", "unknown"]
     assert table(card, "sam_vit_h_4b8939.pth")[3] == "Apache-2.0"

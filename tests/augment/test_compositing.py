@@ -404,3 +404,17 @@ def test_a_real_flower_stands_in_front_of_a_real_temple():
     inside, outside = (change(landed.astype(np.uint8), np.ones((9, 9))) > 0 for change in (cv2.erode, cv2.dilate))
     assert np.array_equal(merged[~outside], photo("china")[~outside])
     assert merged[inside].mean(0) == pytest.approx(photo("flower")[mask].mean(0), abs=6)
+
+
+def test_a_background_is_cut_evenly_where_it_juts_out():
+    ramp = np.arange(100, dtype=np.uint8)[None, :, None].repeat(50, 0).repeat(3, 2)
+    assert cover(ramp, (50, 50))[0, [0, -1], 0].tolist() == [25, 74]
+    assert cover(ramp.transpose(1, 0, 2), (50, 50))[[0, -1], 0, 0].tolist() == [25, 74]
+
+
+def test_the_usual_settings():
+    assert vars(Merging()) == {
+        **{"flip_probability": 0.5, "max_rotation": 15.0, "scale": (0.8, 1.2), "shift": 0.1, "edge": "hard"},
+        **{"feather": 1.0, "harmonise": 0.0, "in_place": False, "match_grey": False},
+    }
+    assert Placement() == Placement(flip=False, rotation=0.0, scale=1.0, shift=(0.0, 0.0))

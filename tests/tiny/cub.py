@@ -32,19 +32,10 @@ def write_cub(
     masks: str | None = "inside",
     first_grey: bool = True,
 ) -> Path:
-    """Write CUB_200_2011 into a folder.
+    """Write CUB_200_2011 into a folder; its path.
 
-    Args:
-        folder: What will hold CUB_200_2011.
-        classes: The first so many classes of the real ones, 10 at most.
-        per_class: Images of each; one of eight, and the second in any case, is of the official test set. With fewer
-            than seven the splits holdout and alia have nothing left to train on.
-        size: Width and height of the images in pixels.
-        masks: Where the folder `segmentations` lies: "inside" CUB_200_2011 or "beside" it; None writes none.
-        first_grey: Whether the first image of all has one channel, as some of the real ones have.
-
-    Returns:
-        The folder CUB_200_2011.
+    Of each class one of eight images, and the second in any case, is of the official test set. The folder of the
+    masks lies "inside" CUB_200_2011 or "beside" it; None writes none.
     """
     root = folder / "CUB_200_2011"
     lists: dict[str, list[str]] = {

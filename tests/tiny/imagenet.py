@@ -39,21 +39,11 @@ Layout = Literal["folders", "kaggle", "devkit"]
 def write_imagenet(
     folder: Path, layout: Layout = "folders", train_per_class: int = 4, val_per_class: int = 2, others: int = 3
 ) -> Path:
-    """Write ImageNet into a folder.
+    """Write ImageNet into a folder; its root.
 
-    The first training image of the first class is a JPEG of four inks and that of the second a PNG, as some of the
+    "kaggle" and "devkit" put all validation images into one folder, with the labels in a list or in the development
+    kit. The first training image of the first class is a JPEG of four inks and that of the second a PNG, as some of the
     real ones are, all of them called .JPEG.
-
-    Args:
-        folder: What will hold it.
-        layout: "folders": train and val with class folders. "kaggle": as its archive has them, with all validation
-            images in one folder. "devkit": train and val, all validation images in one folder, and the development kit.
-        train_per_class: Training images of each class.
-        val_per_class: Validation images of each class.
-        others: How many classes there are beside the ten.
-
-    Returns:
-        The folder, to be given as `root`.
     """
     home = folder / "ILSVRC" / "Data" / "CLS-LOC" if layout == "kaggle" else folder
     classes = CLASSES | dict(list(OTHERS.items())[:others])

@@ -75,14 +75,12 @@ def write_wilds(folder: Path, images: bool = True) -> Path:
     return root
 
 
-def write_alia(
-    folder: Path, images: bool = True, packed: bool = False, below: str = "train", per_class: int = 1
-) -> Path:
+def write_alia(folder: Path, images: bool = True, packed: bool = False, below: str = "train") -> Path:
     """Write the four lists of ALIA and their images."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (split, locations) in ALIA.items():
-        frames = product(locations, CLASSES, (False, True), range(per_class))
-        rows = [_row(split, location, y, night, number, name) for location, y, night, number in frames]
+        frames = product(locations, CLASSES, (False, True))
+        rows = [_row(split, location, y, night, 0, name) for location, y, night in frames]
         # The real lists have lost none, one or two index columns on their way.
         indices = {"train": ["", "Unnamed: 0"], "val": ["Unnamed: 0"], "test": ["", "Unnamed: 0"]}.get(name, [])
         path = folder / f"{name}_subset.csv"
