@@ -34,16 +34,17 @@ IS_WAITED_FOR = "threading.Thread(target=time.sleep, args=(60,)).start(); print(
 
 
 @pytest.mark.parametrize(
-    ("body", "number", "status"),
+    ("body", "number", "status", "rank"),
     [
-        (WAITS, signal.SIGINT, 130),
-        (WAITS, signal.SIGTERM, 143),
-        (CANNOT_BE_REACHED, signal.SIGTERM, 143),
-        (IS_WAITED_FOR, signal.SIGTERM, 143),
+        (WAITS, signal.SIGINT, 130, "0"),
+        (WAITS, signal.SIGTERM, 143, "1"),
+        (CANNOT_BE_REACHED, signal.SIGTERM, 143, "0"),
+        (IS_WAITED_FOR, signal.SIGTERM, 143, "0"),
     ],
-    ids=["interrupted", "plain", "deaf", "held by a thread"],
+    ids=["interrupted", "another rank", "deaf", "held by a thread"],
 )
-def test_a_process_ends_within_seconds_with_one_line(body, number, status):
+def test_a_process_ends_within_seconds_with_one_line_of_the_first_rank(body, number, status, rank, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", rank)
     script = SCRIPT.format(root=os.getcwd(), body=body)
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -55,7 +56,7 @@ def test_a_process_ends_within_seconds_with_one_line(body, number, status):
     process.send_signal(number)  # who is impatient changes nothing
     _, told = process.communicate(timeout=20)
     assert process.returncode == status and time.monotonic() - start < 10
-    assert told == f"Stopped by {signal.Signals(number).name}. Go on.\n"
+    assert told == ("" if rank == "1" else f"Stopped by {signal.Signals(number).name}. Go on.\n")
 
 
 class Send(Callback):
@@ -115,9 +116,3 @@ def test_the_workers_of_a_loader_are_left_to_themselves(ended):
     assert signal.getsignal(signal.SIGTERM) == before
     time.sleep(0.05)
     assert ended == []
-
-
-def test_only_the_first_rank_tells(monkeypatch, capfd):
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    stopping._tell(signal.SIGTERM, "Go on.")
-    assert capfd.readouterr().err == ""

@@ -1,4 +1,4 @@
-import inspect
+import subprocess
 import sys
 from collections import Counter
 
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aga_lightning.augment import prompts
 from aga_lightning.augment.prompts import (
     PRESETS,
     PromptEngine,
@@ -19,14 +18,18 @@ from aga_lightning.augment.prompts import (
 ANIMALS = avoid_words((), ("bird", "dog", "cat", "fish", "snake", "spider", "insect", "cattle", "horse", "frog"))
 
 
-def test_plurals_are_loaded_without_rewriting_their_module(monkeypatch):
-    typeguard = pytest.importorskip("typeguard", reason="inflect 7.0 has no use for it")
-    monkeypatch.delitem(sys.modules, "inflect", raising=False)
-    monkeypatch.setattr(inspect, "getsource", lambda module: pytest.fail("typeguard rewrites it"))
-    prompts._engine.cache_clear()
-    checked = typeguard.typechecked
-    assert prompts._engine().plural_noun("water ouzel") == "water ouzels"
-    assert typeguard.typechecked is checked
+PLURALS = """
+import inspect, typeguard
+from aga_lightning.augment.prompts import avoid_words
+inspect.getsource, checked = None, typeguard.typechecked
+assert "water ouzels" in avoid_words(["water ouzel"], [])
+assert typeguard.typechecked is checked
+"""
+
+
+def test_plurals_are_loaded_without_rewriting_their_module():
+    pytest.importorskip("typeguard", reason="inflect 7.0 has no use for it")
+    subprocess.run([sys.executable, "-c", PLURALS], check=True)
 
 
 def test_paper_set_sizes():

@@ -83,12 +83,6 @@ def test_the_only_photo_of_a_class_lends_its_own_background():
         lenders(Photos(("a", 0), ("c", 1), lost="a"), "a", "same")
 
 
-def test_photos_without_a_subject_are_of_another_class():
-    photos = Photos(("a", 0), ("b", 0), ("c", 1), ("d", 3), ("e", 3), empty=(3,))
-    assert lenders(photos, "a", "other") == {"c", "d", "e"}
-    assert lenders(photos, "a", "same") == {"b"}
-
-
 def test_a_file_of_two_classes_is_of_both():
     twice = Photos(("a", 0), ("a", 1), ("c", 0), ("d", 1), ("e", 2))
     assert lenders(twice, "a", "same") == {"c", "d"}

@@ -58,12 +58,6 @@ def test_the_background_is_another_photos_without_its_subject():
         assert image.std((0, 1)).max() < 2
 
 
-def test_every_other_photo_is_lent_in_turn():
-    colours = [(20 * i, 80, 80) for i in range(5)]
-    reds = {round(image[..., 0].mean() / 20) for image in painter(Photos(colours)).paint(scenes(40))}
-    assert reds == {1, 2, 3, 4}
-
-
 def test_a_scene_depends_on_itself_alone():
     donors = painter(Photos([(i * 9, 70, 30) for i in range(9)]))
     together = donors.paint(scenes(6, "digest 3", (40, 24)))
@@ -97,12 +91,6 @@ def test_a_photo_without_a_subject_is_lent_as_it_is():
     alone = painter(Photos([(9, 9, 9)], empty=(0,)))
     with pytest.raises(RuntimeError, match="can give its background"):
         alone.paint(scenes(1))  # not even an empty photo is its own donor
-
-
-def test_before_borrowing_it_says_so():
-    assert DonorPhotos.borrows
-    with pytest.raises(RuntimeError, match=r"borrow\(\)"):
-        DonorPhotos().paint(scenes(1))
 
 
 @pytest.mark.parametrize("settings", [{"min_crop": 0}, {"min_crop": 1.5}, {"max_hole": 0}, {"max_hole": 1}])

@@ -164,12 +164,6 @@ def test_without_any_empty_frame_it_says_so_before_anything_is_made(frames):
     assert cameras.read == []
 
 
-def test_before_borrowing_it_says_so():
-    assert EmptyFrames.borrows
-    with pytest.raises(RuntimeError, match=r"borrow\(\)"):
-        EmptyFrames().paint(scenes("", 1))
-
-
 @pytest.mark.parametrize("wrong", [{"cameras": "mine"}, {"attempts": 0}])
 def test_settings_out_of_range_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

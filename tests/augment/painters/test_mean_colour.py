@@ -91,13 +91,6 @@ def test_photos_without_a_subject_are_background_and_those_whose_subject_was_not
         painted(Photos(range(2), lost=(0, 1)))
 
 
-def test_neither_the_order_of_the_photos_nor_a_second_copy_changes_the_colour():
-    seeds = [5, 3, 8, 1, 9, 2, 7]
-    (colour,) = painted(Photos(seeds), seeds=(5,))
-    assert painted(Photos(sorted(seeds)), seeds=(5,)) == [colour]
-    assert painted(Photos([5, 5, *seeds]), seeds=(5,)) == [colour]
-
-
 def test_so_many_photos_are_enough():
     photos = Photos(range(8), lost=(1,))
     (few,) = painted(photos, photos=3)

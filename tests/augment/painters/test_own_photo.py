@@ -67,15 +67,6 @@ def test_the_margin_is_painted_over_too():
     assert 30 <= changed[0] < 42 and changed[0] + 2 < changed[1] < changed[2] - 10
 
 
-def test_a_scene_depends_on_itself_alone():
-    own = painter()
-    asked = [scene(0, 7), scene(2, 8), scene(0, 9)]
-    together = own.paint(asked)
-    for one, image in reversed(list(zip(asked, together, strict=True))):
-        assert painter().paint([one])[0].tobytes() == image.tobytes()
-    assert together[0].tobytes() != together[2].tobytes(), "the seed chooses the grain"
-
-
 def test_a_subject_whose_hole_would_take_all_of_the_photo_is_still_painted_over():
     (made,) = painter(Photos(box=(2, 2, 118, 88)), margin=0.5).paint([scene(0)])
     assert not ((made[..., 0] > 230) & (made[..., 1:].max(-1) < 40)).any()

@@ -53,22 +53,12 @@ def test_pipelines_of_other_tasks_are_loaded_as_text_to_image(sdxl, tmp_path):
     assert type(load(folder)) is diffusers.StableDiffusionXLPipeline
 
 
-def test_families_that_no_auto_pipeline_knows_are_loaded_as_they_were_saved(sd1, tmp_path):
-    folder = altered(sd1, tmp_path / "copy", _class_name="StableDiffusionSAGPipeline")
-    assert type(load(folder)) is diffusers.StableDiffusionSAGPipeline
-
-
 def test_weights_that_are_missing_name_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(PretrainedError, match="hf download some/painter"):
         load("some/painter")
     with pytest.raises(PretrainedError, match="is it a text-to-image pipeline of diffusers, and complete"):
         load(tmp_path)
-
-
-def test_a_variant_that_is_not_there_is_named(sdxl):
-    with pytest.raises(PretrainedError, match="variant=fp16"):
-        load(sdxl, variant="fp16")
 
 
 def test_files_cut_short_are_told_in_a_line(sdxl, tmp_path):

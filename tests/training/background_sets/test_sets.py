@@ -1,9 +1,6 @@
 """The sets on disk. Each class of the photos has a background and a subject of its own colours."""
 
-import contextlib
 import os
-import signal
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -150,25 +147,6 @@ def fork(work, *arguments):
         finally:
             os._exit(status)
     return child
-
-
-def test_killed_at_any_instant_and_resumed_it_holds_the_same_bytes(photos, tmp_path):
-    make(photos, tmp_path / "whole")
-    expected, partly = contents(tmp_path / "whole"), 0
-    for trial in range(12):
-        cache = tmp_path / f"killed-{trial}"
-        child = fork(make, photos, cache)
-        while len(list(cache.rglob("*.png"))) <= 7 * trial and os.waitpid(child, os.WNOHANG) == (0, 0):
-            time.sleep(0.0005)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        left = contents(cache)
-        assert left.items() <= expected.items(), "a file in place is whole"
-        partly += 0 < len(left) < len(expected)
-        make(photos, cache)
-        assert contents(cache) == expected
-    assert partly
 
 
 def test_of_several_processes_one_makes_the_files(photos, tmp_path):
