@@ -161,6 +161,18 @@ def test_the_quick_one(study):
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
 
 
+@pytest.mark.filterwarnings("ignore:.*augmentations were rejected")
+def test_the_arms_that_take_aga_apart(study):
+    grids = [{"arm": ["none", "mixup", "aga-1x", "swap within class 4x"]}]
+    small = [f"--data.dataset.{split}_per_class={count}" for split, count in SMALL.items()]
+    out = study("effect.yaml", "--grids", json.dumps(grids), "--explain.arms", '["aga-1x"]', *EXPLAINED, "--", *small)
+    sets = {"test", "ood/new_habitats", "ood/only_fg", "ood/only_bg_t", "ood/mixed_same", "ood/mixed_rand"}
+    assert set(grids[0]["arm"]) == {row["arm"] for row in results(out)}
+    assert sets <= {row["set"] for row in results(out)}
+    tables = {path.name for path in (out / "tables").iterdir()}
+    assert {"accuracy.csv", "how-much-the-arms-go-by-backgrounds.csv", "costs.csv"} <= tables
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_it_is_planned_with_equal_steps_and_a_folder_for_each_cell(name, command, capsys):
     paths = yaml.safe_load((CONFIGS / "studies" / name).read_text()).get("paths", {})

@@ -1,4 +1,4 @@
-"""The axes of a study: named levels, and the settings that each of them stands for."""
+"""The axes of a study: named levels, each with the settings that it changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ KNOWN = {
     "degree": ("data.degree",),
     "seed": ("seed_everything", "data.augmentation_seed"),
 }
-"""The settings of axes that are given as plain lists."""
+"""The axes that may be given as plain lists, with the settings that take the level's value."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Level:
     """A level of an axis.
 
     Args:
-        name: As it is reported.
-        settings: By dotted names.
-        configs: Configurations that it adds to the base.
+        name: The name in the report.
+        settings: The settings of the level, by dotted names.
+        configs: Configurations that the level adds to those of `base`.
     """
 
     name: str
@@ -33,7 +33,7 @@ def read_axes(axes: Mapping[str, Any]) -> dict[str, tuple[Level, ...]]:
     """The levels of each axis, in order.
 
     Args:
-        axes: As a study gives them.
+        axes: The setting `axes` of a study.
 
     Raises:
         StudyError: If an axis cannot be read.

@@ -1,8 +1,8 @@
-"""One job of a study, as a process of its own: it holds the folder's lock, and says how the job has ended.
+"""One job of a study, run in a process of its own, which locks the job's folder and records how the job ended.
 
     python -m aga_lightning.study.job FOLDER
 
-The study itself may be killed meanwhile: the job goes on, and the next start of the study finds what it has done.
+If the study's process is killed meanwhile, the job continues; the next start of the study finds its result.
 """
 
 import datetime
@@ -24,16 +24,16 @@ from aga_lightning.run_folder import BEST, CHECKPOINTS, LAST, set_aside
 from aga_lightning.study.state import DONE, FAILED, JOB, LOCK, LOG, read_state, write_state
 
 BUSY = 75
-"""The exit status where another process is at this job; EX_TEMPFAIL of the C library."""
+"""The exit status if another process already runs this job; EX_TEMPFAIL of the C library."""
 
 STOPPED = 130
-"""The exit status where its user has stopped it; as a shell gives it for an interrupt."""
+"""The exit status if the user stopped the job; the one that shells give for an interrupt."""
 
 _LAST_LINES = 30
 
 
 def main(folder: Path) -> int:
-    """Run the job of a folder, unless it is finished or another process is at it; the exit status."""
+    """Run the job of a folder, unless it is finished or another process runs it; returns the exit status."""
     try:
         with FileLock(folder / LOCK, timeout=0):
             return 0 if (folder / DONE).exists() else _run(folder)
@@ -52,27 +52,27 @@ def _run(folder: Path) -> int:
         code, stopped = _wait(arguments, log, os.environ | job["environment"])
     times = {"seconds": time.monotonic() - start, "started": started, "finished": _now()}
     missing = [name for name in job["leaves"] if not (folder / name).exists()]
-    if stopped and (code or missing):  # by its user: neither finished nor failed
+    if stopped and (code or missing):  # the user stopped it, so that it neither finished nor failed
         return code or STOPPED
     if code == 0 and not missing:
         write_state(folder / DONE, times | {"versions": _versions()})
         (folder / FAILED).unlink(missing_ok=True)
         return 0
     lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-    lines += [f"It ended without an error, and without {name}." for name in missing if code == 0]
+    lines += [f"The job ended without an error but did not write {name}." for name in missing if code == 0]
     write_state(folder / FAILED, times | {"exit_code": code, "last_lines": "\n".join(lines)})
     return code or 1
 
 
 def _from_where(folder: Path, job: Mapping[str, Any], log: TextIO) -> list[str]:
-    """Where a fit that was killed goes on; one that starts anew must not find what an earlier start has left."""
+    """The arguments that resume a killed fit; before a fresh start, the files of an earlier start are set aside."""
     checkpoints = folder / CHECKPOINTS
     for path in (folder / LAST, folder / BEST) if job["goes_on"] else ():
         if is_whole(path):
             return ["--ckpt_path", str(path)]
         if not path.is_file():
-            break  # a best one without a last is of another start
-        log.write(f"# {path} is cut off or damaged, and is not gone on from\n")
+            break  # a best.ckpt without a last.ckpt stems from another start
+        log.write(f"# {path} is truncated or damaged and is not resumed from\n")
         log.flush()
     shutil.rmtree(checkpoints, ignore_errors=True)
     set_aside(folder)
@@ -80,7 +80,7 @@ def _from_where(folder: Path, job: Mapping[str, Any], log: TextIO) -> list[str]:
 
 
 def _wait(arguments: Sequence[str], log: TextIO, environment: Mapping[str, str]) -> tuple[int, bool]:
-    """Run the job's process, which who stops this one stops too; its exit status, and whether it was told to stop."""
+    """Run the job's process and pass signals on to it; returns its exit status and whether a signal came."""
     running: list[subprocess.Popen[bytes]] = []
     signals: list[int] = []
 
@@ -92,7 +92,7 @@ def _wait(arguments: Sequence[str], log: TextIO, environment: Mapping[str, str])
     before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         running.append(subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, env=environment))
-        if signals:  # while it was being started
+        if signals:  # a signal came while the process was being started
             running[0].terminate()
         code = running[0].wait()
     finally:

@@ -1,4 +1,4 @@
-"""What is finished of a study, as the report reads it."""
+"""The results of a study's finished jobs, read from their folders."""
 
 import functools
 import json
@@ -20,11 +20,11 @@ class Outcome:
     """A finished cell.
 
     Args:
-        cell: What it is.
-        results: By evaluation set, then by metric (acc, recall, f1, loss, ...), as `results.json` has them, in 0..1.
-        seconds: How long it took, from start to end.
-        optimiser_steps: How many it took; None where the run does not tell.
-        augmentation: What `augmentation.json` tells of the filling of the store; None for an arm without an augmenter.
+        cell: The cell.
+        results: The content of `results.json`: by evaluation set, then by metric (acc, recall, f1, loss, ...), in 0..1.
+        seconds: The job's duration from start to end.
+        optimiser_steps: The number of steps; None if the run recorded none.
+        augmentation: The content of `augmentation.json`; None for an arm without an augmenter.
     """
 
     cell: Cell
@@ -35,9 +35,9 @@ class Outcome:
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
-        """A row an image and evaluation set, in their order: set, image, label, predicted and right.
+        """A row for each image of each evaluation set, with the columns set, image, label, predicted and right.
 
-        There are no rows where the run has left no `predictions.csv`.
+        The frame is empty if the run has no `predictions.csv`.
         """
         table = read_table(self.cell.folder / PREDICTIONS, "set", "image", "label", "predicted")
         return table.assign(right=table["label"] == table["predicted"])
@@ -48,8 +48,8 @@ class Explained:
     """A finished comparison.
 
     Args:
-        comparison: What it is.
-        seconds: How long it took.
+        comparison: The comparison.
+        seconds: The job's duration.
     """
 
     comparison: Comparison
@@ -57,11 +57,11 @@ class Explained:
 
     @property
     def folder(self) -> Path:
-        """Where the callbacks have put their tables and sheets."""
+        """The folder of the callbacks' tables and sheets."""
         return self.comparison.folder / EXPLAIN / "test"
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of the callbacks' tables, such as "faithfulness.csv"; without rows where it is not there."""
+        """One of the callbacks' tables, such as "faithfulness.csv"; empty if the file does not exist."""
         return read_table(self.folder / name, "set")
 
 
@@ -70,10 +70,10 @@ class Failure:
     """A job that ended with an error.
 
     Args:
-        title: Which one, in words.
-        log: Its log file.
-        last_lines: The end of it.
-        exit_code: Of its process; negative for a signal.
+        title: The job in words.
+        log: The job's log file.
+        last_lines: The last lines of the log.
+        exit_code: The exit status of the job's process; negative for a signal.
     """
 
     title: str
@@ -84,14 +84,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """All that is finished of a study, and what is not.
+    """The finished, failed and missing jobs of a study.
 
     Args:
-        plan: What was asked.
-        cells: Finished ones, in the order of the plan.
-        explained: Finished comparisons, in the order of the plan.
-        failures: Jobs that ended with an error.
-        missing: Jobs that neither finished nor failed, in words.
+        plan: The study's plan.
+        cells: The finished cells, in the order of the plan.
+        explained: The finished comparisons, in the order of the plan.
+        failures: The jobs that ended with an error.
+        missing: The titles of jobs that neither finished nor failed.
     """
 
     plan: Plan
@@ -101,10 +101,10 @@ class Outcomes:
     missing: Sequence[str]
 
     def where(self, **levels: str | Sequence[str] | None) -> list[Outcome]:
-        """The finished cells with these levels; None stands for any.
+        """The finished cells with these levels.
 
         Args:
-            levels: A level, or several, for each axis that matters.
+            levels: By axis, a level, several levels, or None for any.
         """
         return [outcome for outcome in self.cells if outcome.cell.fits(levels)]
 
@@ -119,7 +119,7 @@ class Outcomes:
 
 
 def read_outcomes(plan: Plan) -> Outcomes:
-    """Look at the folders of all jobs of a study."""
+    """Read the folders of all jobs of a study."""
     cells, explained, failures, missing = [], [], [], []
     jobs: list[Cell | Comparison] = [*plan.cells, *plan.comparisons]
     for job in jobs:
@@ -143,6 +143,6 @@ def _outcome(cell: Cell, done: Mapping[str, Any]) -> Outcome:
 
 
 def read_table(path: Path, *columns: str) -> pd.DataFrame:
-    """A CSV file as words, "" where a row lacks one; these columns and no rows where there is no file."""
+    """A CSV file as text, with "" for missing fields; if the file does not exist, a frame of `columns` without rows."""
     rows = read_csv(path) if path.is_file() else []
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else list(columns)).fillna("")

@@ -1,4 +1,4 @@
-"""From a study to its jobs: which cells there are, what each one runs, and where it lies."""
+"""The jobs of a study: its cells and comparisons, with the command and the folder of each."""
 
 import hashlib
 import itertools
@@ -30,9 +30,9 @@ class Cell:
 
     Args:
         levels: The level of each axis, by the axis's name.
-        configs: Its configurations, later ones winning.
-        settings: What stands behind them, by dotted names.
-        folder: Its run folder; the name ends with a digest of all that it depends on.
+        configs: The configurations of the fit; later ones win.
+        settings: The settings that follow the configurations, by dotted names.
+        folder: The run folder; its name ends with a digest of everything that the fit depends on.
     """
 
     levels: Mapping[str, str]
@@ -42,16 +42,16 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """Its levels in words."""
+        """The cell's levels in words."""
         return ", ".join(level if not _is_number(level) else f"{axis} {level}" for axis, level in self.levels.items())
 
     @property
     def others(self) -> tuple[tuple[str, str], ...]:
-        """Its levels of all axes but the arm's."""
+        """The cell's levels of all axes except `arm`."""
         return tuple((axis, level) for axis, level in self.levels.items() if axis != ARM)
 
     def fits(self, levels: Mapping[str, str | Collection[str] | None]) -> bool:
-        """Whether the cell has these levels: one, or one of several, for each axis; None stands for any."""
+        """Whether the cell has these levels: by axis, a level, several of which one fits, or None for any."""
         return all(
             wanted is None or self.levels.get(axis) in ([wanted] if isinstance(wanted, str) else wanted)
             for axis, wanted in levels.items()
@@ -59,7 +59,7 @@ class Cell:
 
     @property
     def arguments(self) -> list[str]:
-        """What stands behind `python -m aga_lightning`."""
+        """The arguments of `python -m aga_lightning`."""
         return ["fit", *_arguments(self.configs, {**self.settings, "trainer.run_dir": str(self.folder)})]
 
 
@@ -68,10 +68,10 @@ class Comparison:
     """One `test` of a study: a cell explained beside the reference's.
 
     Args:
-        cell: Of an arm.
-        reference: The cell of the reference arm that agrees with it in all other axes.
-        explain: How.
-        folder: Its run folder.
+        cell: The cell of an arm.
+        reference: The cell of the reference arm that agrees with `cell` in all other axes.
+        explain: The study's setting `explain`.
+        folder: The run folder of the test.
     """
 
     cell: Cell
@@ -81,12 +81,12 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """What is compared, in words."""
+        """The compared cells in words."""
         return f"{self.cell.title} explained beside {self.reference.levels[ARM]}"
 
     @property
     def arguments(self) -> list[str]:
-        """What stands behind `python -m aga_lightning`."""
+        """The arguments of `python -m aga_lightning`."""
         compared = {"compare_to": str(self.reference.folder / BEST)}
         callbacks = [
             {"class_path": callback["class_path"], "init_args": {**callback.get("init_args", {}), **compared}}
@@ -104,13 +104,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a study runs, in the order in which it starts.
+    """All jobs of a study, in the order in which they start.
 
     Args:
-        study: As it was read.
+        study: The study's settings.
         axes: The names of each axis's levels, in order.
-        cells: Seed by seed, so that a study that is stopped has all arms of the first seeds.
-        comparisons: In the order of their cells.
+        cells: The cells, seed by seed, so that a study stopped early has all arms of its first seeds.
+        comparisons: The comparisons, in the order of their cells.
     """
 
     study: Study
@@ -149,11 +149,11 @@ def plan(study: Study) -> Plan:
     """Expand the axes and grids of a study.
 
     Raises:
-        StudyError: If it cannot be planned: an axis, a level, a path or a configuration that is not there, or arms that
-            would take different numbers of optimiser steps.
+        StudyError: If an axis, a level, a path or a configuration does not exist, or if arms would take different
+            numbers of optimiser steps.
     """
     if study.jobs < 1:
-        raise StudyError(f"jobs is {study.jobs}; at least one cell runs at a time")
+        raise StudyError(f"jobs is {study.jobs}; give at least 1")
     axes = read_axes(study.axes)
     contents = _Contents()
     cells: dict[str, Cell] = {}
@@ -207,7 +207,7 @@ def _cell(study: Study, levels: Mapping[str, Level], contents: "_Contents") -> C
             "budget is steps, but nothing sets data.steps_per_epoch, so that arms with more images would take more "
             "steps: set it in settings, or set budget to epochs, as the paper does"
         )
-    # The store's place changes no result, so that a study that is moved stays finished.
+    # The store's folder changes no result, so that the cells of a moved study stay finished.
     depends = {key: value for key, value in settings.items() if key != "data.cache_dir"}
     digest = contents.digest(configs, {key: _word(value) for key, value in depends.items()})
     slug = "_".join(_slug(axis, name) for axis, name in names.items())
@@ -264,7 +264,7 @@ def _with_paths(value: Any, paths: Mapping[str, str | None], key: str) -> Any:  
 
 
 class _Contents:
-    """What the configurations say, each read once."""
+    """The contents of configurations, each read once."""
 
     def __init__(self) -> None:
         self._read: dict[str, Any] = {}
@@ -286,7 +286,7 @@ class _Contents:
         return any(steps is not None for steps in found)
 
     def digest(self, configs: Sequence[str], settings: Mapping[str, Any]) -> str:
-        """Eight characters that change with any setting, also with those inside the configurations."""
+        """Eight characters that change with any setting, including those inside the configurations."""
         everything = json.dumps([[self.of(config) for config in configs], settings], sort_keys=True, default=str)
         return hashlib.sha256(everything.encode()).hexdigest()[:8]
 

@@ -1,4 +1,4 @@
-"""Run the jobs of a plan, several at a time, each in a process of its own; what is finished is not run again."""
+"""Run the unfinished jobs of a plan, several at a time, each in a process of its own."""
 
 import queue
 import subprocess
@@ -23,19 +23,19 @@ _LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Ending(Enum):
-    """How a job stands when a study has gone through it."""
+    """The state of a job when `run_jobs` returns."""
 
     FINISHED = "finished"
     FAILED = "failed"
     WAITING = "waiting"
-    """For a cell that is not finished."""
+    """The job needs a cell that is not finished."""
 
 
 def jobs_of(plan: Plan, shard: Shard) -> list[Job]:
-    """The jobs of one of several runs that share a study, comparisons behind the cells that they need.
+    """The jobs of one shard of a study, with comparisons after the cells that they need.
 
-    The arms of a group, which agree in all other axes, stay together, since they are compared; where there are fewer
-    groups than runs, cells are dealt out one by one.
+    Arms that agree in all other axes are compared and therefore stay in one shard; if there are fewer such groups than
+    shards, cells are distributed one by one.
     """
     groups: dict[object, list[Cell]] = {}
     for cell in plan.cells:
@@ -47,20 +47,20 @@ def jobs_of(plan: Plan, shard: Shard) -> list[Job]:
 
 
 def finished(job: Job) -> bool:
-    """Whether a job needs no run any more."""
+    """Whether a job has finished successfully."""
     return (job.folder / DONE).exists()
 
 
 def run_jobs(plan: Plan, jobs: Sequence[Job], say: Callable[[str], None] = print) -> dict[Ending, list[Job]]:
-    """Run what is not finished; a job that fails does not stop the others.
+    """Run the jobs that are not finished; a job that fails does not stop the others.
 
-    A job that another process is at is waited for. One that failed in an earlier run is tried once more. Where this is
-    ended by an exception, such as that of a signal, the jobs that run are told to stop, and waited for.
+    A job that another process runs is waited for. A job that failed in an earlier run is tried once more. On an
+    exception, such as that of a signal, the running jobs are terminated and waited for.
 
     Args:
-        plan: Of the study.
-        jobs: Those to run, comparisons behind the cells that they need.
-        say: Told a line when a job has ended.
+        plan: The study's plan.
+        jobs: The jobs to run, with comparisons after the cells that they need.
+        say: Receives a line whenever a job ends.
 
     Returns:
         The jobs by their endings.
@@ -119,22 +119,22 @@ class _Processes:
                 process.terminate()
 
     def run(self, arguments: Sequence[str]) -> int:
-        """Run a process to its end; its exit status."""
+        """Run a process to its end; returns its exit status."""
         process = subprocess.Popen(arguments)
         self._running.add(process)
-        if self._stop.is_set():  # while it was being started
+        if self._stop.is_set():  # a stop came while the process was being started
             process.terminate()
         code = process.wait()
         self._running.discard(process)
         return code
 
     def sleep(self, seconds: float) -> bool:
-        """Wait; whether to stop."""
+        """Wait, at most until told to stop; returns whether to stop."""
         return self._stop.wait(seconds)
 
 
 def _run(job: Job, plan: Plan, slots: "queue.SimpleQueue[int]", processes: _Processes) -> int:
-    """Run one job to its end, here or, where another process is at it, there; its exit status."""
+    """Run one job to its end, or wait for the other process that runs it; returns the exit status."""
     slot = slots.get()
     try:
         (job.folder / FAILED).unlink(missing_ok=True)
@@ -150,7 +150,7 @@ def _run(job: Job, plan: Plan, slots: "queue.SimpleQueue[int]", processes: _Proc
 
 
 def _description(job: Job, plan: Plan, slot: int) -> dict[str, object]:
-    """What `job.json` tells: the command, and what its environment has to have."""
+    """The content of `job.json`: among others the job's command and environment variables."""
     study = plan.study
     threads = study.threads or max(1, cores() // study.jobs)
     environment = dict.fromkeys(_LIBRARIES, str(threads))

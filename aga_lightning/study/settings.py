@@ -1,4 +1,4 @@
-"""What a study runs: a base configuration, axes, which combinations of their levels, and how."""
+"""The settings of a study: a base configuration, axes, combinations of their levels, and how cells are run."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,20 +9,20 @@ Budget = Literal["steps", "epochs"]
 
 
 class StudyError(Exception):
-    """A study that cannot be planned or read; the message tells the remedy."""
+    """A study cannot be planned or read; the message names the remedy."""
 
 
 @dataclass(frozen=True)
 class Explain:
-    """Which cells are explained beside which.
+    """The pairs of cells whose attributions are compared.
 
     Args:
         arms: Levels of the axis `arm`; each of their cells is tested once more, beside the reference's cell that agrees
             with it in all other axes.
         reference: The level of `arm` to compare with.
-        only: Levels of other axes to stay with, such as {backbone: [resnet18]}; empty for all.
-        callbacks: What explains: callbacks with a setting `compare_to`, which is set to the reference's checkpoint.
-        settings: Settings for these tests only, by dotted names.
+        only: By axis, the levels to restrict the pairs to, such as {backbone: [resnet18]}; empty for all.
+        callbacks: Callbacks with a setting `compare_to`, which the study sets to the reference's checkpoint.
+        settings: Additional settings of these tests, by dotted names.
     """
 
     arms: list[str]
@@ -36,34 +36,36 @@ class Explain:
 
 @dataclass(frozen=True)
 class Study:
-    """Arms x backbones x seeds: each cell is a `fit` of its own, and together they make a report.
+    """Arms x backbones x seeds: each cell is a `fit` of its own, and one report compares all cells.
 
     Args:
-        out: The study's folder, where the report goes.
-        cells: Where the runs and the store of augmentations lie; null for `out`. What is finished there is not run
-            again, so that studies with one such folder run the cells that they have in common once.
-        title: What the report is called.
-        about: What it asks, in a paragraph.
-        base: Configurations of every cell, later ones winning, as behind `fit --config`.
-        settings: Settings of every cell behind these, by dotted names: {data.degree: 4}.
-        overrides: Settings of every cell that win over those of the axes too; what stands behind a -- on the command
-            line is added to them: study --config quick.yaml -- --data.degree 4.
+        out: The study's folder, which receives the report.
+        cells: The folder of the runs and of the store of augmentations; null for `out`. Cells that are finished there
+            are not run again, so that studies that share this folder run their common cells once.
+        title: The report's title.
+        about: The study's question, in a paragraph.
+        base: Configurations of every cell, as for `fit --config`; later ones win.
+        settings: Settings of every cell that follow `base`, by dotted names: {data.degree: 4}.
+        overrides: Settings of every cell that also win over those of the axes; the arguments after a -- on the command
+            line are added to them: study --config quick.yaml -- --data.degree 4.
         axes: By name, the levels of each axis: a mapping of a level's name to its settings (with `config` among them, a
             list of further configurations; {axis} in their names stands for the level of another axis), or a plain
             list, for `backbone`, `degree` and `seed`, which know their settings; {levels: [...], sets: [...]} names
             the settings that take the level's value. Later axes win.
-        grids: Which combinations are run, each a mapping of an axis to a list of its levels, or to "all"; an axis that
-            is left out stays at its first level. Cells that several grids ask for are run once. Null for all.
-        paths: Where data lie on this machine; settings name them as {name}. A null has to be given: --paths.name PATH.
-        budget: "steps" holds that all arms take the same number of optimiser steps (data.steps_per_epoch has to be
-            set); "epochs" takes the same number of epochs, as the paper does, so that more images are more steps.
-        explain: Which cells are explained beside which; null for none.
-        jobs: Cells that run at a time, each in a process of its own.
-        threads: CPU threads of each; null for an even share of the cores.
-        goes_on: Whether a cell that was killed goes on from its last epoch; what is random in the epochs that are left
-            then differs from a run that was never interrupted. False starts it anew, which costs its time again and
-            gives the same results however often a study is stopped.
-        gpus: Numbers of GPUs that are dealt out, one to each cell that runs; empty leaves them to the cell's trainer.
+        grids: The combinations to run, each a mapping of an axis to a list of its levels, or to "all"; an axis that a
+            grid leaves out stays at its first level. Cells that several grids ask for are run once. Null for all.
+        paths: The data's folders on this machine; settings refer to them as {name}. A null must be replaced:
+            --paths.name PATH.
+        budget: "steps" gives all arms the same number of optimiser steps (data.steps_per_epoch has to be set); "epochs"
+            gives all arms the same number of epochs, as the paper does, so that more images mean more steps.
+        explain: The pairs of cells whose attributions are compared; null for none.
+        jobs: Number of cells that run at the same time, each in a process of its own.
+        threads: CPU threads of each cell; null for an equal share of the cores.
+        goes_on: Whether a killed cell resumes after its last complete epoch; the random numbers of the remaining epochs
+            then differ from those of an uninterrupted run. False restarts the cell, which costs its time again but
+            gives the same results however often the study is stopped.
+        gpus: Numbers of the GPUs to distribute, one for each running cell; empty leaves the choice to the cell's
+            trainer.
     """
 
     out: UserPath | str

@@ -1,4 +1,4 @@
-"""What a job's folder tells of it: `done.json` once it has finished, `failed.json` once it has not."""
+"""The files that record a job's state in its folder: `done.json` after success, `failed.json` after an error."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ LOCK = ".lock"
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """What a file of state tells; None where there is none."""
+    """The content of a state file; None if the file does not exist."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -24,5 +24,5 @@ def read_state(path: Path) -> dict[str, Any] | None:
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a file of state, whole or not at all."""
+    """Write a state file atomically."""
     write_json(path, dict(state))

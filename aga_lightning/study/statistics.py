@@ -1,8 +1,8 @@
-"""Intervals and tests for the same images judged by several seeds of several arms.
+"""Intervals and tests for several arms whose seeds all classify the same images.
 
-All arms and seeds judge the same images, so that seeds and images are crossed: an image that is hard is hard in every
-seed. Seeds are therefore never pooled as if `seeds x images` judgements were as many independent ones; an interval over
-the pool would be too narrow, and McNemar's test would count each image several times.
+Seeds and images are crossed: an image that is hard is hard in every seed. Seeds are therefore never pooled as if the
+`seeds x images` predictions were independent; an interval over the pool would be too narrow, and McNemar's test would
+count each image several times.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from aga_lightning.intervals import Interval, share
 
 FEWEST_IMAGES = 10
-"""With fewer images than this no bootstrap interval is given: among so few, resamples are nearly all alike."""
+"""The fewest images of a bootstrap interval: resamples of fewer are nearly all alike."""
 
 RESAMPLES = 2000
 
@@ -26,9 +26,9 @@ class McNemar:
     """McNemar's exact test of two models on the same images.
 
     Args:
-        gained: Images that only the first is right on.
-        lost: Images that only the second is right on.
-        p_value: Two-sided, in 0..1.
+        gained: Number of images that only the first model classifies correctly.
+        lost: Number of images that only the second model classifies correctly.
+        p_value: The two-sided p-value, in 0..1.
     """
 
     gained: int
@@ -37,10 +37,10 @@ class McNemar:
 
 
 def wilson(right: ArrayLike) -> Interval:
-    """The share of right answers of one seed, with Wilson's interval over images.
+    """The accuracy of one seed, with Wilson's interval over images.
 
     Args:
-        right: (N,) true or false; NaN for images that were not judged.
+        right: (N,) true or false; NaN for images without a prediction.
     """
     judged = np.asarray(right, dtype=float)
     judged = judged[~np.isnan(judged)]
@@ -48,10 +48,10 @@ def wilson(right: ArrayLike) -> Interval:
 
 
 def accuracy(right: ArrayLike) -> Interval:
-    """The share of right answers, with Wilson's interval for one seed and a crossed bootstrap for several.
+    """The accuracy, with Wilson's interval for one seed and a crossed bootstrap for several.
 
     Args:
-        right: (seeds, images) true or false; NaN where an image was not judged.
+        right: (seeds, images) true or false; NaN for images without a prediction.
     """
     seeds = np.atleast_2d(np.asarray(right, dtype=float))
     return wilson(seeds[0]) if len(seeds) == 1 else crossed_bootstrap(seeds)
@@ -60,17 +60,17 @@ def accuracy(right: ArrayLike) -> Interval:
 def crossed_bootstrap(values: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """The mean, with the 95% percentile interval of a bootstrap over seeds and images (Owen 2007, the "pigeonhole").
 
-    Each resample draws seeds and, once for all seeds, images. One seed is always drawn as itself, so that the interval
-    is over images alone. Resampling S seeds gives (S - 1) / S of the spread (variance) between them: with two or three
-    seeds the interval is too narrow where seeds differ much, and nothing but more seeds mends that.
+    Each resample draws seeds and, once for all seeds, images. With one seed the interval is over images alone.
+    Resampling S seeds gives (S - 1) / S of the variance between them: with two or three seeds that differ much, the
+    interval is too narrow, and only more seeds help.
 
     Args:
-        values: (seeds, images) of the order of 1; NaN where there is no number. The mean is over those that are there.
-        resamples: How many.
-        seed: Of their drawing.
+        values: (seeds, images) of the order of 1; NaN entries are ignored.
+        resamples: The number of resamples.
+        seed: The seed of the random numbers.
 
     Returns:
-        Without ends where fewer than `FEWEST_IMAGES` images have a number.
+        The mean with its interval; the ends are NaN if fewer than `FEWEST_IMAGES` images have a value.
     """
     table = np.atleast_2d(np.asarray(values, dtype=float))
     used = ~np.isnan(table)
@@ -82,8 +82,8 @@ def crossed_bootstrap(values: ArrayLike, resamples: int = RESAMPLES, seed: int =
     seeds, images = table.shape
     if images < FEWEST_IMAGES:
         return Interval(mean, np.nan, np.nan)
-    # How often images that no seed tells apart are drawn is drawn for all of them at once: accuracies of three seeds
-    # know eight kinds of images, however many there are.
+    # Images with equal values in all seeds are drawn together, by a multinomial over the distinct columns:
+    # accuracies of three seeds have at most eight, however many images there are.
     kinds, counts = np.unique(np.concatenate([filled, used]), axis=1, return_counts=True)
     random = np.random.default_rng(seed)
     drawn_images = random.multinomial(images, counts / images, size=resamples).astype(float)
@@ -91,7 +91,7 @@ def crossed_bootstrap(values: ArrayLike, resamples: int = RESAMPLES, seed: int =
     sums = ((drawn_images @ kinds[:seeds].T) * drawn_seeds).sum(axis=1)
     numbers = ((drawn_images @ kinds[seeds:].T) * drawn_seeds).sum(axis=1)
     low, high = np.quantile(sums[numbers > 0] / numbers[numbers > 0], [0.025, 0.975])
-    # Rounding errors, which are far smaller, must not say on which side of zero an end lies.
+    # Rounding keeps floating-point errors from deciding on which side of zero an end lies.
     return Interval(mean, *(round(float(end), _DIGITS) for end in (low, high)))
 
 
@@ -99,8 +99,8 @@ def paired_difference(arm: ArrayLike, reference: ArrayLike) -> Interval:
     """The mean of arm minus reference on the same seeds and images, with a crossed bootstrap of both together.
 
     Args:
-        arm: (seeds, images); NaN where there is no number. An image counts in a seed where both have one.
-        reference: (seeds, images), of the same seeds and images in the same order.
+        arm: (seeds, images); an image counts in a seed only if neither table has NaN there.
+        reference: (seeds, images), for the same seeds and images in the same order.
     """
     first, second = np.asarray(arm, dtype=float), np.asarray(reference, dtype=float)
     if first.shape != second.shape:
@@ -112,9 +112,9 @@ def slope(degrees: Sequence[float], values: ArrayLike) -> Interval:
     """The least-squares slope of the mean against degree, with a crossed bootstrap of all degrees together.
 
     Args:
-        degrees: (D,) at least two different ones.
-        values: (D, seeds, images), of the same seeds and images at every degree; an image counts in a seed where it has
-            a number at every degree.
+        degrees: (D,), at least two of them different.
+        values: (D, seeds, images), for the same seeds and images at every degree; an image counts in a seed only if it
+            has a value at every degree.
     """
     centred = np.asarray(degrees, dtype=float) - np.mean(degrees)
     if not centred.any():
@@ -124,11 +124,11 @@ def slope(degrees: Sequence[float], values: ArrayLike) -> Interval:
 
 
 def mcnemar(arm: ArrayLike, reference: ArrayLike) -> McNemar:
-    """McNemar's exact test of one seed: a two-sided binomial test on the images that only one of the two is right on.
+    """McNemar's exact test of one seed: a binomial test on the images that only one model classifies correctly.
 
     Args:
-        arm: (N,) true or false; NaN where an image was not judged. An image counts where both judged it.
-        reference: (N,) of the same images in the same order.
+        arm: (N,) true or false; NaN for images without a prediction. Only images with both predictions count.
+        reference: (N,), for the same images in the same order.
     """
     from scipy.stats import binomtest
 
@@ -139,13 +139,13 @@ def mcnemar(arm: ArrayLike, reference: ArrayLike) -> McNemar:
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Holm's correction: p-values of several tests, adjusted so that the chance of any false alarm stays below theirs.
+    """Holm's correction: adjusted p-values that control the chance of any false rejection among several tests.
 
     Args:
         p_values: (T,) in 0..1.
 
     Returns:
-        (T,) in the same order.
+        (T,) the adjusted p-values in the same order.
     """
     given = np.asarray(p_values, dtype=float)
     order = np.argsort(given)
@@ -156,7 +156,7 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def in_words(difference: Interval) -> str:
-    """What an interval of a difference shows, to stand behind a colon or in a sentence."""
+    """A clause that states what the interval of a difference shows."""
     if not difference.is_known:
         return f"fewer than {FEWEST_IMAGES} images, too few for an interval"
     return {

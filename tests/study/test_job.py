@@ -94,14 +94,14 @@ def test_a_broken_last_checkpoint_does_not_stop_a_job_for_ever(folder, whole):
     write_whole(best, cut=0 if whole else 9)
     assert main(folder) == 0
     log = (folder / "log.txt").read_text()
-    assert f"# {last} is cut off or damaged" in log
+    assert f"# {last} is truncated or damaged" in log
     assert (f"said --ckpt_path {best}" in log) == whole
 
 
 def test_a_job_that_leaves_no_results_has_failed_whatever_it_says(folder):
     job(folder, "print('bye')", leaves=["results.json"])
     assert main(folder) == 1
-    assert read_state(folder / "failed.json")["last_lines"].endswith("without results.json.")
+    assert read_state(folder / "failed.json")["last_lines"].endswith("did not write results.json.")
     job(folder, f"open({str(folder / 'results.json')!r}, 'w').write('x')", leaves=["results.json"])
     assert main(folder) == 0 and (folder / "done.json").exists()
 

@@ -1,1 +1,1 @@
-"""The report of a study: sections, and the page that shows them."""
+"""The report of a study: its sections and the page that shows them."""

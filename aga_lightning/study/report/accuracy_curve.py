@@ -11,6 +11,7 @@ from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import ARM
 from aga_lightning.study.report import figures
+from aga_lightning.study.report.arms import NONE_FINISHED, steps_in_words
 from aga_lightning.study.report.blocks import Block, Cell, Figure, Paragraph, Table
 from aga_lightning.study.report.paired import DEGREE, aligned, along, fixed_levels, right_answers
 from aga_lightning.study.report.section import Section
@@ -20,12 +21,12 @@ from aga_lightning.study.statistics import accuracy, in_words, paired_difference
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_Points = Mapping[str, Mapping[float, Sequence[Outcome]]]  # the cells, one for each seed, by line and place
+_Points = Mapping[str, Mapping[float, Sequence[Outcome]]]  # by line and place, the cells, one for each seed
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of the figure on one set: what is known at each point that has any judged image."""
+    """One line of the figure on one set: by place, (seeds, images) whether each image is classified correctly."""
 
     name: str
     at: Mapping[float, pd.DataFrame]
@@ -36,12 +37,12 @@ class AccuracyCurve(Section):
     """Accuracy against the degree of augmentation: a panel for each evaluation set, with 95% bands.
 
     Args:
-        axis: Whose levels are numbers.
-        arm: The level of `arm` that is followed along the axis; null where the study has one arm.
-        start: The level of `arm` whose cells are the point at 0; null for none.
-        where: The levels of the axes that are fixed, such as {backbone: resnet50}.
-        series: The axis that has a line for each level, such as backbone; null for one line.
-        sets: Which evaluation sets; null for all.
+        axis: The axis of the plot; its levels are numbers.
+        arm: The level of `arm` to plot; null for a study with one arm.
+        start: The level of `arm` whose cells make the point at 0; null for none.
+        where: By axis, the level that is fixed, such as {backbone: resnet50}.
+        series: The axis with a line for each level, such as backbone; null for one line.
+        sets: The evaluation sets; null for all.
     """
 
     heading: str = "Accuracy against degree"
@@ -53,10 +54,10 @@ class AccuracyCurve(Section):
     sets: list[str] | None = None
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """The figure, what the slopes show in words, and the numbers.
+        """The figure, sentences on the slopes, and a table of the numbers.
 
         Raises:
-            StudyError: If an axis with several levels is neither shown nor fixed, or if a level is no number.
+            StudyError: If an axis with several levels is neither shown nor fixed, or if a level is not a number.
         """
         points = self._points(outcomes)
         sets = outcomes.sets if self.sets is None else self.sets
@@ -71,13 +72,14 @@ class AccuracyCurve(Section):
             ]
             blocks.append(self._table(name, points, shown))
         if absent := [set_name for set_name in sets if set_name not in shown]:
-            blocks.append(Paragraph(f"No finished cell tells of single images of {', '.join(absent)}.", "note"))
+            words = f"No finished cell has predictions of single images of {', '.join(absent)}."
+            blocks.append(Paragraph(words, "note"))
         if not sets:
-            blocks.append(Paragraph("None of these cells is finished.", "note"))
+            blocks.append(Paragraph(NONE_FINISHED, "note"))
         return blocks
 
     def _points(self, outcomes: Outcomes) -> _Points:
-        """The points of each line, in the order of the axis, those without finished cells among them."""
+        """The points of each line, in the order of the axis, including those without finished cells."""
         plan = outcomes.plan
         shown = [self.axis, *([self.series] if self.series else [])]
         fixed = fixed_levels(plan, {**self.where, **({ARM: self.arm} if self.arm else {})}, shown)
@@ -112,17 +114,17 @@ class AccuracyCurve(Section):
         return Figure(name, drawing, alt, caption)
 
     def _sentences(self, set_name: str, lines: Sequence[_Line]) -> list[str]:
-        """The slope, and whether accuracy fell at the end."""
+        """Sentences on the slope, and on the last step along the axis."""
         said = []
         for line in lines:
             place = f"On {set_name}{f' ({line.name})' if line.name else ''}"
             xs = list(line.at)
             values = aligned(*line.at.values())
             if len(xs) < 2:
-                said.append(f"{place}, one {self.axis} is finished, so that there is nothing to compare.")
+                said.append(f"{place}, one {self.axis} is finished: there is nothing to compare.")
                 continue
             if not values[0].size:
-                said.append(f"{place}, no seed has judged the same images at each {self.axis}: no slope is given.")
+                said.append(f"{place}, no seed has the same images at each {self.axis}: no slope is given.")
                 continue
             rise = slope(xs, values)
             shows = {"above": "accuracy rises", "below": "accuracy falls", "open": "no slope is shown"}[rise.verdict]
@@ -148,16 +150,14 @@ class AccuracyCurve(Section):
         rows: list[list[Cell | str]] = []
         for series, of_line in points.items():
             for x, point in of_line.items():
-                steps = sorted({cell.optimiser_steps for cell in point if cell.optimiser_steps is not None})
                 cells = [_cell(by_place.get((series, x, set_name))) for set_name in shown]
                 labels = [*([series] if self.series else []), f"{x:g}"]
-                said = " to ".join(f"{step:,}" for step in dict.fromkeys([*steps[:1], *steps[-1:]])) or "-"
-                rows.append([*labels, str(len(point)), said, *cells])
+                rows.append([*labels, str(len(point)), steps_in_words(point), *cells])
         header = [*([self.series] if self.series else []), self.axis, "seeds", "optimiser steps", *shown]
         notes = [
             "Intervals resample seeds and images together; with two or three seeds they understate the spread of "
             "seeds, and with one seed they are over images alone.",
-            "A slope uses the seeds and images that all points of its line have.",
+            "A slope uses the seeds and images that all points of its line have in common.",
         ]
         at_zero = [cell for of_line in points.values() for cell in of_line.get(0.0, ())]
         if self.start and any(cell.cell.levels.get(ARM) == self.start for cell in at_zero):

@@ -11,6 +11,7 @@ import pandas as pd
 from aga_lightning.intervals import Interval
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import ARM
+from aga_lightning.study.report.arms import NONE_FINISHED, steps_in_words, steps_of
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
 from aga_lightning.study.report.comparison import Compared, compare, in_sentences, mcnemar_table
 from aga_lightning.study.report.paired import fixed_levels, reference_levels, right_answers
@@ -21,31 +22,46 @@ from aga_lightning.study.statistics import accuracy
 TITLES = {"acc": "Accuracy", "recall": "Mean recall over classes", "f1": "Mean F1 over classes"}
 FEW_SEEDS = "Intervals resample seeds and images together; with two or three seeds they understate the spread of seeds."
 ONE_SEED = (
-    "With one seed an interval is over images alone (Wilson's, for an accuracy) and tells nothing of other seeds."
+    "With one seed an interval is over images alone (Wilson's, for an accuracy) and says nothing about other seeds."
 )
 
 _MARKS = {"above": "\N{BLACK UP-POINTING TRIANGLE}", "below": "\N{BLACK DOWN-POINTING TRIANGLE}", "open": "="}
-_Rights = Mapping[tuple[tuple[str, ...], str], pd.DataFrame | None]  # by the names of a row, and by set
 _TONES = {"above": "good", "below": "bad", "open": "open"}
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A row: the cells that only the seed tells apart."""
+    """A row of the table: cells that differ in nothing but the seed.
 
-    levels: Mapping[str, str]
+    Args:
+        names: The levels that the row is named by.
+        arm: The level of `arm`; "" in a study without that axis.
+        group: The names without the arm's; arms are compared within their group.
+        cells: The finished cells.
+        planned: The number of planned cells.
+        right: By set, (seeds, images) whether each image is classified correctly; None if no cell has predictions.
+        compared: By set, the comparison with the reference.
+    """
+
     names: tuple[str, ...]
+    arm: str
     group: tuple[str, ...]
     cells: Sequence[Outcome]
     planned: int
+    right: Mapping[str, pd.DataFrame | None]
+    compared: Mapping[str, Compared]
 
     @property
     def title(self) -> str:
         return ", ".join(self.names)
 
     @property
-    def steps(self) -> list[int]:
-        return sorted({outcome.optimiser_steps for outcome in self.cells if outcome.optimiser_steps is not None})
+    def lacks_predictions(self) -> bool:
+        """Whether a cell was tested on a set but its predictions of single images are missing."""
+        return any(
+            sum(name in cell.results for cell in self.cells) > (0 if right is None else len(right))
+            for name, right in self.right.items()
+        )
 
 
 @dataclass(kw_only=True)
@@ -54,13 +70,13 @@ class AccuracyTable(Section):
 
     Args:
         rows: The axes whose levels make the rows, in order.
-        where: The levels of the axes that are fixed, such as {backbone: resnet18}; of an axis in `rows`, which of its
-            levels are shown, such as {arm: [baseline, AGA]}.
-        sets: Which evaluation sets; null for all.
+        where: By axis, the level that is fixed, such as {backbone: resnet18}; for an axis in `rows`, the levels to
+            show, such as {arm: [baseline, AGA]}.
+        sets: The evaluation sets; null for all.
         metric: "acc" has intervals over seeds and images, and paired tests; "recall" and "f1" are not means over
-            images, so that they have the standard deviation over seeds only.
-        reference: The level of `arm` that the others are compared with; null for none.
-        published: Numbers of others to stand beside ours, in per cent: by the levels of a row, joined by ", ", and then
+            images and are shown with the standard deviation over seeds only.
+        reference: The level of `arm` that the other arms are compared with; null for none.
+        published: Published numbers to print beside ours, in per cent: by the levels of a row, joined by ", ", and then
             by set, such as {"resnet18, baseline": {test: 88.8}}.
     """
 
@@ -73,45 +89,36 @@ class AccuracyTable(Section):
     published: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """The table, and McNemar's tests below it.
+        """The table, followed by McNemar's tests.
 
         Raises:
             StudyError: If an axis with several levels is neither a row nor fixed.
         """
-        lines = self._lines(outcomes)
         sets = outcomes.sets if self.sets is None else self.sets
+        lines = self._lines(outcomes, sets)
         if not any(line.cells for line in lines):
-            return [Paragraph("None of these cells is finished.", "note")]
-        rights = {
-            (line.names, name): right_answers(line.cells, name) if self.metric == "acc" else None
-            for line in lines
-            for name in sets
-        }
-        compared = self._compared(outcomes, lines, sets, rights)
-        by_place = {((*one.group, one.arm), one.set): one for one in compared}
-        columns = [
-            self._column(lines, name, rights, [by_place.get(((*line.group, self._arm(line)), name)) for line in lines])
-            for name in sets
-        ]
+            return [Paragraph(NONE_FINISHED, "note")]
+        compared = [one for line in lines for one in line.compared.values()]
+        columns = [self._column(lines, name) for name in sets]
         rows: list[list[Cell | str]] = [
-            [*line.names, str(len(line.cells)), _steps(line), *(column[place] for column in columns)]
-            for place, line in enumerate(lines)
+            [*line.names, str(len(line.cells)), steps_in_words(line.cells), *cells]
+            for line, *cells in zip(lines, *columns, strict=True)
         ]
-        notes = [*self._missing(outcomes, lines, sets, rights), *_unequal_steps(lines)]
         others = [axis for axis in self.rows if axis != ARM]
-        if compared:
-            assert self.reference is not None
-            notes = [*in_sentences(compared, others, self.reference), *notes]
-        notes += self._on_method(lines, compared)
+        notes = [
+            *(in_sentences(compared, others, str(self.reference)) if compared else ()),
+            *self._missing(outcomes, lines, sets),
+            *_unequal_steps(lines),
+            *self._on_method(lines, compared),
+        ]
         name = file_name(self.heading)
         header = [*self.rows, "seeds", "optimiser steps", *sets]
-        blocks: list[Block] = [Table(name, self._caption(compared), header, rows, len(self.rows), notes)]
+        blocks: list[Block] = [Table(name, self._caption(bool(compared)), header, rows, len(self.rows), notes)]
         if compared:
-            assert self.reference is not None
-            blocks.append(mcnemar_table(f"{name}-mcnemar", others, compared, sets, self.reference))
+            blocks.append(mcnemar_table(f"{name}-mcnemar", others, compared, sets, str(self.reference)))
         return blocks
 
-    def _lines(self, outcomes: Outcomes) -> list[_Line]:
+    def _lines(self, outcomes: Outcomes, sets: Sequence[str]) -> list[_Line]:
         plan = outcomes.plan
         fixed = fixed_levels(
             plan, {axis: level for axis, level in self.where.items() if axis not in self.rows}, self.rows
@@ -119,65 +126,45 @@ class AccuracyTable(Section):
         lines = []
         for names in itertools.product(*(plan.levels_of(axis, self.where.get(axis)) for axis in self.rows)):
             levels = {**fixed, **dict(zip(self.rows, names, strict=True))}
-            planned = plan.where(levels)
+            planned, cells = plan.where(levels), outcomes.where(**levels)
+            if not planned:
+                continue
+            arm = levels.get(ARM, "")
             group = tuple(name for axis, name in zip(self.rows, names, strict=True) if axis != ARM)
-            if planned:
-                lines.append(_Line(levels, names, group, outcomes.where(**levels), len(planned)))
+            right = {name: right_answers(cells, name) if self.metric == "acc" else None for name in sets}
+            compared = {}
+            if self.reference not in (None, arm) and ARM in self.rows:
+                beside = outcomes.where(**reference_levels(plan, levels, str(self.reference)))
+                found = (compare(arm, group, name, right[name], right_answers(beside, name)) for name in sets)
+                compared = {one.set: one for one in found if one is not None}
+            lines.append(_Line(names, arm, group, cells, len(planned), right, compared))
         return lines
 
-    def _arm(self, line: _Line) -> str:
-        return line.levels.get(ARM, "")
-
-    def _compared(
-        self,
-        outcomes: Outcomes,
-        lines: Sequence[_Line],
-        sets: Sequence[str],
-        rights: _Rights,
-    ) -> list[Compared]:
-        if self.reference is None or ARM not in self.rows:
-            return []
-        found = []
-        for line in lines:
-            if self._arm(line) == self.reference:
-                continue
-            beside = outcomes.where(**reference_levels(outcomes.plan, line.levels, self.reference))
-            for name in sets:
-                first, second = rights[line.names, name], right_answers(beside, name)
-                if first is not None and second is not None:
-                    found.append(compare(self._arm(line), line.group, name, first, second))
-        return [one for one in found if one is not None]
-
-    def _column(
-        self,
-        lines: Sequence[_Line],
-        name: str,
-        rights: _Rights,
-        compared: Sequence[Compared | None],
-    ) -> list[Cell]:
-        """The cells of one set, the best of each group marked where there is something to be better than."""
-        values = [self._value(line, name, rights[line.names, name]) for line in lines]
+    def _column(self, lines: Sequence[_Line], name: str) -> list[Cell]:
+        """The cells of one set; the best of each group is emphasised if its values differ."""
+        values = [self._value(line, name) for line in lines]
         cells = []
-        for line, value, one in zip(lines, values, compared, strict=True):
-            rivals = [
-                other[0] for peer, other in zip(lines, values, strict=True) if peer.group == line.group and other
-            ]  # fmt: skip
-            details = []
+        for line, value in zip(lines, values, strict=True):
+            if value is None:
+                text, details = NOT_RUN.text, [NOT_RUN.detail]
+            else:
+                text, details = number(100 * value[0]), [value[1]]
             tone = "plain"
-            if one is not None:
+            if (one := line.compared.get(name)) is not None:
                 mark = _MARKS[one.difference.verdict] if one.difference.is_known else ""
                 details.append(f"{difference(one.difference)} {mark}".rstrip())
                 tone = _TONES[one.difference.verdict]
-            if value is not None and value[0] == max(rivals) > min(rivals):
+            peers = [other[0] for peer, other in zip(lines, values, strict=True) if peer.group == line.group and other]
+            if value is not None and value[0] == max(peers) > min(peers):
                 tone = "best"
             if (paper := self.published.get(line.title, {}).get(name)) is not None:
                 details.append(f"paper {number(paper)}")
-            text, detail = (NOT_RUN.text, NOT_RUN.detail) if value is None else (number(100 * value[0]), value[1])
-            cells.append(Cell(text, " \N{MIDDLE DOT} ".join([detail, *details]), tone))
+            cells.append(Cell(text, " \N{MIDDLE DOT} ".join(details), tone))
         return cells
 
-    def _value(self, line: _Line, name: str, right: pd.DataFrame | None) -> tuple[float, str] | None:
-        """The mean in 0..1, and how far it can be trusted in words; None where no cell tells."""
+    def _value(self, line: _Line, name: str) -> tuple[float, str] | None:
+        """The mean in 0..1, and its interval or standard deviation in words; None if no cell has results."""
+        right = line.right[name]
         if right is not None:
             found: Interval = accuracy(right)
             return found.value, ends(found)
@@ -187,10 +174,10 @@ class AccuracyTable(Section):
         spread = f"\N{PLUS-MINUS SIGN} {number(100 * statistics.stdev(values))}" if len(values) > 1 else "one seed"
         return statistics.fmean(values), spread
 
-    def _caption(self, compared: Sequence[Compared]) -> str:
+    def _caption(self, compared: bool) -> str:
         caption = f"{TITLES[self.metric]} in %, mean over seeds; the best of each column and group is emphasised."
         if self.metric != "acc":
-            return f"{caption} Behind \N{PLUS-MINUS SIGN} stands the standard deviation over seeds."
+            return f"{caption} \N{PLUS-MINUS SIGN} precedes the standard deviation over seeds."
         caption += " Below it the 95% interval"
         if compared:
             caption += (
@@ -199,7 +186,7 @@ class AccuracyTable(Section):
             )
         return f"{caption}."
 
-    def _missing(self, outcomes: Outcomes, lines: Sequence[_Line], sets: Sequence[str], rights: _Rights) -> list[str]:
+    def _missing(self, outcomes: Outcomes, lines: Sequence[_Line], sets: Sequence[str]) -> list[str]:
         notes = []
         if waiting := [
             f"{line.title} ({len(line.cells)} of {line.planned})" for line in lines if line.planned > len(line.cells)
@@ -207,12 +194,10 @@ class AccuracyTable(Section):
             notes.append(f"Not all seeds are finished: {listed(waiting)}.")
         if absent := [name for name in sets if name not in outcomes.sets]:
             notes.append(f"No finished cell was evaluated on {listed(absent, 'or')}.")
-        if self.metric == "acc" and (
-            silent := [line.title for line in lines if _lacks_predictions(line, sets, rights)]
-        ):
+        if self.metric == "acc" and (silent := [line.title for line in lines if line.lacks_predictions]):
             notes.append(
-                f"Predictions of single images are missing for {listed(silent)}: where no seed has them, the mean "
-                "stands with the standard deviation over seeds and is not compared; where some have, only those count."
+                f"Predictions of single images are missing for {listed(silent)}: if no seed has them, the mean is "
+                "shown with the standard deviation over seeds and is not compared; if some have them, only those count."
             )
         if self.reference is not None and ARM in self.rows and self.reference not in outcomes.plan.axes[ARM]:
             notes.append(f"The study has no arm {self.reference}, so that no differences are shown.")
@@ -232,27 +217,16 @@ class AccuracyTable(Section):
         return notes
 
 
-def _lacks_predictions(line: _Line, sets: Sequence[str], rights: _Rights) -> bool:
-    for name in sets:
-        right, tested = rights[line.names, name], [cell for cell in line.cells if name in cell.results]
-        if len(tested) > (0 if right is None else len(right)):
-            return True
-    return False
-
-
-def _steps(line: _Line) -> str:
-    return " to ".join(f"{steps:,}" for steps in dict.fromkeys([line.steps[0], line.steps[-1]])) if line.steps else "-"
-
-
 def _unequal_steps(lines: Sequence[_Line]) -> list[str]:
+    """A sentence on each group whose rows took different numbers of optimiser steps."""
     groups: dict[tuple[str, ...], list[_Line]] = {}
     for line in lines:
-        if line.steps:
+        if steps_of(line.cells):
             groups.setdefault(line.group, []).append(line)
     notes = []
     for group, members in groups.items():
-        if len({step for line in members for step in line.steps}) > 1:
-            said = listed([f"{line.levels.get(ARM, line.title)} {_steps(line)}" for line in members])
+        if len({step for line in members for step in steps_of(line.cells)}) > 1:
+            said = listed([f"{line.arm or line.title} {steps_in_words(line.cells)}" for line in members])
             prefix = f"{', '.join(group)}: o" if group else "O"
             notes.append(f"{prefix}ptimiser steps differ ({said}): part of a difference may be due to longer training.")
     return notes

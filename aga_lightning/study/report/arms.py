@@ -1,4 +1,4 @@
-"""The finished cells of each arm, and what a number is over them."""
+"""The finished cells of each arm, and summaries of their numbers."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +14,12 @@ NONE_FINISHED = "None of these cells is finished."
 
 @dataclass(frozen=True)
 class Arm:
-    """An arm, as far as it is finished.
+    """An arm with its finished cells.
 
     Args:
-        name: Its level; "all cells" where the study has no axis of arms.
-        cells: Finished ones, in the order of the plan.
-        planned: How many were asked for.
+        name: The level of `arm`; "all cells" in a study without that axis.
+        cells: The finished cells, in the order of the plan.
+        planned: The number of planned cells.
     """
 
     name: str
@@ -28,19 +28,19 @@ class Arm:
 
     @property
     def count(self) -> str:
-        """How many cells are finished, and of how many where some are not."""
+        """The number of finished cells, such as "3", or "2 of 3" if some are not finished."""
         return str(len(self.cells)) if len(self.cells) == self.planned else f"{len(self.cells)} of {self.planned}"
 
 
 def arms_of(
     outcomes: Outcomes, names: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
 ) -> list[Arm]:
-    """The arms that were asked for, in the order of the plan, also those of which nothing is finished.
+    """The arms that a section shows, in the order of the plan, including those without finished cells.
 
     Args:
-        outcomes: The study's.
-        names: Which arms; None for all.
-        where: The levels of other axes to stay with, one or a list for each.
+        outcomes: The study's results.
+        names: The levels of `arm`; None for all.
+        where: By axis, a level or a list of levels to restrict the cells to.
 
     Raises:
         StudyError: If the study has no such arm or axis.
@@ -57,12 +57,23 @@ def arms_of(
     return found
 
 
+def steps_of(cells: Iterable[Outcome]) -> list[int]:
+    """The numbers of optimiser steps that cells took, in ascending order."""
+    return sorted({cell.optimiser_steps for cell in cells if cell.optimiser_steps is not None})
+
+
+def steps_in_words(cells: Iterable[Outcome]) -> str:
+    """The optimiser steps of cells, such as "600" or "600 to 640"; "-" if no cell recorded them."""
+    steps = steps_of(cells)
+    return " to ".join(f"{step:,}" for step in dict.fromkeys([*steps[:1], *steps[-1:]])) or "-"
+
+
 def middle(values: Iterable[float | None], digits: int = 0) -> Cell:
-    """The median of what is known, with the range below it where not all are equal; "-" where nothing is known.
+    """The median of the known values, with their range below it if they differ; "-" if no value is known.
 
     Args:
-        values: One for each cell; None where a cell does not tell.
-        digits: Behind the point.
+        values: A value for each cell; None if the cell has none.
+        digits: Digits after the decimal point.
     """
     known = [value for value in values if value is not None]
     if not known:

@@ -1,4 +1,4 @@
-"""Where the models look: the sheets of a comparison, as Figure 9 of the AGA paper."""
+"""The sheets of attributions of a comparison, as in Figure 9 of the AGA paper."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from aga_lightning.study.report.wording import listed
 _SHOWS = {
     "only_this_model_is_right": "images that {arm} alone has right",
     "both_models_are_right": "images that both have right",
-    "attributions": "images of all classes, whoever has them right",
+    "attributions": "images of all classes, right or wrong",
 }
 _WIDEST = 1400  # pixels of a picture; a sheet's words are 20 pixels high
 _GAP = 24
@@ -25,11 +25,11 @@ _GAP = 24
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet as it is shown.
+    """A sheet of a row.
 
     Args:
-        kind: As its file's name begins.
-        image: RGB.
+        kind: The beginning of the file's name.
+        image: The sheet in RGB.
     """
 
     kind: str
@@ -40,14 +40,14 @@ class _Sheet:
 class AttributionSheets(Section):
     """The sheets that AttributionPanels drew for an arm beside the reference: the images, and where each model looks.
 
-    Sheets of one set stand side by side as far as the page is wide, as (a) and (b) of the paper's Figure 9.
+    Sheets of one set are placed side by side if the page is wide enough, as (a) and (b) of the paper's Figure 9.
 
     Args:
-        arm: Which arm, of those that the study explains; null for all.
-        where: Levels of axes to stay with, such as {backbone: resnet18}.
-        sets: Which evaluation sets; null for all that there are sheets of.
-        kinds: Which sheets, from left to right; attributions is that of images of all classes.
-        seeds: Whose sheets; null for those of the first seed that is finished.
+        arm: An arm that the study explains; null for all.
+        where: By axis, the levels to restrict the comparisons to, such as {backbone: resnet18}.
+        sets: The evaluation sets; null for all with sheets.
+        kinds: The kinds of sheets, from left to right; `attributions` shows images of all classes.
+        seeds: The seeds whose sheets are shown; null for the first finished seed.
     """
 
     heading: str = "Where the models look"
@@ -62,7 +62,7 @@ class AttributionSheets(Section):
             raise ValueError(f"kinds names {listed(unknown)}; there are {', '.join(_SHOWS)}")
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """The sheets, or why there are none.
+        """The sheets, or a sentence on why there are none.
 
         Raises:
             StudyError: If the study has no such arm, axis or level.
@@ -112,7 +112,7 @@ def _path(explained: Explained, kind: str, name: str) -> Path:
 
 
 def _opened(path: Path) -> Image.Image:
-    """A sheet in RGB, and not too wide."""
+    """A sheet in RGB, shrunk to the widest width."""
     image = read_image(path)
     if image.width <= _WIDEST:
         return image
@@ -120,7 +120,7 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _rows(sheets: Sequence[_Sheet]) -> list[list[_Sheet]]:
-    """Sheets side by side, as many as are not too wide together."""
+    """The sheets of each row: as many side by side as fit into the widest width."""
     rows: list[list[_Sheet]] = []
     for sheet in sheets:
         if rows and sum(each.image.width + _GAP for each in rows[-1]) + sheet.image.width <= _WIDEST:
@@ -142,7 +142,7 @@ def _picture(row: Sequence[_Sheet], group: Compared, title: str, counts: str) ->
         shows = [f"({letter}) {words}" for letter, words in zip("abc", shows, strict=False)]
     what = f"{title}: {'; '.join(shows)}."
     columns = (
-        "Each row is a photo under its true class, then where the baseline looks and where this model looks, with the "
+        "Each row is a photo with its true class, then the attributions of the baseline and of this model, with the "
         f"class that each predicts, its confidence, and whether that is right. Baseline: {group.reference}; this "
         f"model: {group.arm}."
     )
@@ -150,7 +150,7 @@ def _picture(row: Sequence[_Sheet], group: Compared, title: str, counts: str) ->
 
 
 def _counts(group: Compared, explained: Explained, outcomes: Outcomes, name: str) -> str:
-    """How many images of the whole set each of the two has right; "" where the cells do not tell."""
+    """A sentence on how many images of the whole set each model classifies correctly; "" if predictions are missing."""
     by_folder = {outcome.cell.folder: outcome.predictions for outcome in outcomes.cells}
     cells = (explained.comparison.cell, explained.comparison.reference)
     found = [table[table["set"] == name] for cell in cells if (table := by_folder.get(cell.folder)) is not None]

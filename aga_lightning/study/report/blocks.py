@@ -1,4 +1,4 @@
-"""What a section is made of: paragraphs, tables, figures and pictures. No HTML here: `page` writes that."""
+"""The parts of a section: paragraphs, tables, figures and pictures. `page` turns them into HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Words.
+    """A paragraph of text.
 
     Args:
         text: Plain text.
-        tone: How it is to be taken: "plain", "note" (small print), "good", "bad" or "open" (a verdict on a claim).
+        tone: The kind of paragraph: "plain", "note" (small print), "good", "bad" or "open" (a verdict on a claim).
     """
 
     text: str
@@ -28,8 +28,8 @@ class Cell:
     """A cell of a table.
 
     Args:
-        text: What it says.
-        detail: What stands below it in small print, such as an interval.
+        text: The content.
+        detail: Small print below it, such as an interval.
         tone: "plain", "good", "bad", "best" (of its column) or "open".
     """
 
@@ -43,12 +43,12 @@ class Table:
     """A table, also written as CSV.
 
     Args:
-        name: Of its file, without an ending.
-        caption: What it shows, with what is meant by its numbers.
-        header: The columns' titles; the first columns, `labels` of them, are titles of the rows.
-        rows: As many cells each as there are columns.
-        labels: How many columns are titles of the rows.
-        notes: Sentences below it.
+        name: The file's name without its ending.
+        caption: A description of the table and of its numbers.
+        header: The columns' titles; the first `labels` columns are titles of the rows.
+        rows: The rows; each has a cell for each column.
+        labels: The number of columns that are titles of the rows.
+        notes: Sentences below the table.
     """
 
     name: str
@@ -64,10 +64,10 @@ class Figure:
     """A drawing by matplotlib, also written as PNG and SVG.
 
     Args:
-        name: Of its files, without an ending.
-        drawing: What is shown; made on a figure of `figures.new_figure`, which follows the page's light or dark.
-        alt: What a reader who cannot see it has to know.
-        caption: What it shows.
+        name: The files' name without its ending.
+        drawing: A figure made by `figures.new_figure`, which follows the page's light or dark colours.
+        alt: A description for readers who cannot see the figure.
+        caption: A description of the figure.
     """
 
     name: str
@@ -81,10 +81,10 @@ class Picture:
     """An image of pixels.
 
     Args:
-        image: RGB.
-        alt: What a reader who cannot see it has to know.
-        caption: What stands below it.
-        width: CSS pixels that it is shown at, at most; None for as wide as the page.
+        image: The image in RGB.
+        alt: A description for readers who cannot see the picture.
+        caption: The text below it.
+        width: The largest width in CSS pixels; None for as wide as the page.
     """
 
     image: Image.Image
@@ -98,8 +98,8 @@ class Gallery:
     """Pictures in rows, such as an original and its augmentations.
 
     Args:
-        caption: What it shows.
-        rows: A title for each row, and its pictures.
+        caption: A description of the pictures.
+        rows: A title and the pictures of each row.
     """
 
     caption: str
@@ -108,12 +108,12 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Listing:
-    """Words as they are typed or logged.
+    """Text in a fixed-width font, such as a command or a log.
 
     Args:
-        text: Lines.
-        caption: What they are.
-        folded: Whether the reader has to open it.
+        text: The lines.
+        caption: A description of the lines.
+        folded: Whether the listing is closed until the reader opens it.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Claims, such as those of the paper, each tested on what the study has run."""
+"""Claims, such as those of the paper, each tested on the study's finished cells."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,19 +33,19 @@ _TONES = {HOLDS: "good", FAILS: "bad", NOT_SHOWN: "open", NOT_RUN: "plain"}
 
 @dataclass(frozen=True)
 class Claim:
-    """That an arm is better than a reference, or better the more it augments.
+    """A claim that an arm is better than a reference, or better the more it augments.
 
     Args:
         says: The claim in words.
-        kind: "accuracy" and "measure" compare an arm with a reference; "slope" asks whether accuracy rises with an
+        kind: "accuracy" and "measure" compare an arm with a reference; "slope" tests whether accuracy rises along an
             axis.
         arm: A level of `arm`.
         reference: A level of `arm`; not used by "slope".
         sets: Evaluation sets; empty for all.
-        where: The levels of the axes that are fixed, such as {degree: 4}.
-        measure: For "measure": which measure of faithfulness. Less is better for "deletion" alone.
-        axis: For "slope": whose levels are numbers.
-        start: For "slope": the level of `arm` that is the point at 0; null for none.
+        where: By axis, the level that is fixed, such as {degree: 4}.
+        measure: For "measure": the measure of faithfulness. Lower is better for "deletion" only.
+        axis: For "slope": the axis, whose levels are numbers.
+        start: For "slope": the level of `arm` whose cells make the point at 0; null for none.
     """
 
     says: str
@@ -61,13 +61,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What the study says of a claim on one set.
+    """The result of the test of a claim on one set.
 
     Args:
         ours: The two numbers that are compared.
         shown: Their difference, or the slope, in words.
-        seeds: How many it rests on.
-        verdict: One of the four.
+        seeds: The number of seeds.
+        verdict: One of the four verdicts.
     """
 
     ours: str = "-"
@@ -78,20 +78,20 @@ class _Finding:
 
 @dataclass(kw_only=True)
 class Claims(Section):
-    """Each claim beside what the study has found, on each evaluation set.
+    """Each claim with the study's result on each evaluation set.
 
     Args:
-        claims: What is claimed.
+        claims: The claims.
     """
 
     claims: list[Claim]
     heading: str = "The claims, one by one"
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """A paragraph that counts the verdicts, and a table of them.
+        """A paragraph that counts the verdicts, and a table of the tests.
 
         Raises:
-            StudyError: If a claim leaves an axis with several levels open.
+            StudyError: If a claim does not fix an axis with several levels.
         """
         rows: list[list[Cell | str]] = []
         verdicts: Counter[str] = Counter()

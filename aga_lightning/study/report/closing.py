@@ -1,4 +1,4 @@
-"""What every report ends with: what failed, and how it was made."""
+"""The last sections of every report: failed and missing jobs, and how the report was made."""
 
 import dataclasses
 import datetime
@@ -30,13 +30,13 @@ def facts(outcomes: Outcomes) -> dict[str, str]:
 
 
 def generated() -> str:
-    """When and by what the page was written."""
+    """A sentence with the date and the release of the program."""
     now = datetime.datetime.now(datetime.UTC)
     return f"Written on {now:%Y-%m-%d} at {now:%H:%M} UTC by aga-lightning {version('aga-lightning')}."
 
 
 def failures(outcomes: Outcomes) -> list[Block]:
-    """Each job that failed, with the end of its log, and those that are missing."""
+    """The failed jobs with the ends of their logs, and the titles of missing jobs."""
     if not outcomes.failures and not outcomes.missing:
         return [Paragraph("No job failed, and none is missing.")]
     blocks: list[Block] = []
@@ -57,8 +57,8 @@ def origin(outcomes: Outcomes, command: str) -> list[Block]:
     """The command, the settings, the versions and the machine.
 
     Args:
-        outcomes: What is finished.
-        command: As it is typed.
+        outcomes: The study's results.
+        command: The command as the user typed it.
     """
     cells, comparisons, time = len(outcomes.cells), len(outcomes.explained), _duration(_seconds(outcomes))
     machine = f"{os.cpu_count()} CPU cores, {platform.system()} on {platform.machine()}"

@@ -1,4 +1,4 @@
-"""Arms beside their reference: paired differences, McNemar's tests, and what they show in words."""
+"""Arms compared with their reference: paired differences, McNemar's tests, and sentences on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Compared:
-    """An arm beside the reference on one set.
+    """An arm compared with the reference on one set.
 
     Args:
-        arm: A level of `arm`.
-        group: The levels of the other axes that both share; arms are compared within it.
-        set: Of the evaluation.
+        arm: The level of `arm`.
+        group: The levels of the other axes, which the arm shares with the reference.
+        set: The evaluation set.
         difference: Arm minus reference, in 0..1.
-        tests: By seed.
+        tests: McNemar's test of each seed.
     """
 
     arm: str
@@ -34,9 +34,11 @@ class Compared:
 
 
 def compare(
-    arm: str, group: tuple[str, ...], set_name: str, first: pd.DataFrame, second: pd.DataFrame
+    arm: str, group: tuple[str, ...], set_name: str, first: pd.DataFrame | None, second: pd.DataFrame | None
 ) -> Compared | None:
-    """Compare the right answers of an arm and of its reference; None where they share no seed or no image."""
+    """Compare the right answers of an arm and of its reference; None if they have no seed and image in common."""
+    if first is None or second is None:
+        return None
     ours, others = aligned(first, second)
     if not ours.size:
         return None
@@ -62,14 +64,14 @@ def corrected(compared: Sequence[Compared]) -> list[dict[str, float]]:
 def mcnemar_table(
     name: str, axes: Sequence[str], compared: Sequence[Compared], sets: Sequence[str], reference: str
 ) -> Table:
-    """How many seeds have a significant difference, by arm and set.
+    """The number of seeds with a significant difference, by arm and set.
 
     Args:
-        name: Of the table's file.
-        axes: The names of the axes of a comparison's group.
+        name: The name of the table's file.
+        axes: The axes of a comparison's group.
         compared: All comparisons.
-        sets: The columns.
-        reference: What the arms are compared with.
+        sets: The evaluation sets, which make the columns.
+        reference: The level of `arm` that the others are compared with.
     """
     p_values = corrected(compared)
     by_place = {
@@ -81,10 +83,10 @@ def mcnemar_table(
     ]
     caption = (
         f"McNemar's exact test against {reference}: in how many seeds p < {SIGNIFICANT}, after Holm's correction over "
-        "the arms. Below it, for each seed: images that only the arm is right on, images that only "
-        f"{reference} is right on, and the corrected p."
+        "the arms. Below it, for each seed: images that only the arm classifies correctly, images that "
+        f"only {reference} classifies correctly, and the corrected p."
     )
-    notes = ["Seeds are not pooled: they judge the same images, so that a pool would count each image several times."]
+    notes = ["Seeds are not pooled: they are tested on the same images, and a pool would count each several times."]
     return Table(name, caption, [*axes, "arm", *sets], rows, labels=len(axes) + 1, notes=notes)
 
 
@@ -105,12 +107,12 @@ def _p_value(value: float) -> str:
 
 
 def in_sentences(compared: Sequence[Compared], axes: Sequence[str], reference: str) -> list[str]:
-    """What the intervals of the differences show: as few sentences as tell it, not one for each comparison.
+    """What the intervals of the differences show; comparisons with the same result share a sentence.
 
     Args:
         compared: All comparisons.
-        axes: The names of the axes of a comparison's group.
-        reference: What the arms are compared with.
+        axes: The axes of a comparison's group.
+        reference: The level of `arm` that the others are compared with.
     """
     by_sentence: dict[str, list[tuple[str, ...]]] = {}
     for group in dict.fromkeys(one.group for one in compared):
@@ -152,5 +154,5 @@ def _clauses(finding: Sequence[tuple[str, str]], reference: str) -> str:
     if arms["open"]:
         clauses.append(f"no difference between {reference} and {listed(arms['open'], 'or')} is shown")
     if arms["unknown"]:
-        clauses.append(f"{listed(arms['unknown'])} cannot be told from {reference} ({NO_INTERVAL})")
+        clauses.append(f"{listed(arms['unknown'])} cannot be distinguished from {reference} ({NO_INTERVAL})")
     return "; ".join(clauses)

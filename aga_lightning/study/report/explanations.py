@@ -1,4 +1,4 @@
-"""The comparisons that a section on explanations shows, in groups that differ in nothing but their seeds."""
+"""The comparisons that a section on attributions shows, in groups that differ in nothing but the seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MEASURES = {
     "energy_inside_mask": "energy inside the mask",
     "pointing_game": "pointing game",
 }
-"""What is measured, and what it is called."""
+"""The measures of faithfulness and their names in the report."""
 
 LOWER_IS_BETTER = frozenset({"deletion"})
 
@@ -31,19 +31,19 @@ _METHODS = {
     "gradient_x_input": "Gradient times input",
     "rise": "RISE",
 }
-_TARGETS = {"label": "the true class", "predicted": "the class that is predicted"}
+_TARGETS = {"label": "the true class", "predicted": "the predicted class"}
 
 
 @dataclass(frozen=True)
 class Compared:
-    """An arm beside the reference, over seeds.
+    """An arm compared with the reference in several seeds.
 
     Args:
-        arm: Its level.
+        arm: The arm's level.
         reference: The reference arm's level.
-        levels: Of the axes that tell this group from the others, but for the arm; empty where there are none.
-        planned: The seeds that were asked for.
-        finished: The comparisons that are finished, one for each seed.
+        levels: The levels, other than the arm, that distinguish this group from the others; may be empty.
+        planned: The planned seeds.
+        finished: The finished comparisons, one for each seed.
     """
 
     arm: str
@@ -54,12 +54,12 @@ class Compared:
 
     @property
     def title(self) -> str:
-        """What is compared, in words."""
+        """The compared arms and levels in words."""
         return ", ".join([f"{self.arm} beside {self.reference}", *self.levels.values()])
 
     @property
     def missing(self) -> str:
-        """A sentence on the seeds that are not finished; "" where all are."""
+        """A sentence on the seeds that are not finished; "" if all are."""
         finished = {seed_of(explained.comparison) for explained in self.finished}
         missing = [seed for seed in self.planned if seed not in finished]
         if not missing:
@@ -74,16 +74,16 @@ def compared(
 ) -> list[Compared]:
     """The groups that a section shows, in the order of the axes' levels.
 
-    Axes that its comparisons differ in always make groups: only seeds are ever averaged over.
+    Axes in which the comparisons differ always make groups: only seeds are averaged over.
 
     Args:
-        outcomes: All that is finished.
-        arms: Which arms; None for all that are explained.
-        where: Levels of axes to stay with, by axis: one, or a list.
-        rows: Axes to name even where the comparisons have one level of them.
+        outcomes: The study's results.
+        arms: The arms; None for all that are explained.
+        where: By axis, a level or a list of levels to restrict the comparisons to.
+        rows: Axes to name even if the comparisons have one level of them.
 
     Raises:
-        StudyError: If there is no such arm, axis or level.
+        StudyError: If the study has no such arm, axis or level.
     """
     axes = outcomes.plan.axes
     asked = {**where, **({} if arms is None else {ARM: arms}), **dict.fromkeys(set(rows) - set(where))}
@@ -115,17 +115,17 @@ def compared(
 
 
 def seed_of(comparison: Comparison) -> str:
-    """A comparison's seed; "" in a study without that axis."""
+    """The seed of a comparison; "" in a study without that axis."""
     return comparison.cell.levels.get(SEED, "")
 
 
 def sets_of(groups: Sequence[Compared], table: str) -> list[str]:
-    """The evaluation sets that a table of the callbacks tells of, in order."""
+    """The evaluation sets in a table of the callbacks, in order."""
     return list(pd.unique(_tables(groups, table)["set"]))
 
 
 def protocol_of(groups: Sequence[Compared]) -> str:
-    """A sentence on what was explained and how, from `faithfulness.csv`; "" where nothing is finished."""
+    """A sentence on the methods and targets of attribution, from `faithfulness.csv`; "" if nothing is finished."""
     found = _tables(groups, "faithfulness.csv")
     found = found[["method", "layer", "target"]].drop_duplicates() if len(found) else found
     words = [
@@ -136,7 +136,7 @@ def protocol_of(groups: Sequence[Compared]) -> str:
 
 
 def aggregation_of(groups: Sequence[Compared]) -> str:
-    """How AIC and SIC made one curve of many, from `faithfulness.csv`: "median" or "mean"; "" where nothing tells."""
+    """The aggregation of the curves of AIC and SIC, from `faithfulness.csv`: "median" or "mean"; "" if unknown."""
     found = _tables(groups, "faithfulness.csv")
     return (
         listed(sorted(found[found["measure"].isin(["aic", "sic"])]["aggregate"].unique()), "or") if len(found) else ""
@@ -144,16 +144,16 @@ def aggregation_of(groups: Sequence[Compared]) -> str:
 
 
 def _tables(groups: Sequence[Compared], name: str) -> pd.DataFrame:
-    """One of the callbacks' tables of all finished comparisons, below each other."""
+    """The rows of one of the callbacks' tables from all finished comparisons."""
     tables = [each.table(name) for group in groups for each in group.finished]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"set": []})
 
 
 def check_measures(measures: Sequence[str]) -> None:
-    """Refuse measures that there are not.
+    """Check the names of measures.
 
     Raises:
-        ValueError: If that is so.
+        ValueError: If a measure is unknown.
     """
     if unknown := [measure for measure in measures if measure not in MEASURES]:
-        raise ValueError(f"measures names {listed(unknown)}; there are {', '.join(MEASURES)}")
+        raise ValueError(f"measures names {listed(unknown)}; the measures are {', '.join(MEASURES)}")

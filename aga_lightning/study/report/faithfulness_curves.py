@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""x (K,) and y (S, K), a row for each seed."""
+"""The x (K,) and the y (S, K) of a curve, with a row for each seed."""
 
 Place = tuple[str, str, str]
-"""Of a curve: the set, the measure, and the arm or the reference."""
+"""The set, the measure and the level of `arm` of a curve."""
 
 _GROUPS = (("aic", "sic"), ("insertion", "deletion"))
 _ACROSS = {
@@ -54,13 +54,15 @@ _LEGEND = 0.45
 class FaithfulnessCurves(Section):
     """Curves of faithfulness: a panel for each measure and set, a line each for the reference and an arm.
 
-    Curves are of the images that both models can use. A line is the mean over seeds; thin lines are single seeds.
+    Curves are computed from the images that both models can use. Thick lines are means over seeds, thin lines single
+    seeds.
 
     Args:
-        arm: Which arm, of those that the study explains; null for all, a figure each.
-        where: Levels of axes to stay with, such as {backbone: resnet18}; the other levels make figures of their own.
-        measures: Which, of aic, sic, insertion and deletion.
-        sets: Which evaluation sets; null for all that were measured.
+        arm: An arm that the study explains; null for all, with a figure for each.
+        where: By axis, the levels to restrict the comparisons to, such as {backbone: resnet18}; each other level makes
+            a figure of its own.
+        measures: Any of aic, sic, insertion and deletion.
+        sets: The evaluation sets; null for all that were measured.
     """
 
     heading: str = "Curves of faithfulness"
@@ -74,7 +76,7 @@ class FaithfulnessCurves(Section):
             raise ValueError(f"measures names {listed(unknown)}; those with curves are {', '.join(_ACROSS)}")
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """The figures, or why there are none.
+        """The figures, or a sentence on why there are none.
 
         Raises:
             StudyError: If the study has no such arm, axis or level.
@@ -134,10 +136,10 @@ class FaithfulnessCurves(Section):
 
 
 def read_curves(group: Compared) -> tuple[dict[Place, Curve], str]:
-    """The curves of both models, and who can use the images that they are of, in words.
+    """The curves of both models, and a phrase on the images that they are computed from.
 
-    They are of the images that both models can use where the comparisons tell these, or else of each model's own. Seeds
-    without a curve, because no image can be used, are left out.
+    These are the images that both models can use if the comparisons have such curves, else the images that each model
+    can use. Seeds without a curve, because no image can be used, are left out.
     """
     from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
     from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN
@@ -158,13 +160,13 @@ def read_curves(group: Compared) -> tuple[dict[Place, Curve], str]:
 
 
 def _on_one_grid(seeds: Sequence[NDArray[np.float64]]) -> Curve:
-    """Curves (K, 2) at the first one's places; they differ only if a study's settings changed between its seeds."""
+    """Curves (K, 2) interpolated at the x of the first; x differs only if settings changed between seeds."""
     x = seeds[0][:, 0]
     return x, np.array([np.interp(x, *points.T) for points in seeds])
 
 
 def _models(group: Compared) -> dict[str, dict[str, Any]]:
-    """The lines' styles: told apart without colours, too."""
+    """The lines' styles, which also differ without colours."""
     return {
         group.reference: {"color": COLOURS[1], "linestyle": "--"},
         group.arm: {"color": COLOURS[0], "linestyle": "-"},
@@ -201,10 +203,11 @@ def _caption(
     words = [f"{group.title}, on the images that {images} can use."]
     if "aic" in measures or "sic" in measures:
         kind = aggregation_of([group])
+        aggregated = f"the {kind} of the images' curves" if kind else "the images' curves"
         named = " and ".join(MEASURES[measure] for measure in measures)
         words.append(
-            f"{named}: the {kind} of the images' curves against the information in what is shown, from 0 with "
-            "everything hidden to 1 for the original."
+            f"{named}: {aggregated} against the information in what is shown, from 0 with everything hidden "
+            "to 1 for the original."
         )
     if "insertion" in measures or "deletion" in measures:
         words.append("Means of the images' curves; the most important pixels are revealed or removed first.")
@@ -214,17 +217,19 @@ def _caption(
         words.append("More area is better.")
     words.append(f"Thin lines: single seeds, of {seeds}; thick: their mean." if seeds > 1 else "One seed.")
     if any(curve is None or len(curve[1]) < seeds for curve in shown):
-        words.append("A seed has no curve where it has no image that can be used, or where nothing was measured.")
+        words.append("A seed has no curve if it has no image that can be used, or if nothing was measured.")
     return " ".join([*words, protocol_of([group])]).strip()
 
 
 def _alt(group: Compared, curves: Mapping[Place, Curve], measures: Sequence[str], sets: Sequence[str]) -> str:
-    """The areas under the mean curves."""
+    """A description of the figure by the areas under the mean curves."""
+    from scipy.integrate import trapezoid
+
     parts = []
     for measure in measures:
         for name in sets:
             areas = [
-                f"{model} {number(float(np.trapezoid(curve[1].mean(axis=0), curve[0])), 2)}"
+                f"{model} {number(float(trapezoid(curve[1].mean(axis=0), curve[0])), 2)}"
                 for model in _models(group)
                 if (curve := curves.get((name, measure, model))) is not None
             ]

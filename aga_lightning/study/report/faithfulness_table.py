@@ -1,4 +1,4 @@
-"""How faithful explanations are, with and without an arm: Table 2 of the AGA paper."""
+"""The faithfulness of attributions of an arm and of its reference, as in Table 2 of the AGA paper."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,18 +34,17 @@ _INFORMATION = ("aic", "sic")
 class FaithfulnessTable(Section):
     """A table of faithfulness: a column for each set, and for each measure the reference's line and each arm's.
 
-    A number is the mean over the images that both models can use, in all seeds; an arm's stands above its difference
-    from the reference's, with the interval of a bootstrap over seeds and images that keeps pairs together.
+    A number is the mean over the images that both models can use, in all seeds; below an arm's number is its
+    difference from the reference's, with the interval of a paired bootstrap over seeds and images.
 
     Args:
-        arms: Which arms, of those that the study explains; null for all.
-        rows: Axes that the lines name besides the measure and the arm; null for backbone, where the study has it. Axes
-            that the comparisons differ in are always named: nothing but seeds and images is averaged over.
-        where: Levels of axes to stay with, such as {degree: 4}, or lists of them.
-        measures: Which, of aic, sic, insertion, deletion, energy_inside_mask and pointing_game; the
-            paper's by default.
-        sets: Which evaluation sets; null for all that were measured.
-        published: Numbers of a paper, to stand beside ours in small print: by the line's levels (resnet18; several
+        arms: Arms that the study explains; null for all.
+        rows: Axes that the lines name besides the measure and the arm; null for backbone, if the study has it. Axes
+            in which the comparisons differ are always named: only seeds and images are averaged over.
+        where: By axis, the levels to restrict the comparisons to, such as {degree: 4}: a level or a list.
+        measures: Any of aic, sic, insertion, deletion, energy_inside_mask and pointing_game; the paper's by default.
+        sets: The evaluation sets; null for all that were measured.
+        published: A paper's numbers to print beside ours in small print: by the line's levels (resnet18; several
             joined by ", "; "" for none), then by measure and set, those of the reference and of the first arm.
     """
 
@@ -65,7 +64,7 @@ class FaithfulnessTable(Section):
                 raise ValueError(f"published.{level} needs two numbers for each set: the reference's and the arm's")
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """The table, or why there is none.
+        """The table, or a sentence on why there is none.
 
         Raises:
             StudyError: If the study has no such arm, axis or level.
@@ -106,7 +105,7 @@ class FaithfulnessTable(Section):
         yield [title, *group.levels.values(), group.arm, *(arm for _, arm in cells)]
 
     def _published(self, group: Compared, groups: Sequence[Compared], measure: str, name: str) -> str:
-        """A paper's numbers in words; "" where it has none for this cell."""
+        """The paper's numbers for this cell in words; "" if there are none."""
         levels = ", ".join(group.levels.values())
         pair = self.published.get(levels, {}).get(measure, {}).get(name)
         if pair is None or group.arm != (self.arms or [groups[0].arm])[0]:
@@ -134,7 +133,7 @@ class FaithfulnessTable(Section):
                     "median curve, as published, which is another number."
                 )
         if self.published:
-            yield "In small print, the paper's own numbers: reference -> arm, of its own images and training."
+            yield "In small print, the paper's numbers: reference -> arm, from the paper's own images and training."
 
 
 def _pair(group: Compared, measure: str, name: str, published: str) -> tuple[Cell, Cell]:
@@ -166,7 +165,7 @@ def _tone(measure: str, gain: Interval) -> str:
 
 
 def _counts(both: NDArray[np.bool_]) -> str:
-    """How many images of a seed are used, of how many."""
+    """The number of images of a seed that are used, of all its images."""
     used = both.sum(axis=1)
     range_of_used = f"{used.min()}" if used.min() == used.max() else f"{used.min()} to {used.max()}"
     return f"{range_of_used} of {both.shape[1]}"

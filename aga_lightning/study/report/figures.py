@@ -1,7 +1,7 @@
-"""Figures that follow the page's light or dark, stay sharp, and can be read by themselves as files.
+"""Figures that follow the page's light or dark colours, as SVG in the page and as SVG and PNG files.
 
-Black, matplotlib's default for words, axes and ticks, is ink: in the page it takes the colour of the words around it.
-White areas and lines, such as what lies behind a legend, are paper. All other colours stay as they are.
+In the page, black, matplotlib's default for text, axes and ticks, becomes the colour of the surrounding text; white
+areas and lines, such as the background of a legend, become the colour of the page. All other colours stay unchanged.
 """
 
 import html
@@ -26,17 +26,17 @@ COLOURS: tuple[str, ...] = (
     "#6680ff",  # periwinkle
     "#e6735c",  # salmon
 )
-"""Colours of lines and bars, in the order in which they are to be used: of at least 3:1 contrast on white and on the
-dark page, and told apart by those who see no red or no green (the first four best)."""
+"""Colours of lines and bars, in the order of their use: each has a contrast of at least 3:1 on the white and on the
+dark page, and they differ for readers with red-green blindness too (the first four best)."""
 
 DARK_PAGE = "#14171a"
-"""The darkest paper that figures are shown on, as in style.css."""
+"""The background of the dark page, as in style.css."""
 
 _PNG_DPI = 200
 _PIXELS_PER_POINT = 96 / 72  # of CSS
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that the bytes are the same on all machines
+    "font.sans-serif": ["DejaVu Sans"],  # part of matplotlib: the same bytes on all machines
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.spines.top": False,
@@ -47,16 +47,16 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "black",
     "grid.alpha": 0.15,
     "lines.linewidth": 1.8,
-    "svg.fonttype": "none",  # words stay words: searched, read aloud, and never smaller than the reader's fonts
+    "svg.fonttype": "none",  # text stays text, which can be searched and read aloud
 }
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Drawing":
-    """An empty figure, without pyplot: transparent, with the house's axes and colours, laid out so that all words fit.
+    """An empty transparent figure in the report's style, made without pyplot and laid out so that all text fits.
 
     Args:
-        width_inches: Of the whole; 7 to 10 fill the page's column, and words are 10 points high.
-        height_inches: Of the whole, titles and legends with it.
+        width_inches: The figure's width; 7 to 10 fill the page's column. Text is 10 points high.
+        height_inches: The figure's height, including titles and legends.
     """
     from cycler import cycler
     from matplotlib.figure import Figure as Drawing
@@ -74,16 +74,16 @@ def new_figure(width_inches: float, height_inches: float) -> "Drawing":
 
 
 def svg_of(figure: Figure, name: str | None = None) -> str:
-    """A figure as an `<svg>` element to stand inside a page: it scales with its place, and follows its colours.
+    """A figure as an `<svg>` element of a page, which scales with its place and follows the page's colours.
 
     Args:
-        figure: Its alt text is what the element is labelled with.
-        name: What its ids begin with, which no two elements of a page may share; None for the figure's own name.
+        figure: The figure; its alt text labels the element.
+        name: The prefix of the element's ids, unique in the page; None for the figure's own name.
     """
     name = figure.name if name is None else name
     drawn = _svg(figure, name, facecolor="none")
     body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :].strip()
-    # A title would pop up over the figure, comments repeat its words, and a style would rule the whole page.
+    # A title would pop up over the figure, comments repeat its text, and a style would apply to the whole page.
     body = re.sub(r"<title>.*?</title>\s*|<!--.*?-->\s*|<defs>\s*<style.*?</defs>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r"(fill|stroke): #000000\b", r"\1: currentColor", body)
     body = re.sub(
@@ -91,7 +91,7 @@ def svg_of(figure: Figure, name: str | None = None) -> str:
         lambda element: re.sub(r"(fill|stroke): #ffffff\b", r"\1: var(--paper, #ffffff)", element[0]),
         body,
     )
-    # DejaVu is wide: words that it has fitted, others fit. Maths is set glyph by glyph, and keeps it.
+    # DejaVu is wide, so that text in other fonts fits as well. Formulas are set glyph by glyph and keep DejaVu.
     body = re.sub(r"(<text [^>]*font-family: )'DejaVu Sans', sans-serif", r"\1system-ui, sans-serif", body)
     width, height = (72 * float(inches) for inches in figure.drawing.get_size_inches())
     opening = (
@@ -103,12 +103,12 @@ def svg_of(figure: Figure, name: str | None = None) -> str:
 
 
 def svg_file_of(figure: Figure) -> str:
-    """A figure as an SVG file that can be read by itself: on white, with the alt text as its title."""
+    """A figure as an SVG file on white, with the alt text as its title."""
     return _svg(figure, figure.name, facecolor="white")
 
 
 def png_of(figure: Figure) -> bytes:
-    """A figure as a PNG file: on white, of 200 dots per inch."""
+    """A figure as a PNG file on white, with 200 dots per inch."""
     _settle(figure.drawing)
     file = io.BytesIO()
     with _style():
@@ -140,7 +140,7 @@ def _settle(drawing: "Drawing") -> None:
 
 
 def _own_ids(body: str, name: str) -> str:
-    """Ids that nothing refers to go; the others begin with the figure's name."""
+    """Remove ids without references and prefix the others with the figure's name."""
     prefix = re.sub(r"[^\w-]", "-", name)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', body))
     body = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "", body)

@@ -1,4 +1,4 @@
-"""What the arms have made of training images, and what was rejected of it, in pictures."""
+"""Pictures of the arms' augmentations, and of those that were rejected."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,18 @@ from aga_lightning.study.report.arms import NONE_FINISHED, Arm, arms_of, middle
 from aga_lightning.study.report.blocks import Block, Cell, Gallery, Paragraph, Picture, Table
 from aga_lightning.study.report.section import Section
 
-_SIDE = 512  # pixels of a picture, at most: two for each that is shown
+_SIDE = 512  # pixels of a picture's longer side, at most: two for each CSS pixel
 
 
 @dataclass(kw_only=True)
 class Augmentations(Section):
-    """Training images beside their augmentations, an arm below the other, from the first of its cells.
+    """Training images beside their augmentations, in a gallery for each arm, from the arm's first finished cell.
 
     Args:
-        arms: Which arms; null for all that have augmentations.
-        where: The levels of other axes to stay with, such as {backbone: resnet18}; empty for all.
-        images: Training images of each arm, at most 6.
-        variants: Augmentations of each, at most 8.
+        arms: The arms; null for all with augmentations.
+        where: By axis, the levels to restrict the cells to, such as {backbone: resnet18}; empty for all.
+        images: Number of training images of each arm, at most 6.
+        variants: Number of augmentations of each image, at most 8.
     """
 
     heading: str = "Augmentations"
@@ -36,7 +36,7 @@ class Augmentations(Section):
     variants: int = 4
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """A gallery an arm."""
+        """A gallery for each arm."""
         found: list[Block] = []
         for arm in arms_of(outcomes, self.arms, self.where):
             augmented = _augmented(arm)
@@ -50,11 +50,11 @@ class Augmentations(Section):
         examples = (outcome.augmentation or {}).get("examples") or []
         rows = [row for example in _spread(examples, self.images) if (row := self._row(outcome, example)) is not None]
         if not rows:
-            return Paragraph(f"{arm.name}: the images of {outcome.cell.title} are not there to be shown.", "note")
+            return Paragraph(f"{arm.name}: the images of {outcome.cell.title} are missing from their folder.", "note")
         cell = "" if outcome.cell.title == arm.name else f" ({outcome.cell.title})"
         return Gallery(
-            f"{arm.name}: training images, left, and their augmentations{cell}. Images of which all augmentations were "
-            "rejected are passed over.",
+            f"{arm.name}: training images, left, and their augmentations{cell}. Images whose augmentations were all "
+            "rejected are left out.",
             rows,
         )
 
@@ -77,11 +77,11 @@ class Augmentations(Section):
 
 @dataclass(kw_only=True)
 class Rejects(Section):
-    """How many augmentations of each arm were rejected and why, and the sheets that show some of them.
+    """The number of rejected augmentations of each arm by reason, and the sheets that show some of them.
 
     Args:
-        arms: Which arms; null for all that have augmentations.
-        where: The levels of other axes to stay with, such as {backbone: resnet18}; empty for all.
+        arms: The arms; null for all with augmentations.
+        where: By axis, the levels to restrict the cells to, such as {backbone: resnet18}; empty for all.
     """
 
     heading: str = "Rejects"
@@ -89,7 +89,7 @@ class Rejects(Section):
     where: dict[str, Any] = field(default_factory=dict)
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """A table of reasons, and a sheet for each collection of images."""
+        """A table of the reasons, and a sheet for each collection of augmentations."""
         arms = arms_of(outcomes, self.arms, self.where)
         if not any(arm.cells for arm in arms):
             return [Paragraph(NONE_FINISHED, "note")]
@@ -98,8 +98,8 @@ class Rejects(Section):
             return [Paragraph("No finished cell has augmentations.", "note")]
         table = Table(
             "rejects",
-            "Augmentations that were rejected, by reason: the median over an arm's cells, with their range below it "
-            "where they differ. # stands for any number.",
+            "Rejected augmentations by reason: the median over an arm's cells, with their range below it if they "
+            "differ. # stands for any number.",
             ["arm", "reason", "asked", "rejected", "share"],
             rows,
             labels=2,
@@ -129,7 +129,7 @@ def _reason_rows(arm: Arm) -> list[list[Cell | str]]:
 
 
 def _sheets(arms: Sequence[Arm]) -> list[Block]:
-    """The sheet of each collection once, since arms that differ in their degree share one."""
+    """The sheet of each collection, once: arms that differ only in their degree share a collection."""
     names: dict[str, list[str]] = {}
     folders: dict[str, Path] = {}
     for arm in arms:
@@ -142,8 +142,8 @@ def _sheets(arms: Sequence[Arm]) -> list[Block]:
         image = _read(folders[collection] / "rejected.png", side=None)
         if image is not None:
             words = ", ".join(of_arms)
-            alt = f"Rejected augmentations of {words}: each source, what was to become of it, and the reason in words"
-            caption = f"{words}: some of what was rejected, and why, as the last run of this collection has drawn it"
+            alt = f"Rejected augmentations of {words}: each source image, its augmentation, and the reason"
+            caption = f"{words}: rejected augmentations with their reasons, as drawn by the collection's last run"
             found.append(Picture(image, alt, caption))
     return found
 
@@ -157,7 +157,7 @@ def _why_nothing(arm: Arm) -> str:
 
 
 def _collection(outcome: Outcome) -> Path:
-    """The folder of a cell's augmentations, also where the study has been moved with its store."""
+    """The folder of a cell's augmentations, also if the study was moved together with its store."""
     folder = Path(str((outcome.augmentation or {})["collection"]))
     moved = Path(str(outcome.cell.settings.get("data.cache_dir", ""))) / "augmented" / folder.name
     return folder if folder.is_dir() else moved
@@ -169,7 +169,7 @@ def _spread(examples: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[s
 
 
 def _read(path: Path, side: int | None = _SIDE) -> Image.Image | None:
-    """An image, shrunk to a side; None where it cannot be read."""
+    """An image, shrunk to a side; None if it cannot be read."""
     try:
         image = read_image(path)
     except ImageReadError:

@@ -1,4 +1,4 @@
-"""A report is sent to others: it tells no places of the machine that made it."""
+"""Hide the machine's folders in a report, which may be sent to others."""
 
 import dataclasses
 import os
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 _AROUND = 2
-"""How many folders up a path may lead: further up, it would tell where the study lies."""
+"""The number of folders that a path may lead up: further up, it would reveal the folders above the study."""
 
 _Found = TypeVar("_Found")
 _PLACE = re.compile(r"(?<![\w.~…/}])(?:file://)?/(?:[^\s/'\"<>,;:]+/)+([^\s/'\"<>,;:]*)")
 
 
 def place_from(path: Path, out: Path) -> str:
-    """Where a file lies, as seen from the study's folder; from far away, its name only.
+    """The path of a file relative to the study's folder; only its name if it lies far away.
 
     Args:
-        path: The file, or a folder.
+        path: The file or folder.
         out: The study's folder.
     """
     seen = Path(os.path.relpath(path, out))
@@ -26,12 +26,12 @@ def place_from(path: Path, out: Path) -> str:
 
 
 def hide_places(found: _Found, out: Path) -> _Found:
-    """Blocks, or anything made of them, with the same words but for absolute paths.
+    """Shorten the absolute paths in texts and blocks.
 
     Args:
-        found: Words, blocks, and lists, tuples and mappings of them; other things stay as they are.
-        out: The study's folder: paths in it are told from there on. Those in the working directory and among Python's
-            packages are told from there on too; of others, only the last part is.
+        found: Texts, blocks, and lists, tuples and mappings of them; other objects stay unchanged.
+        out: The study's folder. Paths in it, in the working directory and in Python's package folders become relative
+            to that folder; other paths keep only their last part.
     """
     places = [f"{out.resolve()}/", *(f"{Path(sysconfig.get_path(name))}/" for name in ("purelib", "platlib", "stdlib"))]
     told = dict.fromkeys((*places, f"{Path.cwd()}/"), "") | {f"{Path.home()}/": "~/"}

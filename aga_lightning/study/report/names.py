@@ -1,17 +1,17 @@
-"""Names of files and places in a page, made of words: safe, and no two the same."""
+"""Safe and distinct names of files and anchors."""
 
 import re
 from collections.abc import Iterable
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """Names that a file or an anchor may have; one that is taken gets a number.
+    """Turn texts into names for files or anchors; a repeated name gets a number.
 
     Args:
-        names: Of any words; letters, digits, dots and hyphens stay.
+        names: Any texts; letters, digits, dots and hyphens are kept.
 
     Returns:
-        As many names, which also differ on disks that do not tell capitals.
+        As many names, which differ on case-insensitive file systems too.
     """
     taken: set[str] = set()
     found = []

@@ -13,15 +13,15 @@ from aga_lightning.study.report.names import distinct
 from aga_lightning.study.report.pictures import data_uri, shown_width
 
 _SIGNS = {"good": ("✓", "good"), "bad": ("✗", "bad"), "open": ("?", "open"), "best": ("★", "best of its column")}
-"""What tells a tone without its colour, and the words for those who listen."""
+"""By tone, a sign that replaces the colour, and its name for screen readers."""
 
-_WIDE = 8  # columns from which on a table is set smaller on paper
+_WIDE = 8  # from this number of columns on, a table is set smaller
 _NUMBER = re.compile(
     r"[-\u2212+±<>≈]?\s*\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?\s*(?:%|\u00d7|x|s|min|h|points)?"
     r"(?:\s*±\s*[\d.]+|\s*\[[-+\d., ]+\])?"
 )
 _NO_NUMBER = ("", "-", "\u2013", "\u2014", "n/a")
-_GALLERY_WIDTH = 240  # CSS pixels of a large picture that asks for no width
+_GALLERY_WIDTH = 240  # CSS pixels of a large picture without a width of its own
 
 
 def page(
@@ -35,10 +35,10 @@ def page(
 
     Args:
         title: The heading.
-        about: Paragraphs below it, with blank lines between them.
-        sections: A title for each, and what stands below it.
-        facts: Short answers by short questions, shown at the top.
-        generated: The last line, such as when the page was made.
+        about: Paragraphs below the heading, separated by blank lines.
+        sections: The title and the blocks of each section.
+        facts: Short labels with their values, shown at the top.
+        generated: The last line, such as the date.
     """
     templates = Environment(
         loader=PackageLoader("aga_lightning.study.report", ""), autoescape=True, undefined=StrictUndefined
@@ -69,10 +69,10 @@ def page(
 
 
 def rows_of(table: Table) -> list[list[Cell]]:
-    """The rows of a table, with cells where it has mere words.
+    """The rows of a table, with plain texts turned into cells.
 
     Raises:
-        ValueError: If a row has not as many cells as there are columns.
+        ValueError: If the number of cells of a row differs from the number of columns.
     """
     if wrong := [len(row) for row in table.rows if len(row) != len(table.header)]:
         raise ValueError(f"table {table.name} has {len(table.header)} columns, but a row of {wrong[0]} cells")
@@ -80,23 +80,23 @@ def rows_of(table: Table) -> list[list[Cell]]:
 
 
 def _kinds(table: Table) -> list[str]:
-    """What each column holds, as style.css names it: titles of rows, numbers or words."""
+    """The class of each column in style.css: label, number or words."""
     numeric = [_numeric(column) for column in zip(*rows_of(table), strict=True)] or [False] * len(table.header)
     kinds = ["number" if is_number else "words" for is_number in numeric]
     return ["label"] * table.labels + kinds[table.labels :]
 
 
 def _numeric(column: Sequence[Cell]) -> bool:
-    """Whether a column holds numbers, and nothing else but gaps."""
+    """Whether a column holds numbers only, apart from gaps."""
     texts = [cell.text for cell in column if cell.text.strip() not in _NO_NUMBER]
     return bool(texts) and all(_NUMBER.fullmatch(text.strip()) for text in texts)
 
 
 def _details(cell: Cell) -> list[str]:
-    """What a middle dot joins stands line by line, so that a column is as wide as its widest part."""
+    """The lines of a cell's small print: the parts that a middle dot joins, so that the column stays narrow."""
     return [part for part in cell.detail.split(" \N{MIDDLE DOT} ") if part]
 
 
 def _tile_width(picture: Picture) -> int:
-    """CSS pixels that a gallery shows a picture at."""
+    """The width of a picture of a gallery in CSS pixels."""
     return shown_width(picture.image, picture.width) or min(picture.image.width, _GALLERY_WIDTH)

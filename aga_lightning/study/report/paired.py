@@ -1,4 +1,4 @@
-"""The cells that a section compares, read as numbers of the same seeds on the same images."""
+"""Tables of seeds x images for the cells that a section compares."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,18 +14,18 @@ from aga_lightning.study.settings import StudyError
 
 SEED = "seed"
 DEGREE = "degree"
-"""The axis that arms without augmentations do not depend on."""
+"""The axis that does not affect arms without augmentations."""
 
 
 def right_answers(outcomes: Iterable[Outcome], set_name: str) -> pd.DataFrame | None:
-    """Whether each cell, one for each seed, was right on each image of a set; None where no cell tells.
+    """Whether each cell, one for each seed, classifies each image of a set correctly; None without predictions.
 
     Returns:
-        (seeds, images) of 0 and 1, NaN where a seed did not judge an image. Images are matched by name; those of one
-        name are told apart by how many of the name stand before them in the set.
+        (seeds, images) of 0 and 1, NaN if a seed has no prediction of an image. Images are matched by name; images
+        with equal names are numbered in the order of the file.
 
     Raises:
-        StudyError: If two cells have one seed, so that more than the seed tells them apart.
+        StudyError: If two cells have the same seed, so that another axis distinguishes them.
     """
     found: dict[str, pd.Series] = {}
     for outcome in outcomes:
@@ -39,15 +39,15 @@ def right_answers(outcomes: Iterable[Outcome], set_name: str) -> pd.DataFrame | 
 def faithfulness(
     explained: Iterable[Explained], set_name: str, measure: str
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """A measure of each image of a set, of the comparisons' arm and of their reference; None where none is told.
+    """A measure of each image of a set, for the comparisons' arm and for their reference; None if it is missing.
 
     Args:
-        explained: One for each seed.
-        set_name: As in `faithfulness_per_image.csv`.
-        measure: A column of it.
+        explained: The comparisons, one for each seed.
+        set_name: An evaluation set of `faithfulness_per_image.csv`.
+        measure: A column of `faithfulness_per_image.csv`.
 
     Returns:
-        Twice (seeds, images), as `right_answers` has them.
+        Two tables (seeds, images), as those of `right_answers`.
     """
     found: dict[str, dict[str, pd.Series]] = {THIS_MODEL: {}, BASELINE: {}}
     for comparison in explained:
@@ -62,7 +62,7 @@ def faithfulness(
 
 
 def aligned(*tables: pd.DataFrame) -> tuple[NDArray[np.float64], ...]:
-    """The values of the seeds and images that all tables have, in the order of the first."""
+    """The values of the seeds and images that all tables have in common, in the order of the first."""
     seeds, images = tables[0].index, tables[0].columns
     for table in tables[1:]:
         seeds = seeds.intersection(table.index, sort=False)
@@ -71,15 +71,15 @@ def aligned(*tables: pd.DataFrame) -> tuple[NDArray[np.float64], ...]:
 
 
 def fixed_levels(plan: Plan, where: Mapping[str, Any], free: Sequence[str]) -> dict[str, str]:
-    """The levels that a section stays with, once it is sure that nothing else tells its cells apart.
+    """The fixed levels of a section's cells, which may differ in the free axes and the seed only.
 
     Args:
-        plan: The study.
-        where: As its settings have them.
-        free: The axes that it shows or averages over.
+        plan: The study's plan.
+        where: The setting `where` of the section.
+        free: The axes that the section shows or averages over.
 
     Raises:
-        StudyError: If an axis or a level is not there, or if an axis with several levels is neither free nor fixed.
+        StudyError: If an axis or a level does not exist, or if an axis with several levels is neither free nor fixed.
     """
     for axis in free:
         plan.levels_of(axis, None)
@@ -94,17 +94,17 @@ def fixed_levels(plan: Plan, where: Mapping[str, Any], free: Sequence[str]) -> d
 
 
 def along(outcomes: Outcomes, levels: Mapping[str, str], axis: str, start: str | None) -> dict[float, list[Outcome]]:
-    """The finished cells at each planned point of an axis of numbers, in its order; a point may have none.
+    """The finished cells at each planned point of an axis of numbers, in ascending order; a point may have none.
 
     Args:
-        outcomes: All that is finished.
-        levels: Of all cells.
-        axis: Whose levels are numbers.
-        start: The level of `arm` whose cells are the point at 0, unless the axis has one; they do not depend on the
-            axis, and are taken at the first of its levels that was planned for them.
+        outcomes: The study's results.
+        levels: The levels of all cells.
+        axis: An axis whose levels are numbers.
+        start: The level of `arm` whose cells make the point at 0, unless the axis has that point. These cells do not
+            depend on the axis and are taken at its first level that was planned for them.
 
     Raises:
-        StudyError: If a level is no number.
+        StudyError: If a level is not a number.
     """
     found = {
         _as_number(axis, level): outcomes.where(**levels, **{axis: level}) for level in _planned(outcomes, levels, axis)
@@ -119,16 +119,16 @@ def along(outcomes: Outcomes, levels: Mapping[str, str], axis: str, start: str |
 def reference_levels(
     plan: Plan, levels: Mapping[str, str], reference: str, loose: Sequence[str] = (DEGREE,)
 ) -> dict[str, str]:
-    """The levels of the reference arm's cells that stand beside those of an arm.
+    """The levels of the reference arm's cells that an arm's cells are compared with.
 
-    They agree in all axes but `arm`. Where the reference was planned at one degree only, that degree stands beside all
-    of an arm's, because nothing is augmented without an augmenter.
+    They agree in all axes but `arm`. If the reference was planned at one degree only, all degrees of the arm are
+    compared with it, because the degree does not affect cells without an augmenter.
 
     Args:
-        plan: The study.
-        levels: Of the arm's cells.
+        plan: The study's plan.
+        levels: The levels of the arm's cells.
         reference: A level of `arm`.
-        loose: The axes that the reference need not agree in.
+        loose: The axes in which the reference need not agree.
     """
     found = {**levels, ARM: reference}
     for axis in loose:
@@ -140,7 +140,7 @@ def reference_levels(
 
 
 def _planned(outcomes: Outcomes, levels: Mapping[str, str], axis: str) -> list[str]:
-    """The levels of an axis that were planned beside other levels, in the axis's order."""
+    """The levels of an axis that were planned together with other levels, in the axis's order."""
     planned = {cell.levels[axis] for cell in outcomes.plan.where(levels) if axis in cell.levels}
     return [level for level in outcomes.plan.axes[axis] if level in planned]
 
@@ -149,14 +149,14 @@ def _as_number(axis: str, level: str) -> float:
     try:
         return float(level)
     except ValueError:
-        raise StudyError(f"the report follows {axis} as numbers, but its level {level} is none") from None
+        raise StudyError(f"the report follows {axis} as numbers, but its level {level} is not a number") from None
 
 
 def _add(found: dict[str, pd.Series], levels: Mapping[str, str], images: pd.Series, values: pd.Series) -> None:
     seed = levels.get(SEED, "")
     if seed in found:
         raise StudyError(
-            f"two cells have seed {seed or '(none)'}, one of them {dict(levels)}; fix the axis that tells them apart"
+            f"two cells have seed {seed or '(none)'}, one of them {dict(levels)}; fix the axis in which they differ"
         )
     names = pd.MultiIndex.from_arrays([images, images.groupby(images).cumcount()])
     found[seed] = pd.Series(values.to_numpy(dtype=float), index=names)

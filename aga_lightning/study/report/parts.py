@@ -1,4 +1,4 @@
-"""The sections that a study may name by their bare class names, which jsonargparse knows once they are imported."""
+"""The sections of a report; jsonargparse accepts their bare class names once they are imported."""
 
 from aga_lightning.study.report.accuracy_curve import AccuracyCurve
 from aga_lightning.study.report.accuracy_table import AccuracyTable

@@ -1,21 +1,21 @@
-"""Pictures inside a page: no larger than they are shown, in the format that takes the fewest bytes."""
+"""Pictures as data addresses: no larger than their size in the page, in the smallest of several formats."""
 
 import base64
 import io
 
 from PIL import Image
 
-_DENSITY = 2  # pixels for each CSS pixel; more is not seen
+_DENSITY = 2  # pixels for each CSS pixel; more are not visible
 _WIDEST = 1600  # pixels of a picture as wide as the page
 _PIXEL_ART = 160  # up to this many pixels on a side, every pixel is kept
 
 
 def shown_width(image: Image.Image, width: int | None) -> int | None:
-    """CSS pixels that a picture of a gallery or a page is shown at; None for as wide as its place.
+    """The width of a picture in CSS pixels; None for the full width of its place.
 
     Args:
         image: The picture.
-        width: What the block asks for. Null shows small pictures at a whole multiple of their size, up to 128.
+        width: The width that the block sets. With None, small pictures are enlarged by an integer factor, up to 128.
     """
     if width is not None or max(image.size) > _PIXEL_ART:
         return width
@@ -26,9 +26,9 @@ def data_uri(image: Image.Image, width: int | None) -> str:
     """A picture as a `data:` address.
 
     Args:
-        image: Of any mode; what is transparent becomes white. Up to 160 pixels on a side it is kept pixel for pixel;
-            above, it loses what is not seen at its width, and the finest shades.
-        width: CSS pixels that it is shown at; None for as wide as the page.
+        image: An image of any mode; transparent pixels become white. Up to 160 pixels on a side it is kept pixel for
+            pixel; larger images are shrunk to their size in the page and may be compressed with losses.
+        width: The width in CSS pixels; None for as wide as the page.
     """
     image = _opaque(image)
     small = max(image.size) <= _PIXEL_ART

@@ -1,4 +1,4 @@
-"""The seam of the report: a section says what it found in a study's outcomes, as blocks that the page can show."""
+"""The base class of the report's sections, which turn a study's results into blocks of the page."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from aga_lightning.study.report.blocks import Block
 
 @dataclass(kw_only=True)
 class Section(ABC):
-    """A part of the report. Its settings are its fields, as everywhere.
+    """A section of the report.
 
     Args:
         heading: The section's heading.
@@ -20,8 +20,8 @@ class Section(ABC):
 
     @abstractmethod
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
-        """What stands below the heading.
+        """The section's content below its heading.
 
         Args:
-            outcomes: All that is finished; cells may be missing, which the section says in words.
+            outcomes: The study's results; the section mentions cells that are missing.
         """

@@ -1,4 +1,4 @@
-"""How the report writes numbers, lists of words and names of files."""
+"""The report's format of numbers, lists of words and names of files."""
 
 import math
 import re
@@ -24,9 +24,9 @@ def ends(interval: Interval, scale: float = 100, digits: int = 1) -> str:
     """The ends of an interval, such as "92.1 to 96.3".
 
     Args:
-        interval: In 0..1 for accuracies.
-        scale: What it is multiplied with: 100 for per cent and points.
-        digits: Behind the point.
+        interval: The interval; in 0..1 for accuracies.
+        scale: The factor: 100 for per cent and points.
+        digits: Digits after the decimal point.
     """
     if not interval.is_known:
         return NO_INTERVAL
@@ -42,7 +42,7 @@ def difference(interval: Interval, scale: float = 100, digits: int = 1) -> str:
 
 
 def listed(words: Sequence[str], conjunction: str = "and") -> str:
-    """Words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    """Words joined as in a sentence: "a", "a and b", "a, b and c"."""
     return f" {conjunction} ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
@@ -53,5 +53,5 @@ def levels(axes: Sequence[str], names: Sequence[str]) -> str:
 
 
 def file_name(heading: str) -> str:
-    """A heading as a name for files: small letters, digits and dashes."""
+    """A heading as the name of a file: lower-case letters, digits and dashes."""
     return re.sub(r"[^\w]+", "-", heading.lower()).strip("-")

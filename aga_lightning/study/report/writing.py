@@ -1,4 +1,4 @@
-"""The report as files: the page, the numbers of all cells, and each figure and table by itself."""
+"""Write a report: the page, the results of all cells, and each figure and table as a file."""
 
 import dataclasses
 import shlex
@@ -22,13 +22,13 @@ RESULTS = "results.csv"
 
 
 def write_report(outcomes: Outcomes, sections: Sequence[Section], out: Path, command: Sequence[str] | str) -> Path:
-    """Write the report of what is finished of a study: the page last, so that it is never older than its files.
+    """Write the report of a study; the page is written last, so that it is never older than its files.
 
     Args:
-        outcomes: What is finished.
-        sections: What the page says of it, in order; what failed and how it was made are added.
-        out: Where to write report.html, results.csv, figures/ and tables/, in place of an earlier report's.
-        command: What made it, as it is typed.
+        outcomes: The study's results.
+        sections: The sections in order; sections on failures and on the making of the report are added.
+        out: The folder of report.html, results.csv, figures/ and tables/, which replace those of an earlier report.
+        command: The command as the user typed it.
 
     Returns:
         The page.
@@ -55,9 +55,9 @@ def write_report(outcomes: Outcomes, sections: Sequence[Section], out: Path, com
 
 
 def _blocks(section: Section, outcomes: Outcomes) -> list[Block]:
-    """What a section says; or, where files are missing or damaged, what kept it from saying it.
+    """The blocks of a section, or a paragraph with the error if files are missing or damaged.
 
-    Other errors are faults of the section: they are raised, and nothing that is finished is lost by that.
+    Other errors are bugs of the section and are raised; the finished jobs are not affected.
     """
     try:
         return list(section.blocks(outcomes))
@@ -66,12 +66,12 @@ def _blocks(section: Section, outcomes: Outcomes) -> list[Block]:
     except (ValueError, OSError) as error:
         return [
             Paragraph(f"This section could not be made: {type(error).__name__}: {error}", "bad"),
-            Listing(traceback.format_exc().strip(), "Where it went wrong", folded=True),
+            Listing(traceback.format_exc().strip(), "The traceback", folded=True),
         ]
 
 
 def _named_once(found: Sequence[tuple[str, Sequence[Block]]]) -> list[tuple[str, list[Block]]]:
-    """The same sections, with names that are fit for files; two tables or two figures of one name get numbers."""
+    """The same sections with valid file names; tables or figures with the same name get numbers."""
     names = {
         kind: iter(distinct(block.name for _, blocks in found for block in blocks if isinstance(block, kind)))
         for kind in (Table, Figure)
@@ -84,7 +84,7 @@ def _named_once(found: Sequence[tuple[str, Sequence[Block]]]) -> list[tuple[str,
 
 
 def _lines(table: Table) -> Iterable[Sequence[str]]:
-    """The lines of a table as CSV: details in columns of their own."""
+    """The lines of a table as CSV, with details in columns of their own."""
     rows = rows_of(table)
     detailed = [any(row[place].detail for row in rows) for place in range(len(table.header))]
     head = [Cell(name, f"{name} (detail)") for name in table.header]
@@ -107,7 +107,7 @@ def _results(outcomes: Outcomes) -> Iterable[Sequence[object]]:
 
 
 def _replace(folder: Path, files: dict[str, bytes], endings: tuple[str, ...]) -> None:
-    """Write the files of a folder; others with these endings are an earlier report's, and go."""
+    """Write the files of a folder and remove other files with these endings, which an earlier report has written."""
     for name, content in files.items():
         write_bytes(folder / name, content)
     for path in folder.iterdir() if folder.is_dir() else ():

@@ -89,13 +89,13 @@ def test_missing_cells_and_sets_are_said(tmp_path):
     _, (said,), table = parts(blocks)
     assert "From degree 1 to 2" in said
     assert table.rows[3][:2] == ["4", "0"] and table.rows[3][3].detail == "not run"
-    assert blocks[-1].text == "No finished cell tells of single images of ood/v2."
+    assert blocks[-1].text == "No finished cell has predictions of single images of ood/v2."
 
 
 def test_one_point_has_no_slope(tmp_path):
     found = finished(tmp_path, AXES, judge, planned=planned, done=lambda at: at["arm"] == "baseline")
     _, sentences, _ = parts(AccuracyCurve(sets=["test"]).blocks(found))
-    assert sentences == ["On test, one degree is finished, so that there is nothing to compare."]
+    assert sentences == ["On test, one degree is finished: there is nothing to compare."]
 
 
 def test_nothing_finished_and_too_few_images(tmp_path):
@@ -120,5 +120,5 @@ def test_no_start_or_a_degree_of_0(tmp_path, outcomes):
 
 
 def test_a_level_that_is_no_number(tmp_path):
-    with pytest.raises(StudyError, match="level small is none"):
+    with pytest.raises(StudyError, match="level small is not a number"):
         AccuracyCurve(axis="size").blocks(finished(tmp_path, {"arm": ["aga"], "size": ["small"]}, lambda at: {}))

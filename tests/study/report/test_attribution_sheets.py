@@ -34,7 +34,7 @@ def test_sheets_of_a_set_stand_side_by_side_as_far_as_the_page_is_wide(tmp_path)
     assert first.caption == (
         "test, aga beside baseline, seed 0: (a) images that aga alone has right; (b) images that both have right."
     )
-    assert second.caption == "test, aga beside baseline, seed 0: images of all classes, whoever has them right."
+    assert second.caption == "test, aga beside baseline, seed 0: images of all classes, right or wrong."
     for picture in (first, second):
         assert picture.alt.startswith(picture.caption)
         assert "Baseline: baseline; this model: aga." in picture.alt
@@ -95,7 +95,7 @@ def test_what_is_missing_is_told(tmp_path):
         "have right: none was found, or none was looked for."
     )
     assert other.text.startswith("ood/fog, aga beside baseline, seed 0: there is no sheet of ")
-    assert other.text.endswith("whoever has them right.")
+    assert other.text.endswith("right or wrong.")
 
 
 def test_without_sheets_there_are_sentences(tmp_path):

@@ -80,7 +80,7 @@ def test_few_sentences_tell_all_differences():
         "On test, aga and mixup lie above baseline beyond the interval; cutmix lies below baseline beyond the "
         "interval; no difference between baseline and x is shown."
     )
-    assert "aga cannot be told from baseline (fewer than" in second
+    assert "aga cannot be distinguished from baseline (fewer than" in second
 
 
 def test_groups_are_named_only_where_they_differ():

@@ -53,11 +53,11 @@ def test_what_was_made_is_counted_for_the_cell_that_made_it(study):
         ["aga", "Merging", "1,280", "20", "0", "0"],
     ]
     assert any("share a store" in note for note in table.notes)
-    assert not any("All was there" in note for note in table.notes)
+    assert not any("in the store already" in note for note in table.notes)
     (first, second) = Costs(where={"seed": 1}).blocks(study)
     assert plain(first)[1][2] == "70"
     assert second.rows == []
-    assert any("All was there already for aga." in note for note in second.notes)
+    assert any("Everything was in the store already for aga." in note for note in second.notes)
 
 
 def test_what_nobody_counted_is_said_so(tmp_path):
@@ -68,9 +68,9 @@ def test_what_nobody_counted_is_said_so(tmp_path):
         ["lazy", "1", "5", "1", "-", "3", "8", "8", "0"],
         ["old", "1", "5", "-", "-", "-", "-", "-", "-"],
     ]
-    assert any("do not tell how long they have trained" in note for note in found[0].notes)
+    assert any("did not record the seconds of training" in note for note in found[0].notes)
     assert any("Not everything is counted for lazy" in note for note in found[1].notes)
-    assert not any("All was there" in note for note in found[1].notes)
+    assert not any("in the store already" in note for note in found[1].notes)
 
 
 def test_arms_without_augmentations_have_one_table_and_a_study_without_cells_none(tmp_path, study):

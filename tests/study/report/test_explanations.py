@@ -94,5 +94,5 @@ def test_tables_tell_of_sets_and_methods(tmp_path):
 
 def test_measures_have_to_be_known():
     check_measures(["aic", "pointing_game"])
-    with pytest.raises(ValueError, match="measures names acc; there are aic, sic, insertion"):
+    with pytest.raises(ValueError, match="measures names acc; the measures are aic, sic, insertion"):
         check_measures(["aic", "acc"])

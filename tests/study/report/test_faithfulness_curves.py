@@ -107,7 +107,7 @@ def test_where_no_image_is_used_the_panel_says_so(tmp_path):
     assert len(used.lines) == 2 and not used.texts
     assert not unused.lines and [text.get_text() for text in unused.texts] == ["no curve"]
     assert "AIC on ood/dusk: no curve" in figure.alt
-    assert "A seed has no curve where" in figure.caption
+    assert "A seed has no curve if" in figure.caption
 
 
 def test_curves_of_own_images_are_shown_where_there_are_no_others(tmp_path):

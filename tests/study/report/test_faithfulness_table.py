@@ -87,7 +87,7 @@ def test_published_numbers_stand_in_small_print_beside_the_first_arm_alone(tmp_p
     table = table_of(FaithfulnessTable(measures=["aic"], published=published), outcomes)
     assert table.rows[0][3].detail == "1 of 1 · paper 0.717 -> 0.764"
     assert sum("paper" in cell.detail for row in table.rows for cell in row[3:]) == 1
-    assert any("paper's own numbers" in note for note in table.notes)
+    assert any("the paper's numbers" in note for note in table.notes)
 
 
 def test_what_is_missing_is_told_and_never_made_up(tmp_path):

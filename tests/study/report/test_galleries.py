@@ -80,7 +80,7 @@ def test_what_is_not_there_is_said_in_words(built):
     ]
     shutil.rmtree(built.store / "aga-1")
     (block,) = Augmentations(arms=["aga"]).blocks(built.outcomes)
-    assert isinstance(block, Paragraph) and "not there to be shown" in block.text
+    assert isinstance(block, Paragraph) and "are missing from their folder" in block.text
     built.done[:] = built.done[:1]
     (block,) = Augmentations().blocks(built.outcomes)
     assert block.text == "No finished cell has augmentations."

@@ -123,5 +123,5 @@ def test_points_along_an_axis(tmp_path):
     }
     assert list(found) == [0, 1, 10]
     assert list(along(outcomes, {"arm": "aga"}, "degree", None)) == [1, 10]
-    with pytest.raises(StudyError, match="level baseline is none"):
+    with pytest.raises(StudyError, match="level baseline is not a number"):
         along(outcomes, {}, "arm", None)
