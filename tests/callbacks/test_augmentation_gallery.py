@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny.explained import open_trainer
 from torch.utils.data import DataLoader
 
 from aga_lightning.augment.augmenter import Augmenter
@@ -99,19 +100,8 @@ def fit(tmp_path, disc_folder, augmenter, logger, **settings):
         num_workers=0,
         image_size=32,
     )
-    trainer = Trainer(
-        accelerator="cpu",
-        max_steps=1,
-        limit_val_batches=0,
-        logger=logger,
-        callbacks=AugmentationGallery(),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-        **settings,
-    )
-    trainer.fit(Still(), datamodule=data)
+    settings |= {"max_steps": 1, "limit_val_batches": 0, "default_root_dir": tmp_path}
+    open_trainer([AugmentationGallery()], logger=logger, **settings).fit(Still(), datamodule=data)
 
 
 def test_a_fit_starts_with_the_sheet_in_its_folder_and_in_tensorboard(tmp_path, disc_folder):
@@ -150,16 +140,8 @@ def test_rejects_that_there_are_already_go_to_tensorboard_on_a_sheet_of_their_ow
 
 
 def test_a_fit_without_a_data_module_goes_on(tmp_path):
-    trainer = Trainer(
-        accelerator="cpu",
-        max_steps=1,
-        limit_val_batches=0,
-        logger=CSVLogger(tmp_path, "", ""),
-        callbacks=AugmentationGallery(),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    logger = CSVLogger(tmp_path, "", "")
+    trainer = open_trainer([AugmentationGallery()], logger=logger, max_steps=1, limit_val_batches=0)
     trainer.fit(Still(), DataLoader([0, 1]), DataLoader([0, 1]))
     assert trainer.global_step == 1
 

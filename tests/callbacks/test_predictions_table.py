@@ -1,14 +1,12 @@
-import csv
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch import LightningDataModule, LightningModule, seed_everything
 from lightning.pytorch.loggers import CSVLogger
+from tiny import explained
+from tiny.explained import on_two_ranks
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -77,14 +75,12 @@ class Mirror(LightningModule):
 
 
 def open_trainer(folder, **settings):
-    quiet = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-    quiet |= {"logger": CSVLogger(folder, "", ""), "callbacks": [PredictionsTable()], "max_epochs": 1}
-    return Trainer(accelerator="cpu", **(quiet | settings))
+    usual = {"logger": CSVLogger(folder, "", ""), "callbacks": [PredictionsTable()], "max_epochs": 1}
+    return explained.open_trainer(**(usual | settings))
 
 
 def table(folder):
-    with (Path(folder) / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return explained.read_csv(Path(folder) / "predictions.csv")
 
 
 def column(rows, name, of_set):
@@ -199,31 +195,17 @@ def test_the_accuracy_of_the_table_is_that_of_the_metrics_which_it_does_not_chan
     ]
 
 
-RANKS = """
-import sys
-sys.path.insert(0, {tests!r})
-from test_predictions_table import Data, DataLoader, Mirror, Set, open_trainer
-for name, settings in (("dealt", dict()), ("whole", dict(use_distributed_sampler=False))):
-    trainer = open_trainer({folder!r} + "/" + name, devices=2, strategy="ddp", **settings)
-    trainer.test(Mirror(), datamodule=Data(), verbose=False)
-trainer = open_trainer({folder!r} + "/bare", devices=2, strategy="ddp")
-trainer.test(Mirror(), DataLoader(Set(named=False), 3, shuffle=True), verbose=False)
-import torch
-torch.distributed.barrier()
-torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it
-"""
+def on_ranks(folder):
+    for name, settings in (("dealt", {}), ("whole", {"use_distributed_sampler": False})):
+        trainer = open_trainer(Path(folder) / name, devices=2, strategy="ddp", **settings)
+        trainer.test(Mirror(), datamodule=Data(), verbose=False)
+    trainer = open_trainer(Path(folder) / "bare", devices=2, strategy="ddp")
+    trainer.test(Mirror(), DataLoader(Set(named=False), 3, shuffle=True), verbose=False)
 
 
 def test_two_ranks_write_what_one_writes(tmp_path):
-    # Two real processes, which import everything anew: that is what takes the seconds.
     open_trainer(tmp_path / "alone").test(Mirror(), datamodule=Data(), verbose=False)
-    script = tmp_path / "script.py"
-    script.write_text(RANKS.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
+    on_two_ranks(tmp_path, Path(__file__), f"on_ranks({str(tmp_path)!r})")
     # Of five images, each rank is given three: the first one twice.
     assert table(tmp_path / "dealt") == table(tmp_path / "alone")
     assert table(tmp_path / "whole") == table(tmp_path / "alone")

@@ -60,7 +60,7 @@ def test_the_layer_is_looked_for_once():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_during_an_evaluation_in_inference_mode(method):
+def test_inference_mode_autocast_and_frozen_weights_change_nothing(method):
     net, settings = small_resnet(), settings_of(method)
     expected = attribute(net, pictures(), TARGETS, method, **settings)
     state = torch.random.get_rng_state()
@@ -68,15 +68,53 @@ def test_during_an_evaluation_in_inference_mode(method):
         found = attribute(net, pictures() * 1, TARGETS + 0, method, **settings)
     assert found.equal(expected)
     assert not found.is_inference()
+    with torch.no_grad():
+        assert attribute(net.requires_grad_(False), pictures(), TARGETS, method, **settings).equal(expected)
+    assert not any(weight.requires_grad for weight in net.parameters())
     assert torch.random.get_rng_state().equal(state)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_images_that_are_not_finite_have_maps_of_nan(method):
+def test_half_precision_changes_little(method):
+    expected = attribute(small_resnet(), pictures(), TARGETS, method, **settings_of(method))
+    half = attribute(small_resnet().to(torch.bfloat16), pictures(), TARGETS, method, **settings_of(method))
+    assert half.dtype == torch.float32
+    assert torch.corrcoef(torch.stack([half.flatten(), expected.flatten()]))[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_model_and_the_images_are_left_as_they_were(method, gradients):
+    net = small_resnet()
+    net.layer1.train().requires_grad_(False)
+    net.layer1.apply(lambda module: module.eval() if isinstance(module, nn.BatchNorm2d) else None)
+    if gradients:
+        net(pictures()).sum().backward()
+    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    before = [(weight.grad, None if weight.grad is None else weight.grad.clone()) for weight in net.parameters()]
+    modes = [module.training for module in net.modules()]
+    needed = [weight.requires_grad for weight in net.parameters()]
     images = pictures()
+    attribute(net, images, TARGETS, method, **settings_of(method))
+    assert images.equal(pictures()) and images.grad is None and not images.requires_grad
+    for weight, (gradient, values) in zip(net.parameters(), before, strict=True):
+        assert weight.grad is gradient
+        assert gradient is None or gradient.equal(values)
+    assert any(gradient is not None for gradient, _ in before) == gradients
+    assert all(tensor.equal(state[name]) for name, tensor in net.state_dict().items())
+    assert modes == [module.training for module in net.modules()]
+    assert needed == [weight.requires_grad for weight in net.parameters()]
+    assert not any(module._forward_hooks or module._backward_hooks for module in net.modules())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_broken_image_breaks_its_own_map_only(method):
+    images, settings = pictures(), settings_of(method)
     images[1, 2, 60, 40], images[3, 0, 0, 0] = torch.nan, -torch.inf
-    maps = attribute(small_resnet(), images, TARGETS, method, **settings_of(method))
-    assert maps[[1, 3]].isnan().all() and maps[[0, 2, 4]].isfinite().all()
+    maps = attribute(small_resnet(), images, TARGETS, method, **settings)
+    expected = attribute(small_resnet(), pictures(), TARGETS, method, **settings)
+    assert maps[[1, 3]].isnan().all()
+    torch.testing.assert_close(maps[[0, 2, 4]], expected[[0, 2, 4]])
 
 
 @pytest.mark.parametrize("method", METHODS)
