@@ -50,7 +50,7 @@ class Attributing(Explaining, ABC):
         self._baseline: nn.Module | None = None
 
     def objections(self, run: Run) -> Iterator[str]:
-        """What stands in the way of a run, a line each."""
+        """The settings that cannot work in a run, a line each."""
         if run.judges and self.method == "grad_cam":
             yield from unknown_layer(run, self.layer)
         if run.judges:

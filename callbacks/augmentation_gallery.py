@@ -1,4 +1,4 @@
-"""What the augmenter does to the training images, as a picture: original, mask, background, caption, result."""
+"""The augmentations of a few training images, as a picture: original, mask, background, caption, result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,8 @@ class AugmentationGallery(Callback):
     """Draws a sheet of augmentations when a fit starts: `augmentations.png` in the run's folder, and TensorBoard.
 
     A row shows a training image and its mask, and for each augmentation the background that was painted beside the
-    result, with the caption below. TensorBoard also gets a sheet of what was rejected, and why. Nothing is made for it.
+    result, with the caption below. TensorBoard also gets a sheet of the rejected augmentations with their reasons. The
+    sheets show only what the store holds already.
 
     Args:
         images: Training images to show, spread evenly over the training set.
@@ -49,9 +50,9 @@ class AugmentationGallery(Callback):
                 raise ValueError(f"{name} is 1 or more, not {value}")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the sheet."""
+        """Draw the sheets."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # set by the trainer where there is one
-        folder = run_folder(trainer)  # all ranks have to ask
+        folder = run_folder(trainer)  # the first rank tells the others, so all ranks have to ask
         if folder is None or not trainer.is_global_zero or data is None or data.augmenter is None:
             return
         rejects = draw_rejects(data.collection) if takes_figures(trainer) else None
@@ -65,7 +66,7 @@ def draw_gallery(collection: Collection, images: int, variants: int) -> Figure:
     """A figure with a row for each training image, and in it two columns for each augmentation.
 
     Args:
-        collection: What to show; nothing is made that is not finished.
+        collection: The augmentations to show; unfinished ones are not made.
         images: Rows.
         variants: Augmentations a row, at most.
     """

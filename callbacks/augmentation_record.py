@@ -1,4 +1,4 @@
-"""What a run's augmentations are and have taken, as a file in the run's folder, with a few originals to show."""
+"""A run's augmentations and their cost, as a file in the run's folder, with a few originals to show."""
 
 import json
 from collections import Counter
@@ -31,9 +31,9 @@ class AugmentationRecord(Callback):
     for each reason), `seconds` and `stages` (what `augment` has made for this run: `name`, `units`, `model_calls` by
     model if all batches are full, `denoiser_calls` and `seconds`; 0 units where all was there already). Where a run is
     started again in its folder, what it makes then is added. In the mode online the pairings of each epoch come on top;
-    in the mode lazy nobody counts, so `seconds` and `stages` are null, and `accepted` and `rejected` are those of what
-    has been asked for so far. `examples` are a few training images that have augmentations, spread evenly, with
-    what has become of each request; small copies of these originals lie in `originals/`. Trial runs write nothing.
+    in the mode lazy the cost is not measured, so `seconds` and `stages` are null, and `accepted` and `rejected` count
+    the requests so far. `examples` are a few training images that have augmentations, spread evenly, with what has
+    become of each request; small copies of these originals lie in `originals/`. Trial runs write nothing.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class AugmentationRecord(Callback):
 
 def _record(trainer: Trainer, spent: Spent | None) -> None:
     data: Any = getattr(trainer, "datamodule", None)
-    folder = run_folder(trainer)  # all ranks have to ask
+    folder = run_folder(trainer)  # the first rank tells the others, so all ranks have to ask
     if folder is None or not trainer.is_global_zero or getattr(data, "augmenter", None) is None:
         return
     collection: Collection = data.collection

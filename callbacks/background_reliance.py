@@ -1,4 +1,4 @@
-"""How much a model goes by the background: what it says of subjects alone and of backgrounds alone."""
+"""How much a model relies on the background: its answers to subjects alone and to backgrounds alone."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -36,18 +36,18 @@ _LOGGED = ("acc_subject_only", "acc_background_only", "background_reliance")
 
 @dataclass(kw_only=True, eq=False)
 class BackgroundReliance(Explaining):
-    """Asks the model of images whole, of their subjects alone and of their backgrounds alone, where masks are there.
+    """Shows the model images whole, their subjects alone and their backgrounds alone, where there are masks.
 
-    The rest of an image is filled with the mean colour that the network's images are normalised by. For each
+    The rest of an image is filled with the mean colour by which the network's images are normalised. For each
     evaluation set it logs `<set>/acc_subject_only` and `<set>/acc_background_only` (0..1; Only-FG and No-FG of "Noise
     or Signal", Xiao et al. 2020) and `<set>/background_reliance` (0..1): where the subject alone and the background
-    alone make the model say different things, how often it says of the whole image what it says of the background. That
-    last number needs no labels and is not logged where it never happens. A few images of each set go to TensorBoard,
+    alone get different answers, how often the whole image gets the answer of the background. That last number needs no
+    labels and is not logged where the answers never differ. A few images of each set go to TensorBoard,
     and the numbers to `explain/<stage>/background_reliance.csv` in the run's folder. Sets without masks are left out.
 
     Args:
-        images: Images of each evaluation set to ask about, at most; spread evenly over its classes. Those without a
-            mask, and those in which nothing of the subject or nothing of the background is to be seen, are left out.
+        images: Images of each evaluation set to show, at most; spread evenly over its classes. Images without a mask,
+            and images in which nothing of the subject or nothing of the background can be seen, are left out.
         masks: Whose masks: those the data set ships (dataset), or where it ships none those of the augmenter's
             detector and segmenter (augmenter), which costs their time for each image.
         batch_size: Images at a time, each in three versions.

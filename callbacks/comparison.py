@@ -1,4 +1,4 @@
-"""Which images of a sample each of two models classifies right."""
+"""The images of a sample that each of two models classifies right."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ class Explaining(Callback, ABC):
         images: Images of each evaluation set, at most, spread evenly over its classes.
         every_n_epochs: During a fit, the model is explained at the validations of each n-th epoch; 0 for never.
             `validate` and `test` always explain.
-        seed: Which images.
+        seed: Decides which images are chosen.
         batch_size: Images a forward pass.
     """
 

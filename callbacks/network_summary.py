@@ -1,4 +1,4 @@
-"""What is trained, in a line."""
+"""The size of the network, in a line."""
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -6,10 +6,10 @@ from lightning.pytorch.utilities import rank_zero_info
 
 
 class NetworkSummary(Callback):
-    """Tells the size of the network when a fit starts; `ModelSummary` of Lightning lists its layers instead."""
+    """Prints the size of the network when a fit starts; Lightning's `ModelSummary` lists its layers instead."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell."""
+        """Print the size."""
         parameters = list(pl_module.parameters())
         total = sum(one.numel() for one in parameters)
         trained = sum(one.numel() for one in parameters if one.requires_grad)

@@ -1,4 +1,4 @@
-"""What cannot work among the settings of the callbacks that explain a model, found before a run starts."""
+"""Settings of explaining callbacks that cannot work, found before a run starts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,15 +24,15 @@ class Network(nn.Module):
         self.net = net
 
     def forward(self, images: Tensor) -> Any:  # noqa: ANN401 whatever the net answers
-        """What the net says of images."""
+        """The net's answer to images."""
         return self.net(images)
 
 
 def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
-    """A line where a classifier has no such layer, or where no layer is named and none gives a feature map.
+    """Give a line if a classifier has no such layer, or if no layer is named and none returns a feature map.
 
     Args:
-        run: What is about to start; a model that does not say what net it will have is not looked at.
+        run: The run that is about to start; a model that does not tell which net it will have is not checked.
         layer: The dotted name of a layer; None for the last feature map.
     """
     planned = getattr(run.model, "planned_net", None)
@@ -50,10 +50,10 @@ def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
 
 
 def unusable_baseline(run: Run, compare_to: str | None) -> Iterator[str]:
-    """A line where a checkpoint to compare with cannot be used.
+    """Give a line if a checkpoint to compare with cannot be used.
 
     Args:
-        run: What is about to start.
+        run: The run that is about to start.
         compare_to: The checkpoint; None for none.
     """
     model: LightningModule = run.model

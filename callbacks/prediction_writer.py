@@ -1,6 +1,7 @@
-"""Write what the verb predict says of each image to a table."""
+"""The predictions of the verb predict, as a table."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from aga_lightning.training.run_stage import run_folder
 _HEADER = ["file", "class", "probability"]
 
 
+@dataclass(kw_only=True, eq=False)
 class PredictionWriter(BasePredictionWriter):
     """Writes `predictions-<rank>.csv` to the run's folder: file, predicted class, its probability.
 
@@ -22,14 +24,15 @@ class PredictionWriter(BasePredictionWriter):
         filename: The table's name, without rank and suffix.
     """
 
-    def __init__(self, filename: str = "predictions") -> None:
+    filename: str = "predictions"
+
+    def __post_init__(self) -> None:
         super().__init__("batch")
-        self.filename = filename
         self._path: Path | None = None
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the table."""
-        folder = run_folder(trainer)  # all ranks have to ask
+        folder = run_folder(trainer)  # the first rank tells the others, so all ranks have to ask
         self._path = None if folder is None else folder / f"{self.filename}-{trainer.global_rank}.csv"
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ class PredictionWriter(BasePredictionWriter):
             file.write(csv_bytes(rows))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the table is."""
+        """Print where the table is."""
         if self._path is not None and trainer.is_global_zero:
             several = f", and beside it that of each of {trainer.world_size} ranks" if trainer.world_size > 1 else ""
             print(f"Predictions: {shown(self._path)}{several}")

@@ -1,4 +1,4 @@
-"""What a model said of each image of each evaluation set, as a table in the run's folder."""
+"""A model's predictions for each image of each evaluation set, as a table in the run's folder."""
 
 import itertools
 import os
@@ -113,7 +113,7 @@ def _order(loader: Any) -> Any | None:  # noqa: ANN401 any loader
 
 
 def _places(loader: Any, rank: int, ranks: int) -> Iterable[int]:  # noqa: ANN401 any loader
-    """Where the images that a rank was given stand in their set; where nobody knows, in turn with the other ranks."""
+    """The places in their set of the images that a rank was given; where the loader does not tell, in turn by rank."""
     order = _order(loader)
     if order is not None:
         return order  # type: ignore[no-any-return]

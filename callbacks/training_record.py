@@ -1,4 +1,4 @@
-"""What a training has taken: optimiser steps, epochs, images and seconds, as a file in the run's folder."""
+"""The cost of a training: optimiser steps, epochs, images and seconds, as a file in the run's folder."""
 
 import time
 from typing import Any, Literal
@@ -21,9 +21,9 @@ class TrainingRecord(Callback):
     It holds `optimiser_steps` (of a model with one optimiser), `epochs`, `images_seen` (by all ranks together, each as
     often as it was shown, augmentations too; null where batches are not a tensor of images and more), `seconds` (from
     the start of the first epoch to the end of the last, without validations), `validation_seconds` and
-    `images_per_second` (of the training alone). They are those of the whole training: a fit that goes on from a
-    checkpoint adds to what that had taken, and work that was lost in between does not count. Where the checkpoint does
-    not tell what it had taken, all but steps and epochs are null. Trial runs write nothing.
+    `images_per_second` (of the training alone). All are costs of the whole training: a fit that goes on from a
+    checkpoint adds to the costs that the checkpoint holds, and work that was lost in between does not count. Where the
+    checkpoint holds no costs, all but steps and epochs are null. Trial runs write nothing.
     """
 
     def __init__(self) -> None:
@@ -35,11 +35,11 @@ class TrainingRecord(Callback):
         self._steps: int | None = 0  # what the numbers above are of; None where that is not known
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Only a fit goes on from what a checkpoint had taken, not the evaluation of one."""
+        """Note whether this is a fit: only a fit adds to the costs that a checkpoint holds."""
         self._fits = stage == "fit"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the watch."""
+        """Start to measure the time of training."""
         if trainer.global_step == 0:
             self._taken, self._images, self._steps = dict.fromkeys(self._taken, 0.0), 0, 0
         elif self._steps != trainer.global_step:
@@ -47,12 +47,12 @@ class TrainingRecord(Callback):
         self._turn_to("seconds")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the watch."""
+        """Measure the time of the validation."""
         if self._activity is not None:
             self._turn_to("validation_seconds")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the watch."""
+        """Measure the time of training again."""
         if self._activity is not None:
             self._turn_to("seconds")
 
@@ -74,16 +74,16 @@ class TrainingRecord(Callback):
             self._images = None
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the watch."""
+        """Stop measuring time."""
         self._turn_to(None)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Stop the watch."""
+        """Stop measuring time."""
         self._turn_to(None)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the file."""
-        folder = run_folder(trainer)  # all ranks have to ask
+        folder = run_folder(trainer)  # the first rank tells the others, so all ranks have to ask
         if folder is None or not trainer.is_global_zero:
             return
         known = self._steps == trainer.global_step
@@ -101,13 +101,13 @@ class TrainingRecord(Callback):
             write_json(folder / TRAINING, content)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the training has taken so far."""
+        """The costs so far, which a checkpoint keeps."""
         self._turn_to(self._activity)
         counts = {"images_seen": self._images, "optimiser_steps": self._steps}
         return {**counts, **{str(activity): seconds for activity, seconds in self._taken.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what a checkpoint had taken."""
+        """Add to the costs that a checkpoint holds."""
         if self._fits:
             self._images, self._steps = state_dict["images_seen"], state_dict["optimiser_steps"]
             self._taken = {activity: state_dict[activity] for activity in self._taken}

@@ -1,4 +1,4 @@
-"""The subject alone, the background alone, and which of the two a model goes by."""
+"""The subject alone, the background alone, and which of the two a model relies on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,22 +64,22 @@ def dilated(masks: Tensor, margin: int) -> Tensor:
 
 
 class BackgroundScores(Metric):
-    """Accuracy on whole images, on their subjects and on their backgrounds, and which of the two the model goes by.
+    """Accuracy on whole images, on their subjects and on their backgrounds, and which of the two a model relies on.
 
     The accuracies follow "Noise or Signal" (Xiao et al. 2020): on Only-FG, how well a subject is known without its
     surroundings, and on No-FG, how far the background alone betrays the class. The latter depends on the set as much
-    as on the model: where backgrounds were swapped, the model that goes by them most has the lowest. So
-    `background_reliance` asks no labels. Where the subject alone and the background alone make the model say different
-    things, it is the share of images of which the model says, whole, what it says of the background:
+    as on the model: where backgrounds were swapped, the model that relies on them most has the lowest. So
+    `background_reliance` needs no labels. Among the images whose subject alone and background alone get different
+    answers, it is the share of those that get, whole, the answer of the background:
 
         background_reliance = n(whole = background) / (n(whole = background) + n(whole = subject))
 
     0 means that the subject always decides, 1 that the background does. This is the texture bias of Geirhos et al.
-    (2019, cue conflicts between texture and shape), with the image's own background for the texture. Images of which
-    both say the same do not count: in a set whose backgrounds belong to its classes they may both just be right. Nor
-    do images of which the model says, whole, a third thing. It is no measure of how well a background serves, and not
-    the background gap of Xiao et al., which puts the backgrounds of other images behind the subjects. The filled patch
-    keeps the subject's outline, so masks should have a margin.
+    (2019, cue conflicts between texture and shape), with the image's own background for the texture. Images whose
+    subject and background get the same answer do not count: in a set whose backgrounds belong to its classes both may
+    just be right. Nor do images that get, whole, a third answer. It is no measure of how well a background serves, and
+    not the background gap of Xiao et al., which puts the backgrounds of other images behind the subjects. The filled
+    patch keeps the subject's outline, so masks should have a margin.
 
     `compute` gives `images` (how many), `acc`, `acc_subject_only` and `acc_background_only` (0..1), `decided` (how
     many images `background_reliance` counts) and `background_reliance` (0..1). Shares of no images are NaN.

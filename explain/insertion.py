@@ -1,4 +1,4 @@
-"""Insertion and deletion: how fast the class appears, or goes, as pixels come in the order of their attribution.
+"""Insertion and deletion: how fast a class appears or vanishes as pixels come or go, the most important first.
 
 Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models", as their code has it.
 """

@@ -29,9 +29,10 @@ class Differentiable(NamedTuple):
 def differentiable(model: nn.Module, images: Tensor, targets: Tensor) -> Iterator[Differentiable]:
     """A block in which gradients of a model's logits can be had, whatever the caller's context.
 
-    Inference mode, `no_grad` and autocast end at its door. The weights take no part in gradients, so none reach the
-    parameters, and no activation is kept for them. The model is called as it is: put it into evaluation mode first. In
-    training mode batch norm would mix the images of a batch and learn from them, and dropout would draw at random.
+    Inference mode, `no_grad` and autocast of the caller do not reach into the block. The weights take no part in
+    gradients, so none reach the parameters, and no activation is kept for them. The model is called as it is: put it
+    into evaluation mode first. In training mode batch norm would mix the images of a batch and learn from them, and
+    dropout would draw at random.
 
     Args:
         model: Normalised images (N, C, H, W) to logits (N, num_classes); in DataParallel, DistributedDataParallel or

@@ -1,4 +1,4 @@
-"""What the measures ask of a model: probabilities of images, and of 8-bit pixels."""
+"""Probabilities of normalised images and of 8-bit pixels, which all measures need."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
