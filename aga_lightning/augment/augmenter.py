@@ -111,6 +111,10 @@ class ModelStage(ABC):
     def pending(self, requests: Sequence[Request], cache: StageCache) -> list[Unit]:
         """What the requests need and the cache lacks, each once, in the order of the requests."""
 
+    def serves(self, request: Request, cache: StageCache) -> bool:
+        """Whether the cache holds what a request needs of this stage, be that nothing."""
+        return not self.pending([request], cache)
+
     def advance(self, units: Sequence[Unit], loaded: Sequence[object], cache: StageCache) -> int:
         """Run a batch, less what another process is making just now; how much that was."""
         with cache.claim(self.name, [unit.key for unit in units]) as mine:

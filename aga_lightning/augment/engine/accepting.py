@@ -7,7 +7,7 @@ from typing import Any, Literal
 from aga_lightning.augment.augmenter import Finished
 from aga_lightning.augment.base import Draft, Gate, Request, Subject, SubjectSource, accelerated
 from aga_lightning.augment.engine.runner import Runner
-from aga_lightning.augment.engine.step import Digest, Rejection, Step
+from aga_lightning.augment.engine.step import Digest, Rejection, Step, digest_of
 from aga_lightning.augment.fingerprint import fingerprint
 
 Objections = tuple[str | None, ...]
@@ -46,6 +46,7 @@ class Accept(Step[Any]):
         self.judged = judged
         self.attempt = judged.attempt
         self.remembers = False
+        self._so_far = [step for step in Runner.ordered(self) if isinstance(step, Accept)]
         self._guarded = ""
         self._training: SubjectSource | None = None
         self._taught: set[int] = set()
@@ -93,8 +94,8 @@ class Accept(Step[Any]):
 
     def place(self, request: Request, runner: Runner) -> str:
         """The verdict's own key, which follows from all gates up to here."""
-        gates = [step.own_key for step in runner.ordered(self) if isinstance(step, Accept)]
-        return fingerprint("verdict", gates, runner.key(self.judged, request), runner.plan(self, request))
+        gates = [step.own_key for step in self._so_far]
+        return digest_of("verdict", gates, runner.key(self.judged, request), runner.plan(self, request))
 
     def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> list[Objections]:
         """What the first gate that objects says of each thing."""
@@ -126,7 +127,7 @@ class Accept(Step[Any]):
 
     def status(self, request: Request, runner: Runner) -> Rejection | bool:
         """Whether it is judged, or that it is rejected, as far as the cache knows."""
-        facts = runner.cache.facts(self.name, self.place(request, runner)) if self.kept else None
+        facts = runner.facts(self.name, runner.place(self, request)) if self.kept else None
         if facts is not None and "rejected" in facts:
             return Rejection(str(facts["rejected"]))
         if facts is not None and (objection := _of(_objections(facts), request)) is not None:
@@ -134,12 +135,11 @@ class Accept(Step[Any]):
         return self.judged.status(request, runner)
 
     def wants(self, target: Step[Any], request: Request, runner: Runner) -> Iterator[Request]:
-        """As any step; and what is judged is needed beyond the verdict."""
-        if self is target or not runner.leads(self, target):
+        """As any step; but what is judged is needed beyond the verdict, be that kept or not."""
+        if self is target:
             yield from super().wants(target, request, runner)
-        elif not isinstance(runner.status(self, request), Rejection):
-            yield from self.judged.wants(target, request, runner)
-            for step in self.inputs[1:] if self.gates else ():
+        else:
+            for step in runner.way(self, target):
                 yield from step.wants(target, request, runner)
 
     def glance(self, draft: Draft) -> str | None:
@@ -188,7 +188,7 @@ class FirstAccepted(Step[Any]):
         """A key of all attempts and of the gates that choose; of one attempt alone its own."""
         if len(self.inputs) == 1:
             return runner.key(self.inputs[0], request)
-        return fingerprint("first", [step.place(request, runner) for step in self.inputs])
+        return digest_of("first", [runner.place(step, request) for step in self.inputs])
 
     def make(self, plans: Sequence[Any], *inputs: Sequence[Any]) -> Sequence[Any]:
         """Nothing: the attempts are made by their own steps."""
@@ -217,12 +217,12 @@ class FirstAccepted(Step[Any]):
 
     def wants(self, target: Step[Any], request: Request, runner: Runner) -> Iterator[Request]:
         """What the attempts need, up to the first that no gate is known to have objected to."""
-        if runner.leads(self, target):
-            for step in self.inputs:
-                yield from step.wants(target, request, runner)
-                state = runner.status(step, request)
-                if not (isinstance(state, Rejection) and state.by_gate):
-                    return
+        way = runner.way(self, target)
+        for step in way:
+            yield from step.wants(target, request, runner)
+            state = step is not way[-1] and runner.status(step, request)
+            if not (isinstance(state, Rejection) and state.by_gate):
+                return
 
 
 def _objections(facts: Mapping[str, object]) -> Objections:

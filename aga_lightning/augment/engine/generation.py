@@ -118,7 +118,7 @@ def fill(
                 return made
             made.append(filling.stage(stage, requests, None if batches is None else batches * stage.batch_size))
             if batches is not None:
-                requests = [request for request in requests if _served(stage, request, collection)]
+                requests = [request for request in requests if stage.serves(request, collection.store)]
         if images and not (batches is not None and _studies([collection.augmenter])):
             made.append(filling.images(requests, bool(stages), None if batches is None else batches * FINISHED))
     return made
@@ -287,8 +287,3 @@ def _looks_at_all(stage: ModelStage, requests: Sequence[Request], collection: Co
 
 def _studies(parts: Sequence[Part]) -> bool:
     return any(isinstance(part, Gate) and part.learns and part.opens for part in parts_in(list(parts)))
-
-
-def _served(stage: ModelStage, request: Request, collection: Collection) -> bool:
-    """Whether a stage has made what a request needs of it, be that nothing."""
-    return not stage.pending([request], collection.store)

@@ -57,7 +57,7 @@ class Photo(Step[Sample]):
         try:
             return self.read(request.record, runner.digest)
         except ImageReadError as error:
-            runner.cache.save(self.name, self.place(request, runner), {"rejected": str(error)})
+            runner.cache.save(self.name, runner.place(self, request), {"rejected": str(error)})
             return Rejection(str(error))
 
     def peek(self, request: Request, runner: Runner) -> Sample | None:

@@ -15,7 +15,7 @@ from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.engine.isolation import Photo
-from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.runner import Runner, Snapshot
 from aga_lightning.augment.engine.scenery import Merge
 from aga_lightning.augment.engine.settings import spell_defaults
 from aga_lightning.augment.engine.stage import StepStage
@@ -109,7 +109,8 @@ class Method(Augmenter):
         steps = self.all_steps
         if not any(accelerated(step.parts) for step in steps):
             return []
-        return [StepStage(step, self.goal, cache) for step in steps if step.staged]
+        snapshot = Snapshot(cache)
+        return [StepStage(step, self.goal, cache, snapshot) for step in steps if step.staged]
 
     def augment(self, requests: Sequence[Request], cache: StageCache) -> Iterator[Augmented | Rejected]:
         """Make what is asked; a photo is read once for all its variants."""

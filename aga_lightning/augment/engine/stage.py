@@ -5,7 +5,7 @@ from typing import Any
 
 from aga_lightning.augment.augmenter import ModelStage, StageCache, Unit
 from aga_lightning.augment.base import Request, parts_in
-from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.runner import Runner, Snapshot
 from aga_lightning.augment.engine.step import Rejection, Step
 from aga_lightning.augment.pretrained import Pretrained
 
@@ -19,14 +19,16 @@ class StepStage(ModelStage):
         step: The step.
         goal: The last step of its method.
         cache: Where the values are kept.
+        snapshot: What the cache holds, for all stages of the method.
     """
 
-    def __init__(self, step: Step[Any], goal: Step[Any], cache: StageCache) -> None:
+    def __init__(self, step: Step[Any], goal: Step[Any], cache: StageCache, snapshot: Snapshot | None = None) -> None:
         sizes = [part.batch_size for part in parts_in(list(step.parts)) if isinstance(part, Pretrained)]
         super().__init__(step.name, step.parts, step.batches * max(sizes, default=_AT_ONCE))
         self.step = step
         self.goal = goal
         self.cache = cache
+        self.snapshot = snapshot or Snapshot(cache)
         self.title = step.title + (f" {step.attempt + 1}" if step.attempt else "")
         self.attempt = step.attempt
         self.loads = step.loads
@@ -34,7 +36,10 @@ class StepStage(ModelStage):
 
     def pending(self, requests: Sequence[Request], cache: StageCache) -> list[Unit]:
         """What the requests need and the cache lacks, each once, in the order of the requests."""
-        runner, finished = Runner(cache), cache.finished(self.name)
+        for step in Runner.ordered(self.goal):
+            if step is self.step or not step.kept:  # what is not kept is filled by loaders: images that cannot be read
+                self.snapshot.forget(step.name)
+        runner = Runner(cache, self.snapshot)
         units: dict[str, Unit] = {}
         ranks: dict[str, float] = {}
         before = None
@@ -43,11 +48,19 @@ class StepStage(ModelStage):
                 runner.forget()
                 before = request.record
             for wanted in self.goal.wants(self.step, request, runner):
-                place = self.step.place(wanted, runner)
-                if place not in finished and place not in units:
+                place = runner.place(self.step, wanted)
+                if place not in units and not self.snapshot.holds(self.name, place):
                     units[place] = Unit(place, wanted)
                     ranks[place] = self.step.priority(runner.plan(self.step, wanted))
+        if units:
+            self.snapshot.forget(self.name)
         return sorted(units.values(), key=lambda unit: -ranks[unit.key])
+
+    def serves(self, request: Request, cache: StageCache) -> bool:
+        """Whether the cache holds what a request needs of this stage, be that nothing."""
+        runner = Runner(cache)
+        wanted = self.goal.wants(self.step, request, runner)
+        return all(cache.facts(self.name, runner.place(self.step, one)) is not None for one in wanted)
 
     def load(self, unit: Unit) -> object:
         """The inputs, or why there are none. A step without a model is made here, and kept."""

@@ -1,5 +1,7 @@
 """One step of a method: what it is made of, how a batch of it is made, and under which key it is kept."""
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +145,7 @@ class Step(ABC, Generic[Made]):
     def key(self, request: Request, runner: Runner) -> str:
         """A key of the value, from which the keys of later steps follow."""
         inputs = [runner.key(step, request) for step in self.inputs]
-        return fingerprint(self.own_key, inputs, runner.plan(self, request))
+        return digest_of(self.own_key, inputs, runner.plan(self, request))
 
     def place(self, request: Request, runner: Runner) -> str:
         """Under which key the cache keeps it."""
@@ -173,7 +175,7 @@ class Step(ABC, Generic[Made]):
         """What is kept for a request; None where nothing is."""
         if not self.name:
             return None
-        found = runner.cache.load(self.name, self.place(request, runner))
+        found = runner.cache.load(self.name, runner.place(self, request))
         return None if found is None else self._decoded(found, runner.plan(self, request))
 
     def finished(
@@ -184,7 +186,7 @@ class Step(ABC, Generic[Made]):
         if not self.kept:
             return [self._noted(made, request, runner) for made, request in
                     zip(self._made(plans, inputs), requests, strict=True)]  # fmt: skip
-        places = [self.place(request, runner) for request in requests]
+        places = [runner.place(self, request) for request in requests]
 
         def make(missing: list[int]) -> list[Finished]:
             made = self._made([plans[i] for i in missing], [inputs[i] for i in missing])
@@ -206,7 +208,7 @@ class Step(ABC, Generic[Made]):
 
     def status(self, request: Request, runner: Runner) -> Rejection | bool:
         """Whether the value is kept, or that there will be none, as far as the cache knows; nothing is made."""
-        facts = runner.cache.facts(self.name, self.place(request, runner)) if self.name else None
+        facts = runner.facts(self.name, runner.place(self, request)) if self.name else None
         if facts is not None:
             return Rejection(str(facts["rejected"])) if "rejected" in facts else True
         return self._refused(request, runner)
@@ -216,10 +218,10 @@ class Step(ABC, Generic[Made]):
         if self is target:
             if not isinstance(self._refused(request, runner), Rejection):
                 yield request
-        elif runner.leads(self, target) and not (self.kept and runner.status(self, request)):
-            for step in self.inputs:
+        elif (way := runner.way(self, target)) and not (self.kept and runner.status(self, request)):
+            for step in way:
                 yield from step.wants(target, request, runner)
-                if isinstance(runner.status(step, request), Rejection):
+                if step is not way[-1] and isinstance(runner.status(step, request), Rejection):
                     return
 
     def _refused(self, request: Request, runner: Runner) -> Rejection | bool:
@@ -244,6 +246,14 @@ class Step(ABC, Generic[Made]):
     def _decoded(self, found: Finished, plan: Any) -> Made | Rejection:  # noqa: ANN401 as `plan`
         facts, data = found
         return Rejection(str(facts["rejected"])) if "rejected" in facts else self.decode(facts, data, plan)
+
+
+def digest_of(*values: object) -> str:
+    """A key of plain JSON values, quicker than `fingerprint`, which knows parts too."""
+    return hashlib.sha256(_encode(values).encode()).hexdigest()[:32]
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Gathered(Step[list[Any]]):
@@ -290,7 +300,7 @@ class Gathered(Step[list[Any]]):
         group = self.group(request)
         if group is not None and group in self._keys:
             return self._keys[group]
-        key = fingerprint("all", [runner.key(self.each, member) for member in self.members(request, runner)])
+        key = digest_of("all", [runner.key(self.each, member) for member in self.members(request, runner)])
         if group is not None:
             self._keys[group] = key
         return key
