@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 Verdict = Literal["above", "below", "open"]
-"""Whether an interval lies above zero, below zero, or holds it."""
+"""Whether an interval lies above zero, lies below zero or contains zero."""
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,9 @@ class Interval:
     """A number with its 95% interval.
 
     Args:
-        value: NaN where there is nothing to tell.
-        low: NaN where there are too few images for an interval.
-        high: As `low`.
+        value: The number; NaN if it is unknown.
+        low: The lower end; NaN if there are too few images for an interval.
+        high: The upper end; NaN as for `low`.
     """
 
     value: float
@@ -25,25 +25,21 @@ class Interval:
 
     @property
     def verdict(self) -> Verdict:
-        """Of a difference or slope: "open" where the interval holds zero, or is missing."""
+        """Of a difference or slope: "open" if the interval contains zero or is unknown."""
         return "above" if self.low > 0 else "below" if self.high < 0 else "open"
 
     @property
     def is_known(self) -> bool:
-        """Whether it has both ends."""
+        """Whether the interval has both ends."""
         return not np.isnan([self.low, self.high]).any()
-
-    def overlaps(self, other: "Interval") -> bool:
-        """Whether the two have a point in common."""
-        return self.low <= other.high and other.low <= self.high
 
 
 def share(right: int, total: int) -> Interval:
-    """A share with Wilson's 95% interval, which keeps within 0..1 and holds for few images too.
+    """A share with Wilson's 95% interval, which stays within 0..1 and is valid for few images too.
 
     Args:
-        right: How many are.
-        total: Of how many; of none the share is not known.
+        right: The number of images that count.
+        total: The number of all images; 0 gives an unknown share.
     """
     from scipy.stats import binomtest
 

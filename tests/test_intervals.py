@@ -21,4 +21,3 @@ def test_a_share_of_all_or_of_nothing():
 def test_intervals_tell_on_which_side_of_zero_they_lie():
     lower, upper, open_ = Interval(-2, -3, -1), Interval(2, 1, 3), Interval(0, -1, 1)
     assert [one.verdict for one in (lower, upper, open_)] == ["below", "above", "open"]
-    assert open_.overlaps(upper) and not lower.overlaps(upper)

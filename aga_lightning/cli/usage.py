@@ -20,7 +20,7 @@ VERBS = {
     "test": "Judge a checkpoint on the test images, in and out of distribution.",
     "predict": "Classify images with a checkpoint.",
     "study": "Run all cells of a study that are not finished, and write its report.",
-    "report": "Write the report of a study once more, of what is finished.",
+    "report": "Write the report of a study's finished cells again.",
 }
 """What each verb does."""
 

@@ -8,7 +8,7 @@ def parse(*arguments):
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(Study)
-    settings = parser.instantiate_classes(parser.parse_args(list(arguments)))
+    settings = parser.instantiate(parser.parse_args(list(arguments)))
     return Study(**{name: settings[name] for name in Study.__dataclass_fields__})
 
 

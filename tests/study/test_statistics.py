@@ -125,7 +125,7 @@ def test_pairs_are_sharper_than_the_two_intervals():
     one, other = accuracy(arm), accuracy(reference)
     assert difference.value == pytest.approx(arm.mean() - reference.mean())
     assert difference.high - difference.low < 0.5 * (one.high - one.low)
-    assert one.overlaps(other) and other.overlaps(one)
+    assert one.low <= other.high and other.low <= one.high, "by themselves they show no difference"
     with pytest.raises(ValueError, match="one shape"):
         paired_difference(arm, reference[:, 1:])
 
@@ -184,11 +184,6 @@ def test_holm_keeps_the_order_and_lies_between_the_given_and_bonferronis(p_value
 def test_verdicts(low, high, verdict, words):
     found = Interval(0.05, low, high)
     assert found.verdict == verdict and words in in_words(found)
-
-
-def test_intervals_that_touch_overlap():
-    assert Interval(0, 0, 1).overlaps(Interval(1.5, 1, 2))
-    assert not Interval(0, 0, 1).overlaps(Interval(1.5, 1.1, 2))
 
 
 def test_a_bootstrap_takes_a_blink():

@@ -1,12 +1,12 @@
-"""The verbs `study` and `report`, which start or read other runs and train nothing themselves.
+"""The verbs `study` and `report`, which start other runs or read their results but train nothing themselves.
 
-python -m aga_lightning study  --config studies/quick.yaml                 run what is missing, then report
-python -m aga_lightning study  --config studies/quick.yaml --shard 0/8     an eighth of it, without the report
-python -m aga_lightning study  --config studies/quick.yaml --dry_run true  what is there, and what is missing
-python -m aga_lightning report --config studies/quick.yaml                 the report of what is finished
+python -m aga_lightning study  --config studies/quick.yaml                 run unfinished cells, then report
+python -m aga_lightning study  --config studies/quick.yaml --shard 0/8     one of eight shards, without the report
+python -m aga_lightning study  --config studies/quick.yaml --dry_run true  list finished and missing jobs
+python -m aga_lightning report --config studies/quick.yaml                 the report of the finished jobs
 
-Any setting of a study can be changed behind it: `--jobs 2 --out runs/again --paths.cub PATH`. Settings behind `--` are
-those of a fit, and are given to every cell: `study --config studies/quick.yaml -- --trainer.max_epochs 3`.
+Arguments override the study's settings: `--jobs 2 --out runs/again --paths.cub PATH`. Arguments after `--` are settings
+of `fit` for every cell: `study --config studies/quick.yaml -- --trainer.max_epochs 3`.
 """
 
 import shlex
@@ -35,9 +35,9 @@ def parser(verb: str) -> OneLineErrorParser:
     made.add_class_arguments(Study)
     made.add_argument("--report", type=list[Section], default=[], help="The sections of the report, in order.")
     if verb == "study":
-        made.add_argument("--shard", type=str, default="0/1", help="i/n: part number i (from 0) of n runs that share "
-                          "the study's folder; the report is made without it.")  # fmt: skip
-        made.add_argument("--dry_run", type=bool, default=False, help="Only tell what is there and what is missing.")
+        made.add_argument("--shard", type=str, default="0/1", help="i/n: run part i (counted from 0) of n, whose runs "
+                          "share the study's folder; no report is written if n > 1.")  # fmt: skip
+        made.add_argument("--dry_run", type=bool, default=False, help="Only list the finished and the missing jobs.")
     return made
 
 
@@ -46,7 +46,7 @@ def run(verb: str, arguments: Sequence[str]) -> None:
 
     Args:
         verb: study or report.
-        arguments: What stands behind it.
+        arguments: The arguments after the verb.
     """
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     settings = parser(verb).parse_args(list(arguments[:end]))
@@ -58,32 +58,32 @@ def run(verb: str, arguments: Sequence[str]) -> None:
 
 
 def settings_of(words: Sequence[str]) -> dict[str, str]:
-    """The settings that stand behind `--`, by dotted names.
+    """The settings after `--`, by dotted names.
 
     Args:
         words: `--name value` or `--name=value`, any number of them.
 
     Raises:
-        StudyError: If they are something else.
+        StudyError: If an argument has another form.
     """
     settings: dict[str, str] = {}
     left = list(words)
     while left:
         name, equals, value = left.pop(0).partition("=")
         if not name.startswith("--") or (not equals and (not left or left[0].startswith("--"))):
-            raise StudyError(f"behind -- stand settings of a fit, such as --data.degree 4, not {name!r}")
+            raise StudyError(f"after -- give settings of fit, such as --data.degree 4, not {name!r}")
         settings[name.removeprefix("--")] = value if equals else left.pop(0)
     return settings
 
 
 def _run(verb: str, settings: Namespace, typed: str) -> int:
-    """The exit status: 1 where something failed."""
+    """Run a verb; returns the exit status, 1 if a job failed."""
     made = parser(verb)
-    ready = made.instantiate_classes(settings)
+    ready = made.instantiate(settings)
     study = Study(**{name: ready[name] for name in Study.__dataclass_fields__})
     planned = plan(study)
     nothing = Outcomes(planned, [], [], [], [])
-    for section in ready.report:  # one that asks for what the study has not is told before hours of work, not after
+    for section in ready.report:  # a section that asks for unknown arms or levels fails here, before hours of work
         section.blocks(nothing)
     endings: dict[Ending, list[Job]] = {}
     if verb == "study":

@@ -110,8 +110,8 @@ def test_a_shard_runs_its_part_and_leaves_the_report(study, capsys):
         (["--axes.arm", "{}"], "axes.arm has no levels"),
         (["--report", "[{class_path: AccuracyTable, init_args: {where: {colour: red}}}]"], "names the axis colour"),
         (["--shard", "8/8"], "--shard is '8/8'; give i/n"),
-        (["--", "--data.degree"], "behind -- stand settings of a fit"),
-        (["--", "degree", "4"], "behind -- stand settings of a fit"),
+        (["--", "--data.degree"], "after -- give settings of fit"),
+        (["--", "degree", "4"], "after -- give settings of fit"),
         (["--base", "[nowhere.yaml]"], "nowhere.yaml: this configuration cannot be read"),
     ],
 )

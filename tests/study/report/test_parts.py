@@ -25,5 +25,5 @@ def test_bare_names_are_enough():
     settings = parser.parse_args(
         ["--report", '["Costs", {"class_path": "AccuracyTable", "init_args": {"sets": ["test"]}}]']
     )
-    costs, table = parser.instantiate_classes(settings).report
+    costs, table = parser.instantiate(settings).report
     assert isinstance(costs, parts.Costs) and isinstance(table, parts.AccuracyTable) and table.sets == ["test"]
