@@ -33,8 +33,9 @@ from torchvision.transforms.v2 import functional
 
 from aga_lightning.explain.grad_cam import grad_cam
 from aga_lightning.explain.information import InformationMemory, lossless_bytes, webp_version
+from aga_lightning.explain.information_curve import KINDS, ImageCurves
 from aga_lightning.explain.insertion import deletion_curve, insertion_curve
-from aga_lightning.explain.pic import KINDS, PIC_THRESHOLDS, ImageCurves, image_curves
+from aga_lightning.explain.pic import PIC_THRESHOLDS, image_curves
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
 from aga_lightning.explain.reconstruction import Triangulation, random_mask, reconstruct
 from aga_lightning.images.finding import find_images

@@ -1,4 +1,4 @@
-"""Where the model looks, in real runs: the sheets, the comparison with a baseline, and that a run is left as it was."""
+"""Where the model looks, in real runs: the sheets, and the comparison with a baseline."""
 
 import random
 from pathlib import Path
@@ -7,11 +7,10 @@ import matplotlib.pyplot
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny import explained
 from tiny.explained import Small
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -33,16 +32,8 @@ def open_data(folder):
 
 
 def open_trainer(folder, *callbacks, logger=True, **settings):
-    return Trainer(
-        accelerator="cpu",
-        logger=TensorBoardLogger(folder, "", "") if logger is True else logger,
-        callbacks=list(callbacks),
-        default_root_dir=folder,
-        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **settings,
-    )
+    logger = TensorBoardLogger(folder, "", "") if logger is True else logger
+    return explained.open_trainer(callbacks, logger=logger, default_root_dir=folder, **settings)
 
 
 def fit(folder, discs, *callbacks, model=None, epochs=1, seed=0, **settings):
@@ -103,22 +94,13 @@ def test_a_fit_gets_a_sheet_of_each_set_at_each_epoch(tmp_path, shared_disc_fold
     assert not list(tmp_path.rglob(".*.png"))
 
 
-@pytest.mark.parametrize(("every", "expected"), [(0, []), (1, [1, 2, 3]), (2, [2])])
-def test_a_fit_draws_at_every_nth_epoch(tmp_path, shared_disc_folder, every, expected):
-    fit(tmp_path, shared_disc_folder, AttributionPanels(images=1, every_n_epochs=every), epochs=3)
-    assert sheets(tmp_path) == [
-        f"explain/epoch-00{epoch}/attributions-{name}.png" for epoch in expected for name in ("ood-dusk", "val")
-    ]
-
-
-@pytest.mark.parametrize(("verb", "name"), [("validate", "val"), ("test", "test")])
-def test_the_other_verbs_always_draw_and_say_what_the_model_says(tmp_path, shared_disc_folder, drawings, verb, name):
+def test_a_sheet_says_what_the_model_says(tmp_path, shared_disc_folder, drawings):
     torch.manual_seed(0)
     model = ImageClassifier(2, stem="small", width=4)
     trainer = open_trainer(tmp_path, AttributionPanels(images=20, every_n_epochs=0, batch_size=4), inference_mode=True)
     data = open_data(shared_disc_folder)
-    getattr(trainer, verb)(model, datamodule=data, verbose=False)
-    assert sheets(tmp_path) == [f"explain/{verb}/attributions-{part}.png" for part in ("ood-dusk", name)]
+    trainer.test(model, datamodule=data, verbose=False)
+    assert sheets(tmp_path) == [f"explain/test/attributions-{part}.png" for part in ("ood-dusk", "test")]
     _, caption, photos, (view,), words = drawings[0]
     assert len(photos.labels) == 6  # all there are
     images, labels = zip(*data.val_dataloader()[0].dataset, strict=True)

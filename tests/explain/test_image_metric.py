@@ -1,11 +1,9 @@
 """Rows of images: added in any batches, gathered in any shares, each image once."""
 
 import math
-import pickle
 
 import pytest
 import torch
-from torchmetrics import MetricCollection
 
 from aga_lightning.explain.image_metric import MeanOfImages
 from aga_lightning.explain.per_image import Skip
@@ -111,21 +109,6 @@ def test_after_gathering_a_rank_has_its_own_images_again():
     metric.update(images(4.0))
     assert sorted(metric.per_image().values.tolist()) == [1, 1, 4, 4]
     assert metric.compute().item() == 2.5
-
-
-def test_a_pickled_metric_goes_on():
-    metric = Brightness()
-    metric.update(images(1.0))
-    other = pickle.loads(pickle.dumps(metric))
-    other.update(images(3.0))
-    assert (metric.compute().item(), other.compute().item()) == (1, 2)
-
-
-def test_in_a_collection():
-    collection = MetricCollection({"a": Brightness(), "b": Brightness()})
-    collection.update(images(1.0, 2.0), ids=torch.tensor([0, 1]))
-    collection.update(images(2.0, 6.0), ids=torch.tensor([1, 2]))
-    assert {name: value.item() for name, value in collection.compute().items()} == {"a": 3, "b": 3}
 
 
 @pytest.mark.parametrize(
