@@ -1,41 +1,32 @@
 """Look a run's data set and weights over before it starts: the verb `check`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Literal, get_args
 
+from lightning.pytorch import LightningModule
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.availability import allows_commercial_use, licence_for, locate, wanted_weights
 from aga_lightning.cli.duplicate_report import DUPLICATES, report_duplicates
+from aga_lightning.cli.image_report import Records, readable
+from aga_lightning.cli.run_trainer import RunTrainer
 from aga_lightning.cli.store_report import damaged_files
 from aga_lightning.datasets.base import ImageDataset, Split
-from aga_lightning.files import shown, write_text
+from aga_lightning.files import shown
 from aga_lightning.images.finding import told
-from aga_lightning.images.reading import ImageReadError, image_size, verify_image
 from aga_lightning.images.records import DatasetError, ImageRecord
-from aga_lightning.preflight import SettingError
+from aga_lightning.preflight import Run, SettingError, objections
 from aga_lightning.terminal import Terminal
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.record_sets import without_validation
 
 LicencePolicy = Literal["any", "commercial"]
-Records = Mapping[str, Sequence[ImageRecord]]
-"""Records by set: train, val, test and ood/<name>."""
 
-LISTING = "bad_images.txt"
-"""The file in the cache directory that lists all images that cannot be read."""
-
-_SHOWN = 20  # unreadable images
 _CLASSES = 40  # rows of the table of classes
-_CHUNK = 256  # images that a thread looks at in a go
 
 
 class CheckError(RuntimeError):
@@ -73,7 +64,7 @@ def check(
     problems = [*problems, *missing]
     if missing and (guide := data.dataset.guide()):
         console.print(guide, soft_wrap=True, markup=False, highlight=False)
-    records = _readable(data, records, decode or data.bad_images == "skip", console, problems)
+    records = readable(data, records, decode or data.bad_images == "skip", console, problems)
     if records.get("train"):
         problems += _report_classes(data, records, console)
         problems += _shared_files(records)
@@ -118,96 +109,6 @@ def _records(data: AGADataModule, problems: list[str]) -> dict[str, list[ImageRe
         complaints.append(str(error))
     problems += dict.fromkeys(complaints)
     return records
-
-
-def _readable(
-    data: AGADataModule, records: Records, decode: bool, console: Console, problems: list[str]
-) -> dict[str, list[ImageRecord]]:
-    """Look all images and masks over; the records that a fit uses, and the problem where files cannot be read."""
-    files: dict[Path, Path | None] = {record.path: None for found in records.values() for record in found}
-    images = len(files)
-    for record in (record for found in records.values() for record in found):
-        if record.mask_path is not None:
-            files.setdefault(record.mask_path, record.path)
-    looks = dict(zip(files, _looks(list(files.items()), decode, console), strict=True))
-    for remark, paths in _by_remark(list(looks.items())[:images]).items():
-        note = f"Note: {len(paths):,} of {images:,} images have {remark} (such as {shown(paths[0])})."
-        console.print(note, soft_wrap=True, markup=False, highlight=False)
-    bad = [look for look in looks.values() if isinstance(look, str)]
-    where = _list(bad, data.store.cache_dir / LISTING, console)
-    if not bad:
-        return {name: list(found) for name, found in records.items()}
-    summary = f"{len(bad)} of {len(files)} image files cannot be read; {where}"
-    if data.bad_images != "skip":
-        problems.append(f"{summary}: mend them, or set --data.bad_images skip")
-        return {name: list(found) for name, found in records.items()}
-    console.print(f"{summary}. Such images are left out.", soft_wrap=True, markup=False, highlight=False)
-    left = {name: [one for one in found if not isinstance(looks[one.path], str)] for name, found in records.items()}
-    problems += [f"none of the {len(records[name])} images of {name} can be read" for name in left if not left[name]]
-    return left
-
-
-def _list(bad: Sequence[str], listing: Path, console: Console) -> str:
-    """Write down all unreadable files, and show the first, or all where no file can be written; where all are listed.
-
-    A list of an earlier look goes.
-    """
-    with suppress(OSError):  # that nothing can be kept there is told otherwise
-        listing.unlink()
-    shown_lines, where = bad[:_SHOWN], f"listed in {listing}"
-    try:
-        if bad:
-            write_text(listing, "".join(f"{line}\n" for line in bad))
-    except OSError as error:
-        shown_lines, where = bad, f"all are listed above, since {listing} cannot be written ({error.strerror})"
-    for line in shown_lines:
-        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
-    if len(bad) > len(shown_lines):
-        console.print(f"  ... and {len(bad) - len(shown_lines)} more")
-    return where
-
-
-Look = tuple[str, ...] | str
-"""What is remarkable about an image, or why it cannot be read."""
-
-
-def _looks(files: Sequence[tuple[Path, Path | None]], decode: bool, console: Console) -> Iterator[Look]:
-    """Look at files; a mask comes with its image."""
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    with ThreadPoolExecutor() as pool:
-        looked = pool.map(lambda chunk: [_look(path, image, decode) for path, image in chunk], chunks)
-        title = f"{'Pixels' if decode else 'Headers'} of {len(files)} image files"
-        for answers in track(looked, title, len(chunks), console=console, transient=True, disable=not chunks):
-            yield from answers
-
-
-def _look(path: Path, image: Path | None, decode: bool) -> Look:
-    try:
-        remarks = verify_image(path, decode)
-        size = image_size(path)
-    except ImageReadError as error:
-        return str(error)
-    if image is None:
-        return remarks
-    try:
-        of_image = image_size(image)
-    except ImageReadError:
-        return ()  # it is named itself
-    if size == of_image:
-        return ()
-    return (
-        f"{shown(path)} is a mask of {size[0]} x {size[1]} pixels, but its image has {of_image[0]} x {of_image[1]}: "
-        "give them the same size"
-    )
-
-
-def _by_remark(looks: Sequence[tuple[Path, Look]]) -> dict[str, list[Path]]:
-    """The images of each remark."""
-    found: dict[str, list[Path]] = {}
-    for path, look in looks:
-        for remark in look if isinstance(look, tuple) else ():
-            found.setdefault(remark, []).append(path)
-    return found
 
 
 def _shared_files(records: Records) -> list[str]:
@@ -315,3 +216,37 @@ def _report_weights(augmenter: Augmenter, policy: LicencePolicy, console: Consol
     for note in notes:
         console.print(f"Note: {note}.", soft_wrap=True, markup=False, highlight=False)
     return problems
+
+
+class ChecksRuns(RunTrainer):
+    """A Trainer with the verb `check`."""
+
+    def check(
+        self,
+        model: LightningModule | None = None,
+        datamodule: AGADataModule | None = None,
+        license: LicencePolicy = "any",
+        duplicates: bool = False,
+        store: bool = False,
+        decode: bool = False,
+    ) -> None:
+        """Look over data set, settings and weights before a long run; asks no network and loads no model.
+
+        All that would stop a fit before it starts is told, such as a network that cannot be built or a metric that does
+        not exist. Header and end of every image file are read, classes and superclasses are listed, and the weights of
+        each part are looked for, with their licences. The exit status is 1, with a line for each problem, where
+        something stands in the way.
+
+        Args:
+            model: What would be trained.
+            datamodule: What to look at.
+            license: What the licences of all weights must allow. commercial refuses those that forbid commercial use,
+                and those that are not known; a folder of weights may tell its licence in README.md or LICENSE.
+            duplicates: Also read all images and list those of the evaluation sets that nearly equal a training image.
+            store: Also read all files of the cache directory and compare them with the digests that they were written
+                with; those that are damaged are set aside, and the next augment or fit makes them anew.
+            decode: Decode every image file, which finds damage between header and end too.
+        """
+        if datamodule is not None and self.is_global_zero:
+            problems = [] if model is None else objections(Run("fit", self, model, datamodule, network=False))
+            check(datamodule, license, duplicates=duplicates, store=store, decode=decode, problems=problems)

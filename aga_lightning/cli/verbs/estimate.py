@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.seed import isolate_rng
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +15,7 @@ from aga_lightning.augment.availability import missing_weights
 from aga_lightning.augment.engine.probe import Measured, probe
 from aga_lightning.augment.engine.workload import Task, workload
 from aga_lightning.augment.pretrained import PretrainedError
+from aga_lightning.cli.run_trainer import RunTrainer
 from aga_lightning.files import write_json
 from aga_lightning.images.records import DatasetError
 from aga_lightning.preflight import SettingError
@@ -253,3 +256,30 @@ def _bytes(size: float | None) -> str:
 
 
 _SIZES = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+
+
+class EstimatesRuns(RunTrainer):
+    """A Trainer with the verb `estimate`."""
+
+    def estimate(
+        self, model: LightningModule | None = None, datamodule: AGADataModule | None = None, probe: int = 2
+    ) -> None:
+        """Tell what `augment` has left to make, and how long it takes; also written to `estimate.json`.
+
+        That file goes to the run's folder where there is one, else to the cache directory.
+
+        Args:
+            model: Not used.
+            datamodule: What to augment, and how.
+            probe: Batches of each stage that are made, timed and kept; 0 only counts.
+        """
+        if datamodule is None or not self.is_global_zero:
+            return
+        folder = self._named_folder
+        place = Place(
+            device=self.strategy.root_device,
+            devices=self.num_devices * self.num_nodes,
+            folder=folder if folder is not None and folder.is_dir() else datamodule.store.cache_dir,
+        )
+        with isolate_rng():
+            estimate(datamodule, place, probe)
