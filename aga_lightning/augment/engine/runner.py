@@ -2,32 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import Request
 
-
-class Walked(Protocol):
-    """A step, as far as a walk knows it; see `aga_lightning.augment.engine.step.Step`."""
-
-    inputs: Any
-    of_record: bool
-
-    def plan(self, request: Request, digest: Callable[[Path], str], /) -> Any:  # noqa: ANN401 as in `Step`
-        """What of a request decides the value."""
-
-    def key(self, request: Request, runner: "Runner", /) -> str:
-        """A key of the value."""
-
-    def place(self, request: Request, runner: "Runner", /) -> str:
-        """Under which key the cache keeps it."""
-
-    def value(self, request: Request, runner: "Runner", /) -> Any:  # noqa: ANN401 as in `Step`
-        """The value, made now if need be; or a rejection."""
-
-    def status(self, request: Request, runner: "Runner", /) -> Any:  # noqa: ANN401 as in `Step`
-        """Whether the value is kept, or a rejection, as far as the cache knows."""
+Walked = Any
+"""A `Step`, which imports this module."""
 
 
 class Snapshot:
