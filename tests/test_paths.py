@@ -96,7 +96,18 @@ def path_types(hint):
 
 SETTINGS = list(settings())
 PATHS = {(kind, parameter.name): hint for kind, parameter, hint, _ in SETTINGS if path_types(hint)}
-NO_PATHS = {"architecture", "backbone", "variant", "revision", "filename", "token", "url", "guide"}
+NO_PATHS = {
+    "architecture",
+    "name",
+    "wordnet_id",
+    "backbone",
+    "variant",
+    "revision",
+    "filename",
+    "token",
+    "url",
+    "guide",
+}
 
 
 def test_a_setting_that_leads_to_a_file_or_folder_has_a_type_of_paths():
