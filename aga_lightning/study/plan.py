@@ -43,7 +43,7 @@ class Cell:
     @property
     def title(self) -> str:
         """The cell's levels in words."""
-        return ", ".join(level if not _is_number(level) else f"{axis} {level}" for axis, level in self.levels.items())
+        return levels_in_words(self.levels)
 
     @property
     def others(self) -> tuple[tuple[str, str], ...]:
@@ -310,6 +310,11 @@ def command_line(arguments: Sequence[str]) -> list[str]:
 def _slug(axis: str, level: str) -> str:
     word = re.sub(r"[^\w.+-]+", "-", level)
     return f"{axis}-{word}" if _is_number(level) else word
+
+
+def levels_in_words(levels: Mapping[str, str]) -> str:
+    """Levels of axes in words, such as "resnet18, degree 4"."""
+    return ", ".join(f"{axis} {level}" if _is_number(level) else level for axis, level in levels.items())
 
 
 def _is_number(word: str) -> bool:

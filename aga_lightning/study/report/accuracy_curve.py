@@ -26,10 +26,17 @@ _Points = Mapping[str, Mapping[float, Sequence[Outcome]]]  # by line and place, 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of the figure on one set: by place, (seeds, images) whether each image is classified correctly."""
+    """One line of the figure on one set.
+
+    Args:
+        name: The level of the axis `series`; "" without that axis.
+        right: By place, (seeds, images) whether each image is classified correctly.
+        accuracy: By place, the accuracy in 0..1.
+    """
 
     name: str
-    at: Mapping[float, pd.DataFrame]
+    right: Mapping[float, pd.DataFrame]
+    accuracy: Mapping[float, Interval]
 
 
 @dataclass(kw_only=True)
@@ -61,8 +68,7 @@ class AccuracyCurve(Section):
         """
         points = self._points(outcomes)
         sets = outcomes.sets if self.sets is None else self.sets
-        lines = {name: [line for line in _lines(points, name) if line.at] for name in sets}
-        shown = {name: found for name, found in lines.items() if found}
+        shown = {name: lines for name in sets if (lines := _lines(points, name))}
         name = file_name(self.heading)
         blocks: list[Block] = []
         if shown:
@@ -118,8 +124,8 @@ class AccuracyCurve(Section):
         said = []
         for line in lines:
             place = f"On {set_name}{f' ({line.name})' if line.name else ''}"
-            xs = list(line.at)
-            values = aligned(*line.at.values())
+            xs = list(line.right)
+            values = aligned(*line.right.values())
             if len(xs) < 2:
                 said.append(f"{place}, one {self.axis} is finished: there is nothing to compare.")
                 continue
@@ -136,21 +142,21 @@ class AccuracyCurve(Section):
 
     def _end(self, line: _Line, xs: Sequence[float]) -> str:
         last, before = xs[-1], xs[-2]
-        change: Interval = paired_difference(*aligned(line.at[last], line.at[before]))
+        change: Interval = paired_difference(*aligned(line.right[last], line.right[before]))
         fell = {"above": "rose", "below": "fell", "open": "neither fell nor rose beyond the interval"}[change.verdict]
         return f"From {self.axis} {before:g} to {last:g} it {fell}: {difference(change)} points; {in_words(change)}."
 
     def _table(self, name: str, points: _Points, shown: Mapping[str, Sequence[_Line]]) -> Table:
         by_place = {
-            (line.name, x, set_name): table
+            (line.name, x, set_name): Cell(number(100 * found.value), ends(found))
             for set_name, lines in shown.items()
             for line in lines
-            for x, table in line.at.items()
+            for x, found in line.accuracy.items()
         }
         rows: list[list[Cell | str]] = []
         for series, of_line in points.items():
             for x, point in of_line.items():
-                cells = [_cell(by_place.get((series, x, set_name))) for set_name in shown]
+                cells = [by_place.get((series, x, set_name), NOT_RUN) for set_name in shown]
                 labels = [*([series] if self.series else []), f"{x:g}"]
                 rows.append([*labels, str(len(point)), steps_in_words(point), *cells])
         header = [*([self.series] if self.series else []), self.axis, "seeds", "optimiser steps", *shown]
@@ -170,27 +176,20 @@ def _lines(points: _Points, set_name: str) -> list[_Line]:
     found = []
     for series, of_line in points.items():
         tables = {x: right_answers(cells, set_name) for x, cells in of_line.items()}
-        found.append(_Line(series, {x: table for x, table in tables.items() if table is not None}))
+        right = {x: table for x, table in tables.items() if table is not None}
+        if right:
+            found.append(_Line(series, right, {x: accuracy(table) for x, table in right.items()}))
     return found
 
 
 def _draw(panel: "Axes", line: _Line, colour: str) -> None:
-    found = {x: accuracy(table) for x, table in line.at.items()}
-    xs = list(found)
-    panel.plot(xs, [100 * at.value for at in found.values()], "o-", color=colour, markersize=4, label=line.name)
-    lows, highs = (
-        [100 * end for end in limits] for limits in zip(*((at.low, at.high) for at in found.values()), strict=True)
-    )
+    xs, found = list(line.accuracy), line.accuracy.values()
+    panel.plot(xs, [100 * at.value for at in found], "o-", color=colour, markersize=4, label=line.name)
+    lows, highs = [100 * at.low for at in found], [100 * at.high for at in found]
     panel.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
 
 
 def _ends_of(set_name: str, line: _Line) -> str:
-    said = [f"{number(100 * accuracy(line.at[x]).value)} at {x:g}" for x in (min(line.at), max(line.at))]
+    found = line.accuracy
+    said = [f"{number(100 * found[x].value)} at {x:g}" for x in (min(found), max(found))]
     return f"{set_name}{f', {line.name}' if line.name else ''}: {' to '.join(dict.fromkeys(said))}"
-
-
-def _cell(table: pd.DataFrame | None) -> Cell:
-    if table is None:
-        return NOT_RUN
-    found = accuracy(table)
-    return Cell(number(100 * found.value), ends(found))

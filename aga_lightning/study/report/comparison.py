@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from aga_lightning.intervals import Interval
+from aga_lightning.study.plan import levels_in_words
 from aga_lightning.study.report.blocks import Cell, Table
 from aga_lightning.study.report.paired import aligned
-from aga_lightning.study.report.wording import NO_INTERVAL, NOT_RUN, levels, listed
+from aga_lightning.study.report.wording import NO_INTERVAL, NOT_RUN, listed
 from aga_lightning.study.statistics import McNemar, holm, mcnemar, paired_difference
 
 SIGNIFICANT = 0.05
@@ -122,7 +123,7 @@ def in_sentences(compared: Sequence[Compared], axes: Sequence[str], reference: s
     return [
         sentence
         if len(groups) == len(everywhere)
-        else f"{'; '.join(levels(axes, group) for group in groups)}: {sentence}"
+        else f"{'; '.join(levels_in_words(dict(zip(axes, group, strict=True))) for group in groups)}: {sentence}"
         for sentence, groups in by_sentence.items()
     ]
 

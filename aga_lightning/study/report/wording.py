@@ -46,12 +46,6 @@ def listed(words: Sequence[str], conjunction: str = "and") -> str:
     return f" {conjunction} ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
-def levels(axes: Sequence[str], names: Sequence[str]) -> str:
-    """Levels of axes in words, such as "resnet18, degree 4"."""
-    pairs = zip(axes, names, strict=True)
-    return ", ".join(f"{axis} {name}" if re.fullmatch(r"[-+.\d]+", name) else name for axis, name in pairs)
-
-
 def file_name(heading: str) -> str:
     """A heading as the name of a file: lower-case letters, digits and dashes."""
     return re.sub(r"[^\w]+", "-", heading.lower()).strip("-")

@@ -1,7 +1,7 @@
 import pytest
 
 from aga_lightning.intervals import Interval
-from aga_lightning.study.report.wording import difference, ends, file_name, levels, listed, number
+from aga_lightning.study.report.wording import difference, ends, file_name, listed, number
 
 nan = float("nan")
 
@@ -25,5 +25,4 @@ def test_intervals():
 def test_words():
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert listed(["a", "b"], "or") == "a or b"
-    assert levels(["backbone", "degree"], ["resnet18", "4"]) == "resnet18, degree 4"
     assert file_name("Table 1: ID / OOD ") == "table-1-id-ood"
