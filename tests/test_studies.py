@@ -170,7 +170,7 @@ def test_the_arms_that_take_aga_apart(study):
     assert set(grids[0]["arm"]) == {row["arm"] for row in results(out)}
     assert sets <= {row["set"] for row in results(out)}
     tables = {path.name for path in (out / "tables").iterdir()}
-    assert {"accuracy.csv", "how-much-the-arms-go-by-backgrounds.csv", "costs.csv"} <= tables
+    assert {"accuracy.csv", "how-much-the-arms-rely-on-backgrounds.csv", "costs.csv"} <= tables
 
 
 @pytest.mark.parametrize("name", STUDIES)

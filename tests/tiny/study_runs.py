@@ -7,6 +7,7 @@ from PIL import Image
 
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.plan import Cell, Plan
+from aga_lightning.study.report.page import rows_of
 from aga_lightning.study.settings import Study
 
 COLOURS = {"gull": (200, 30, 30), "wren": (30, 200, 30), "jay": (30, 30, 200)}
@@ -68,3 +69,8 @@ def examples(of_cell, collection, variants):
             made.append({"file": file, "caption": caption})
         found.append({"class": name, "original": original, "variants": made})
     return found
+
+
+def plain(table):
+    """The texts of a table's cells, with their small print in brackets."""
+    return [[f"{one.text} ({one.detail})" if one.detail else one.text for one in row] for row in rows_of(table)]

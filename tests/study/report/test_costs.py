@@ -1,14 +1,8 @@
 import pytest
-from tiny.study_runs import augmentation, cell, finished, outcomes, stage
+from tiny.study_runs import augmentation, cell, finished, outcomes, plain, stage
 
-from aga_lightning.study.report.blocks import Cell, Paragraph
+from aga_lightning.study.report.blocks import Paragraph
 from aga_lightning.study.report.costs import Costs
-
-
-def plain(table):
-    """The cells' words, with what stands below them in brackets."""
-    words = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in table.rows]
-    return [[f"{cell.text} ({cell.detail})" if cell.detail else cell.text for cell in row] for row in words]
 
 
 @pytest.fixture

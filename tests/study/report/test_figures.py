@@ -55,10 +55,9 @@ def elements(svg, tag):
     return [element for element in ET.fromstring(svg).iter() if element.tag.endswith(f"}}{tag}")]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-@pytest.mark.parametrize("paper", ["#ffffff", DARK_PAGE])
-def test_colours_are_seen_on_light_and_dark_paper(colour, paper):
-    assert contrast(colour, paper) >= 3  # WCAG 2.2, 1.4.11: what is not text
+def test_colours_are_seen_on_light_and_dark_paper():
+    contrasts = {(colour, paper): contrast(colour, paper) for colour in COLOURS for paper in ("#ffffff", DARK_PAGE)}
+    assert min(contrasts.values()) >= 3, contrasts  # WCAG 2.2, 1.4.11: graphical objects
 
 
 @pytest.mark.parametrize("sight", SIGHT)

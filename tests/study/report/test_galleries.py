@@ -2,9 +2,9 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny.study_runs import COLOURS, augmentation, cell, examples, finished, outcomes, paint
+from tiny.study_runs import COLOURS, augmentation, cell, examples, finished, outcomes, paint, plain
 
-from aga_lightning.study.report.blocks import Cell, Gallery, Paragraph, Picture, Table
+from aga_lightning.study.report.blocks import Gallery, Paragraph, Picture, Table
 from aga_lightning.study.report.galleries import Augmentations, Rejects
 
 
@@ -97,11 +97,6 @@ def test_large_pictures_are_shrunk(built):
     paint(built.aga.folder / "originals/0.png", (1, 2, 3), (2048, 1024))
     (gallery,) = Augmentations(arms=["aga"], images=1).blocks(built.outcomes)
     assert gallery.rows[0][1][0].image.size == (512, 256)
-
-
-def plain(table):
-    words = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in table.rows]
-    return [[f"{cell.text} ({cell.detail})" if cell.detail else cell.text for cell in row] for row in words]
 
 
 def test_rejects_are_counted_by_reason(built):
