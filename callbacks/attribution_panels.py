@@ -80,10 +80,9 @@ class AttributionPanels(Attributing):
         """Whether a validation of a fit has metrics of this callback."""
         return super().logs_in_fit and self.compare_to is not None
 
-    def explain(self, occasion: Occasion) -> dict[str, float]:
+    def explain(self, occasion: Occasion) -> None:
         """Draw the sheets of all sets; log how the two models compare."""
         trainer = occasion.trainer
-        logged: dict[str, float] = {}
         searches = evaluation_samples(trainer, 0 if self.compare_to is None else self.search, self.seed)
         for sample, searched in zip(occasion.samples, searches, strict=True):
             if len(sample) == 0:
@@ -91,10 +90,10 @@ class AttributionPanels(Attributing):
             # The baseline stands left of the model.
             models = dict(reversed(self.models(trainer, occasion.model, sample).items()))
             comparison = self._compare(trainer, models, searched) if len(searched) else None
+            if comparison is not None:
+                occasion.logged.update(comparison.shares())
             if trainer.is_global_zero and (takes_figures(trainer) or occasion.folder is not None):
                 self._draw(occasion, models, sample, comparison)
-            logged |= {} if comparison is None else comparison.shares()
-        return logged
 
     def _compare(self, trainer: Trainer, models: dict[str, nn.Module], searched: EvaluationSample) -> Comparison:
         """Which images each of the two models classifies right; each rank asks of its share."""

@@ -61,10 +61,9 @@ class BackgroundReliance(Explaining):
         super().__post_init__()
         self._warned = False
 
-    def explain(self, occasion: Occasion) -> dict[str, float]:
+    def explain(self, occasion: Occasion) -> None:
         """Ask the model about all sets; draw a few images of each, and write the table."""
         trainer = occasion.trainer
-        logged: dict[str, float] = {}
         table: dict[str, dict[str, float]] = {}
         for sample in occasion.samples:
             if not self._may_have_masks(sample):
@@ -73,7 +72,8 @@ class BackgroundReliance(Explaining):
             if scores["images"] == 0:
                 continue
             table[sample.name] = scores
-            logged |= {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
+            found = {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
+            occasion.logged.update(found)
             if trainer.is_global_zero and takes_figures(trainer):
                 figure = self._figure(trainer, occasion.model, sample, scores)
                 if figure is not None:
@@ -84,7 +84,6 @@ class BackgroundReliance(Explaining):
             header = ["set", *next(iter(table.values()))]
             rows = [[name, *(f"{score:.6g}" for score in scores.values())] for name, scores in table.items()]
             write_csv(occasion.folder / "background_reliance.csv", header, rows)
-        return logged
 
     def _may_have_masks(self, sample: EvaluationSample) -> bool:
         augmented = self.masks == "augmenter" and getattr(sample.datamodule, "augmenter", None) is not None

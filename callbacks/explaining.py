@@ -1,7 +1,7 @@
 """What callbacks that explain a model share: when they act, on which images, in which folder, and what they log."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, get_args, get_origin, get_type_hints
 
@@ -23,12 +23,14 @@ class Occasion:
         model: The model, in evaluation mode; gradients can be had, and the random generators are restored afterwards.
         samples: The chosen images of each evaluation set.
         folder: Where files of this stage are written, explain/<stage> in the run's folder; None where nothing is.
+        logged: The numbers to log, by name, which the callback adds; they have to be those of all ranks already.
     """
 
     trainer: Trainer
     model: LightningModule
     samples: list[EvaluationSample]
     folder: Path | None
+    logged: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -66,14 +68,11 @@ class Explaining(Callback, ABC):
         return self.every_n_epochs > 0
 
     @abstractmethod
-    def explain(self, occasion: Occasion) -> dict[str, float]:
+    def explain(self, occasion: Occasion) -> None:
         """Explain the model; called on all ranks.
 
         Args:
             occasion: The evaluation that has just ended.
-
-        Returns:
-            The numbers to log, which are those of all ranks already.
         """
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -83,12 +82,13 @@ class Explaining(Callback, ABC):
             return
         folder = run_folder(trainer)  # the first rank tells the others, so all ranks have to ask
         samples = evaluation_samples(trainer, self.images, self.seed)
-        with untouched(pl_module):
-            logged = self.explain(
-                Occasion(trainer, pl_module, samples, None if folder is None else folder / EXPLAIN / stage)
-            )
-        # The numbers are those of all ranks already; sync_dist tells Lightning so.
-        pl_module.log_dict(logged, sync_dist=True)
+        occasion = Occasion(trainer, pl_module, samples, None if folder is None else folder / EXPLAIN / stage)
+        try:
+            with untouched(pl_module):
+                self.explain(occasion)
+        finally:  # what was measured is logged, also where a file cannot be written
+            # The numbers are those of all ranks already; sync_dist tells Lightning so.
+            pl_module.log_dict(occasion.logged, sync_dist=True)
 
     on_test_epoch_end = on_validation_epoch_end
 

@@ -63,12 +63,12 @@ class Faithfulness(Measuring):
         super().__post_init__()
         self._memory = InformationMemory()
 
-    def explain(self, occasion: Occasion) -> dict[str, float]:
+    def explain(self, occasion: Occasion) -> None:
         """Measure all sets; draw, print and write what was measured."""
         trainer, samples = occasion.trainer, occasion.samples
         some = next((sample for sample in samples if len(sample)), None)
         if some is None:
-            return {}
+            return
         summaries: list[Summary] = []
         rows: list[list[object]] = []
         models = self.models(trainer, occasion.model, some)
@@ -87,6 +87,7 @@ class Faithfulness(Measuring):
                 summaries += summarise(sample.name, found[THIS_MODEL], found.get(BASELINE), self.aggregate)
                 for name, measured in found.items():
                     rows += image_rows(sample, name, measured, classes)
+        occasion.logged.update(scalars(summaries))
         if trainer.is_global_zero:
             self._draw(trainer, summaries)
             judged = trainer.state.fn != "fit"
@@ -97,7 +98,6 @@ class Faithfulness(Measuring):
                 write_per_image(occasion.folder, self.asked, rows)
                 if judged:
                     occasion.model.print(f"Faithfulness, number by number and image by image: {occasion.folder}")
-        return scalars(summaries)
 
     def _measured(
         self,

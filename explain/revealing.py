@@ -45,24 +45,12 @@ class _Revealed(NamedTuple):
 class Revealing:
     """The steps of a pass, to be called in their order; each drops the images that no kind can use.
 
-    The arguments are those of `image_curves`, as numpy arrays on the CPU where they were tensors.
+    The arguments are those of `image_curves`, on the CPU, three of them as numpy arrays.
 
     Args:
         pixels: uint8 (N, H, W, C).
-        maps: float32 or float64 (N, H, W).
-        predict: uint8 pixels (B, C, H, W) to probabilities (B, num_classes).
-        targets: int64 (N,).
-        ids: int64 (N,).
+        maps: The attributions, float32 or float64 (N, H, W).
         random_masks: Boolean (N, H, W), or None to draw them by id.
-        thresholds: Ascending fractions.
-        min_prediction: Below it, an image is skipped.
-        monotone: Whether predictions never fall.
-        points: Of a curve, less one.
-        triangulation: See `reconstruct`.
-        executor: Runs reconstructions and encodings.
-        batch_size: Images that are predicted at once, at most.
-        memory: Of the lengths that do not depend on the model.
-        kinds: Which curves.
     """
 
     pixels: Image

@@ -19,7 +19,6 @@ class Comparing(Attributing):
         self.names, self.held = list(models), [models[BASELINE]]
         if self.fails:
             raise KeyError("afterwards")
-        return {}
 
 
 @pytest.fixture(scope="module")

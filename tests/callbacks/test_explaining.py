@@ -20,11 +20,15 @@ from aga_lightning.callbacks.measuring import MEASURES
 class Noting(Explaining):
     """Notes what it is given, and disturbs what it can."""
 
+    fails = False
+
     def explain(self, occasion):
         self.given = [*getattr(self, "given", []), occasion]
         self.free = torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and not occasion.model.training
         torch.rand(1), np.random.rand(), random.random()
-        return {"looks": float(len(self.given))}
+        occasion.logged["looks"] = float(len(self.given))
+        if self.fails:
+            raise OSError("no space")
 
 
 @pytest.mark.parametrize(("every", "epochs"), [(0, []), (1, [1, 2, 3, 4]), (2, [2, 4]), (3, [3])])
@@ -47,6 +51,19 @@ def test_validate_and_test_are_always_explained_where_gradients_can_be_had(verb,
     for logger, folder in ((CSVLogger(tmp_path, "", ""), tmp_path / "explain" / verb), (False, None)):
         getattr(open_trainer([noting], logger=logger), verb)(Small(), noise(0, 1), verbose=False)
         assert noting.given[-1].folder == folder and noting.free
+
+
+def test_what_was_measured_is_logged_where_a_file_cannot_be_written():
+    class Contained(Noting):
+        fails = True
+
+        def on_test_epoch_end(self, trainer, pl_module):
+            with pytest.raises(OSError, match="no space"):
+                super().on_test_epoch_end(trainer, pl_module)
+
+    trainer = open_trainer([Contained()])
+    trainer.test(Small(), noise(0, 1), verbose=False)
+    assert trainer.callback_metrics["looks"] == 1
 
 
 SETTINGS = {"images": 3, "batch_size": 1}
