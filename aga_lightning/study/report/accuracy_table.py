@@ -78,6 +78,8 @@ class AccuracyTable(Section):
         reference: The level of `arm` that the other arms are compared with; null for none.
         published: Published numbers to print beside ours, in per cent: by the levels of a row, joined by ", ", and then
             by set, such as {"resnet18, baseline": {test: 88.8}}.
+        gaps: Further columns, by title: two sets whose difference is shown in points, with its standard deviation over
+            seeds, such as {gap: [ood/mixed_same, ood/mixed_rand]}.
     """
 
     heading: str = "Accuracy"
@@ -87,6 +89,12 @@ class AccuracyTable(Section):
     metric: Literal["acc", "recall", "f1"] = "acc"
     reference: str | None = "baseline"
     published: dict[str, dict[str, float]] = field(default_factory=dict)
+    gaps: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for title, sets in self.gaps.items():
+            if len(sets) != 2:
+                raise ValueError(f"gaps.{title} names {listed(sets) or 'no set'}; give two evaluation sets")
 
     def blocks(self, outcomes: Outcomes) -> Sequence[Block]:
         """The table, followed by McNemar's tests.
@@ -100,6 +108,7 @@ class AccuracyTable(Section):
             return [Paragraph(NONE_FINISHED, "note")]
         compared = [one for line in lines for one in line.compared.values()]
         columns = [self._column(lines, name) for name in sets]
+        columns += [[self._gap(line, *pair) for line in lines] for pair in self.gaps.values()]
         rows: list[list[Cell | str]] = [
             [*line.names, str(len(line.cells)), steps_in_words(line.cells), *cells]
             for line, *cells in zip(lines, *columns, strict=True)
@@ -110,9 +119,13 @@ class AccuracyTable(Section):
             *self._missing(outcomes, lines, sets),
             *_unequal_steps(lines),
             *self._on_method(lines, compared),
+            *(
+                f"{title}: {one} minus {other}, with the standard deviation over seeds."
+                for title, (one, other) in self.gaps.items()
+            ),
         ]
         name = file_name(self.heading)
-        header = [*self.rows, "seeds", "optimiser steps", *sets]
+        header = [*self.rows, "seeds", "optimiser steps", *sets, *self.gaps]
         blocks: list[Block] = [Table(name, self._caption(bool(compared)), header, rows, len(self.rows), notes)]
         if compared:
             blocks.append(mcnemar_table(f"{name}-mcnemar", others, compared, sets, str(self.reference)))
@@ -169,10 +182,13 @@ class AccuracyTable(Section):
             found: Interval = accuracy(right)
             return found.value, ends(found)
         values = [cell.results[name][self.metric] for cell in line.cells if self.metric in cell.results.get(name, {})]
-        if not values:
-            return None
-        spread = f"\N{PLUS-MINUS SIGN} {number(100 * statistics.stdev(values))}" if len(values) > 1 else "one seed"
-        return statistics.fmean(values), spread
+        return (statistics.fmean(values), _spread(values)) if values else None
+
+    def _gap(self, line: _Line, first: str, second: str) -> Cell:
+        """The mean over seeds of the difference of two sets, in points."""
+        found = [[cell.results.get(name, {}).get(self.metric) for name in (first, second)] for cell in line.cells]
+        gaps = [one - other for one, other in found if one is not None and other is not None]
+        return Cell(number(100 * statistics.fmean(gaps), sign=True), _spread(gaps)) if gaps else NOT_RUN
 
     def _caption(self, compared: bool) -> str:
         caption = f"{TITLES[self.metric]} in %, mean over seeds; the best of each column and group is emphasised."
@@ -215,6 +231,11 @@ class AccuracyTable(Section):
         if len({one.arm for one in compared}) > 1:
             notes.append("Intervals of differences are not corrected for the number of arms; McNemar's tests are.")
         return notes
+
+
+def _spread(values: Sequence[float]) -> str:
+    """The standard deviation over seeds in words."""
+    return f"\N{PLUS-MINUS SIGN} {number(100 * statistics.stdev(values))}" if len(values) > 1 else "one seed"
 
 
 def _unequal_steps(lines: Sequence[_Line]) -> list[str]:

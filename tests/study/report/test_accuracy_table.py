@@ -204,3 +204,14 @@ def test_an_axis_that_is_neither_shown_nor_fixed(outcomes):
         AccuracyTable().blocks(outcomes)
     with pytest.raises(StudyError, match="asks for backbone r99"):
         AccuracyTable(where={"backbone": "r99"}).blocks(outcomes)
+
+
+def test_a_gap_is_the_difference_of_two_sets_in_each_seed(outcomes):
+    table, tests = tables(AccuracyTable(where={"backbone": "r18"}, gaps={"gap": ["ood/sketch", "test"]}), outcomes)
+    assert table.header[-2:] == ["ood/sketch", "gap"] and tests.header[-1] == "ood/sketch"
+    assert row(table, "baseline")[-1] == Cell("+23.8", "\N{PLUS-MINUS SIGN} 1.8")  # 10 and 9 of 40 images
+    assert "gap: ood/sketch minus test" in " ".join(table.notes)
+    (missing, _) = tables(AccuracyTable(where={"backbone": "r18"}, gaps={"gap": ["test", "none"]}), outcomes)
+    assert row(missing, "aga")[-1].detail == "not run"
+    with pytest.raises(ValueError, match=r"gaps\.gap names test; give two evaluation sets"):
+        AccuracyTable(gaps={"gap": ["test"]})
