@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from aga_lightning.run_folder import TRAINING
 from aga_lightning.study.outcomes import Outcome, Outcomes
 from aga_lightning.study.report.arms import NONE_FINISHED, Arm, arms_of, middle
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
@@ -64,7 +65,7 @@ def _measured(outcome: Outcome) -> dict[str, Any]:
     rejected = augmentation.get("rejected")
     numbers = [
         outcome.seconds,
-        (read_state(outcome.cell.folder / "training.json") or {}).get("seconds"),
+        (read_state(outcome.cell.folder / TRAINING) or {}).get("seconds"),
         augmentation.get("seconds"),
         outcome.optimiser_steps,
         augmentation.get("asked"),
