@@ -30,7 +30,7 @@ class Examples:
         ids: (N,) int64, their places in the set.
         images: (N, C, H, W) float32.
         labels: (N,) int64.
-        masks: For each image where the subject is, (H, W) bool, or None where nobody knows.
+        masks: For each image where the subject is, (H, W) bool, or None where that is unknown.
     """
 
     ids: Tensor

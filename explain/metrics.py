@@ -131,7 +131,7 @@ class _OfMasks(MeanOfImages):
 
         Args:
             attributions: (N, H, W) float; higher is more important.
-            masks: (N, H, W) bool, True at the subject; or one (H, W) an image, None where nobody knows the subject.
+            masks: (N, H, W) bool, True at the subject; or one (H, W) an image, None where the subject is unknown.
             ids: (N,) int64, which tell images apart.
         """
         nowhere = torch.zeros(attributions.shape[1:], dtype=torch.bool)

@@ -35,7 +35,7 @@ _REASONS = {
     Skip.NO_INFORMATION_GAP: "the hidden image takes as many bytes as the original",
     Skip.NOT_FINITE: "an attribution or a probability is not finite",
     Skip.NOT_COMMON: "the model it is compared with cannot use the image",
-    Skip.NO_MASK: "nobody knows where the subject is",
+    Skip.NO_MASK: "it is unknown where the subject is",
     Skip.NO_SUBJECT: "the mask is empty",
     Skip.NO_POSITIVE: "no attribution is positive",
     Skip.CONSTANT: "all attributions are equal",

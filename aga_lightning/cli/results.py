@@ -61,7 +61,7 @@ def report_results(trainer: Trainer) -> None:
     Where images belong to groups, such as cameras, the accuracy of the worst group joins them, and the accuracy per
     group is written too, with the number of images that it was measured on. Where the background sets `ood/mixed_same`
     and `ood/mixed_rand` were judged, the BG-gap (the first one's accuracy less the other's: what the model loses when
-    backgrounds stop to tell the class; Xiao et al. 2020) stands in the line of `ood/mixed_rand`, as `bg_gap`.
+    backgrounds stop revealing the class; Xiao et al. 2020) stands in the line of `ood/mixed_rand`, as `bg_gap`.
 
     Args:
         trainer: One that has just validated or tested.

@@ -56,7 +56,7 @@ def test_a_test_logs_and_keeps_what_the_measures_say(tmp_path, discs, capsys):
     logged, ours = scalars(summaries), metrics_of(tested)
     assert {key: ours[key] for key in logged} == pytest.approx(logged, abs=1e-5)
     assert len([key for key in logged if key.startswith("test/")]) >= len(MEASURES)
-    # Where nobody knows the subject, nothing is compared with it.
+    # Where the subject is unknown, nothing is compared with it.
     masked = {key for key in ours if "energy" in key or "pointing" in key}
     assert masked and all(key.startswith("test/") == ("dusk" not in key) for key in masked)
 

@@ -112,7 +112,7 @@ def test_each_image_has_its_row_for_each_model(tmp_path):
         "predicted": "owl",
         "probability": "1",
         "sic": "",
-        "sic_skipped": "nobody knows where the subject is",
+        "sic_skipped": "it is unknown where the subject is",
         "deletion": "1",
         "deletion_skipped": "",
     }

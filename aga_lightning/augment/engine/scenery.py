@@ -174,7 +174,7 @@ class Backgrounds(Step[Image]):
         """Width, height, seed, and the photo that cannot be its own donor; another attempt has another seed."""
         seed = theme(request, digest, self.bank)
         seed = seed_from(seed, "background", self.attempt) if self.attempt else seed_from(seed, "background")
-        # Of a bank's background nobody can say who will stand in front of it.
+        # Which subjects will stand in front of a bank's background is not known.
         source = digest(request.record.path) if self.bank is None else ""
         return [*self.painter.canvas(self._size(request.record.path)), seed, source]
 

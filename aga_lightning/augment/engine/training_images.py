@@ -19,7 +19,7 @@ class TrainingImages(SubjectSource):
 
     Args:
         photo: Reads them.
-        subjects: Isolates their subjects, with the gates or without; None where nobody looks for any.
+        subjects: Isolates their subjects, with the gates or without; None where none are looked for.
         records: Which they are.
         cache: Where subjects are kept.
     """

@@ -150,7 +150,7 @@ class TaughtPictures(Pictures):
     """Pictures by an editor whose pipeline is taught the words of the classes before it first needs them.
 
     Args:
-        editor: Edits. Nobody else may use it.
+        editor: Makes the edits; it may be used for nothing else.
         photo: As in `Pictures`.
         captions: Texts with a word in them.
         max_side: As in `Pictures`.

@@ -26,7 +26,7 @@ from aga_lightning.augment.segmenters.embedded import GrabCut
 
 
 class BackgroundControl(Method):
-    """AGA's steps 1 and 3b with another painter between them; nobody is asked for a caption.
+    """AGA's steps 1 and 3b with another painter between them; no caption is asked for.
 
     Args:
         detector: Where the subject is, as in AGA.
@@ -74,7 +74,7 @@ class BackgroundControl(Method):
         return Accept("image", gates, Merge(self.merging, photo, subject, caption, background))
 
     def lenders(self, subjects: Subjects, accepted: Accept) -> Step[Any]:
-        """Which subjects the painter is told of: all, accepted or not, since nobody else will be in front of them."""
+        """Which subjects the painter is told of: all, accepted or not, as no other will stand in front of them."""
         return subjects
 
     def learned(self) -> dict[str, object]:

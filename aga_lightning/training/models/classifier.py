@@ -108,7 +108,7 @@ class ImageClassifier(CheckpointedClassifier):
         super().__init__()
         if head == "kept" and (weights is None or imagenet_indices is None):
             missing = "weights" if weights is None else "a data set that knows ImageNet's indices, such as ImageNet10"
-            raise ValueError(f"head is kept, but of what? It needs {missing}.")
+            raise ValueError(f"head is kept, which needs {missing}: set it, or set head to new")
         check_backbone(backbone, stem, width)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing is a share in 0..1, not {label_smoothing}")
