@@ -2,26 +2,11 @@
 
 import pytest
 from PIL import Image
-from tiny.checked import looked_over
+from tiny.checked import looked_over, spoil
 
 from aga_lightning.cli.image_report import LISTING
 from aga_lightning.datasets.fieldguide import FieldGuide
-from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.training.datamodule import AGADataModule
-
-
-@pytest.fixture
-def open_data(disc_folder, tmp_path):
-    def open_data(augmenter=None, **settings):
-        dataset = ImageFolder(str(disc_folder), superclasses={"plum": "fruit"}, ood={"dusk": str(disc_folder / "dusk")})
-        return AGADataModule(dataset, augmenter, cache_dir=str(tmp_path / "cache"), **settings)
-
-    return open_data
-
-
-def spoil(disc_folder, *names):
-    for name in names:
-        (disc_folder / "train" / "plum" / f"plum_{name}.png").write_bytes(b"no image")
 
 
 def with_a_hole(data):
@@ -29,9 +14,9 @@ def with_a_hole(data):
     return data[: len(data) // 2] + bytes(16) + data[len(data) // 2 + 16 :]
 
 
-def test_images_that_cannot_be_read_are_listed_with_the_reason(open_data, disc_folder, tmp_path):
+def test_images_that_cannot_be_read_are_listed_with_the_reason(open_checked, disc_folder, tmp_path):
     spoil(disc_folder, 0, 2)
-    shown, problems = looked_over(open_data())
+    shown, problems = looked_over(open_checked())
     listing = tmp_path / "cache" / LISTING
     assert problems == [
         f"2 of 18 image files cannot be read; listed in {listing}: mend them, or set --data.bad_images skip"
@@ -41,11 +26,11 @@ def test_images_that_cannot_be_read_are_listed_with_the_reason(open_data, disc_f
     assert all("is not an image of a format that is read" in line and line in shown for line in lines)
     for number in (0, 2):
         Image.new("RGB", (8, 8)).save(disc_folder / "train" / "plum" / f"plum_{number}.png")
-    assert looked_over(open_data())[1] == []
+    assert looked_over(open_checked())[1] == []
     assert not listing.exists()
 
 
-def test_where_no_list_can_be_written_all_unreadable_images_are_shown(open_data, disc_folder, tmp_path):
+def test_where_no_list_can_be_written_all_unreadable_images_are_shown(open_checked, disc_folder, tmp_path):
     for split, number in (("train", 4), ("val", 3), ("dusk", 2)):
         for path in [
             disc_folder / split / name / f"{name}_{one}.png" for name in ("plum", "lime") for one in range(number)
@@ -53,48 +38,48 @@ def test_where_no_list_can_be_written_all_unreadable_images_are_shown(open_data,
             path.with_name(f"more_{path.name}").write_bytes(b"no image")
             path.write_bytes(b"no image")
     (tmp_path / "cache").write_text("in the way")
-    shown, problems = looked_over(open_data(), width=300)
+    shown, problems = looked_over(open_checked(), width=300)
     assert shown.count("is not an image of a format") == 36
     assert problems[0].startswith("36 of 36 image files cannot be read; all are listed above, since ")
 
 
-def test_a_long_list_is_shown_in_part_and_written_in_full(open_data, disc_folder, tmp_path):
+def test_a_long_list_is_shown_in_part_and_written_in_full(open_checked, disc_folder, tmp_path):
     spoil(disc_folder, *range(30))
-    shown, _ = looked_over(open_data())
+    shown, _ = looked_over(open_checked())
     assert shown.count("is not an image") == 20 and "and 10 more" in shown
     assert len((tmp_path / "cache" / LISTING).read_text().splitlines()) == 30
 
 
-def test_an_image_that_breaks_off_is_found_though_its_header_is_sound(open_data, disc_folder):
+def test_an_image_that_breaks_off_is_found_though_its_header_is_sound(open_checked, disc_folder):
     path = disc_folder / "train" / "plum" / "plum_0.png"
     path.write_bytes(path.read_bytes()[:-200])
-    shown, (problem,) = looked_over(open_data(), width=300)
+    shown, (problem,) = looked_over(open_checked(), width=300)
     assert problem.startswith("1 of 18")
     assert f"{path} cannot be decoded" in shown
 
 
-def test_images_to_be_skipped_are_no_problem(open_data, disc_folder):
+def test_images_to_be_skipped_are_no_problem(open_checked, disc_folder):
     spoil(disc_folder, 0)
-    shown, problems = looked_over(open_data(bad_images="skip"))
+    shown, problems = looked_over(open_checked(bad_images="skip"))
     assert problems == [] and "1 of 18 image files cannot be read" in shown
 
 
-def test_what_is_left_is_counted_where_images_are_skipped(open_data, disc_folder):
+def test_what_is_left_is_counted_where_images_are_skipped(open_checked, disc_folder):
     spoil(disc_folder, 0, 2)
     path = disc_folder / "val" / "lime" / "lime_0.png"
     path.write_bytes(with_a_hole(path.read_bytes()))
-    shown, problems = looked_over(open_data(bad_images="skip"))
+    shown, problems = looked_over(open_checked(bad_images="skip"))
     assert problems == [] and "3 of 18 image files cannot be read" in shown
     rows = [[cell.strip() for cell in line.strip("│ \n").split("│")] for line in shown.splitlines() if "│" in line]
     assert rows == [["lime", "lime", "4", "2", "2"], ["plum", "fruit", "2", "3", "3"], ["all", "", "6", "5", "5"]]
     assert "images: 6 train, 5 val, 5 test, 4 ood/dusk" in shown
     for file in (disc_folder / "val").rglob("*.png"):
         file.write_bytes(b"no image")
-    _, problems = looked_over(open_data(bad_images="skip"))
+    _, problems = looked_over(open_checked(bad_images="skip"))
     assert "none of the 6 images of val can be read" in problems
 
 
-def test_damage_that_no_header_tells_is_found_by_decoding(open_data, disc_folder, command):
+def test_damage_that_no_header_tells_is_found_by_decoding(open_checked, disc_folder, command):
     path = disc_folder / "train" / "plum" / "plum_0.png"
     path.write_bytes(with_a_hole(path.read_bytes()))
     words = ["check", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder)]
@@ -113,9 +98,9 @@ def test_a_mask_of_another_size_is_found(tmp_path):
     assert problem.startswith("1 of ") and f"{mask} is a mask of 9 x 16 pixels, but its image has 16 x 16" in shown
 
 
-def test_an_image_of_a_name_of_several_lines_is_one_line_of_the_list(open_data, disc_folder, tmp_path):
+def test_an_image_of_a_name_of_several_lines_is_one_line_of_the_list(open_checked, disc_folder, tmp_path):
     (disc_folder / "train" / "lime" / "a\n9.png is fine.png").write_bytes(b"no image")
-    looked_over(open_data())
+    looked_over(open_checked())
     (line,) = (tmp_path / "cache" / LISTING).read_text().splitlines()
     assert "a\\n9.png is fine.png is not an image" in line
 

@@ -6,7 +6,7 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 from PIL import Image
-from tiny.checked import looked_over
+from tiny.checked import looked_over, spoil
 
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.gates.clip import ClipFilter
@@ -22,22 +22,8 @@ def no_downloads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def open_data(disc_folder, tmp_path):
-    def open_data(augmenter=None, **settings):
-        dataset = ImageFolder(str(disc_folder), superclasses={"plum": "fruit"}, ood={"dusk": str(disc_folder / "dusk")})
-        return AGADataModule(dataset, augmenter, cache_dir=str(tmp_path / "cache"), **settings)
-
-    return open_data
-
-
-def spoil(disc_folder, *names):
-    for name in names:
-        (disc_folder / "train" / "plum" / f"plum_{name}.png").write_bytes(b"no image")
-
-
-def test_a_sound_data_set_is_listed_class_by_class(open_data):
-    shown, problems = looked_over(open_data(AGA()))
+def test_a_sound_data_set_is_listed_class_by_class(open_checked):
+    shown, problems = looked_over(open_checked(AGA()))
     assert problems == []
     rows = [[cell.strip() for cell in line.strip("│ \n").split("│")] for line in shown.splitlines() if "│" in line]
     assert rows == [["lime", "lime", "4", "3", "3"], ["plum", "fruit", "4", "3", "3"], ["all", "", "8", "6", "6"]]
@@ -47,11 +33,11 @@ def test_a_sound_data_set_is_listed_class_by_class(open_data):
     assert "AGA needs no weights" in shown and "All is well: 2 classes" in shown
 
 
-def test_the_superclass_matters_to_augmenters_only(open_data):
-    assert "own superclass" not in looked_over(open_data())[0]
+def test_the_superclass_matters_to_augmenters_only(open_checked):
+    assert "own superclass" not in looked_over(open_checked())[0]
 
 
-def test_what_is_not_used_or_read_in_a_special_way_is_noted(open_data, disc_folder):
+def test_what_is_not_used_or_read_in_a_special_way_is_noted(open_checked, disc_folder):
     (disc_folder / "train" / "lime" / "IMG_1.CR2").touch()
     (disc_folder / "train" / "loose.png").touch()
     for file in (disc_folder / "val" / "plum").iterdir():
@@ -59,7 +45,7 @@ def test_what_is_not_used_or_read_in_a_special_way_is_noted(open_data, disc_fold
     plain = Image.open(disc_folder / "train" / "lime" / "lime_1.png")
     plain.save(disc_folder / "train" / "lime" / "lime_1.png", icc_profile=b"broken")
     Image.fromarray(np.full((48, 48), 4095, np.uint16)).save(disc_folder / "train" / "lime" / "lime_2.png")
-    shown, problems = looked_over(open_data(), width=400)
+    shown, problems = looked_over(open_checked(), width=400)
     assert problems == []
     notes = [line for line in shown.splitlines() if line.startswith("Note: ")]
     for words in ("not used: 1 x .cr2 (a camera's raw data is not read", "not used: 1 x image beside the class folders",
@@ -69,29 +55,29 @@ def test_what_is_not_used_or_read_in_a_special_way_is_noted(open_data, disc_fold
         assert any(words in note for note in notes), words
 
 
-def test_every_broken_set_is_a_line(open_data, disc_folder):
+def test_every_broken_set_is_a_line(open_checked, disc_folder):
     (disc_folder / "val" / "mango").mkdir()
     for file in (disc_folder / "dusk").rglob("*.png"):
         file.unlink()
-    _, problems = looked_over(open_data())
+    _, problems = looked_over(open_checked())
     assert problems[0] == "2 problems"
     assert "'mango'" in problems[1] and "dusk holds no images" in problems[2]
 
 
-def test_missing_weights_are_told_with_the_command_that_fetches_them(open_data):
-    shown, problems = looked_over(open_data(AGA(detector=GroundingDINO())))
+def test_missing_weights_are_told_with_the_command_that_fetches_them(open_checked):
+    shown, problems = looked_over(open_checked(AGA(detector=GroundingDINO())))
     name = "IDEA-Research/grounding-dino-tiny"
     assert problems == [f"detector: {name} is missing: hf download {name}"]
     assert "Apache-2.0" in shown and "missing" in shown
-    _, problems = looked_over(open_data(AGA(detector=GroundingDINO(weights="./gone"))))
+    _, problems = looked_over(open_checked(AGA(detector=GroundingDINO(weights="./gone"))))
     assert problems == [f"detector: {Path('gone').absolute()} is missing: give a file or folder that exists"]
 
 
-def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(open_data, tmp_path):
+def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(open_checked, tmp_path):
     weights = tmp_path / "clip"
     weights.mkdir()
     (weights / "model.safetensors").write_bytes(b"")
-    data = open_data(AGA(gates=[ClipFilter(weights=str(weights), positives=["a fruit"], negatives=["a hand"])]))
+    data = open_checked(AGA(gates=[ClipFilter(weights=str(weights), positives=["a fruit"], negatives=["a hand"])]))
     assert looked_over(data)[1] == []
     assert looked_over(data, "commercial")[1] == [
         f"gates.0: the licence of {weights} (which is unknown) is not known to allow commercial use"
@@ -104,15 +90,15 @@ def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(op
     assert looked_over(data, "commercial")[1] == []
 
 
-def test_a_narrow_terminal_shows_whole_names(open_data):
-    shown, _ = looked_over(open_data(AGA(detector=GroundingDINO())), width=80)
+def test_a_narrow_terminal_shows_whole_names(open_checked):
+    shown, _ = looked_over(open_checked(AGA(detector=GroundingDINO())), width=80)
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown
 
 
-def test_an_unknown_policy_is_refused(open_data):
+def test_an_unknown_policy_is_refused(open_checked):
     with pytest.raises(ValueError, match="give any or commercial"):
-        check(open_data(), "private")
+        check(open_checked(), "private")
 
 
 def test_the_verb_ends_with_the_status_that_a_script_asks_for(disc_folder, command, capsys, tmp_path):
