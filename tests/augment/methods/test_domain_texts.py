@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aga_lightning.augment.methods.domain_texts import PRESETS, domains_in, form, question, thing
-from aga_lightning.augment.methods.wording import filled
+from aga_lightning.augment.methods.texts import filled
 from aga_lightning.images.records import ImageRecord
 
 PREFIX = "a photo of a {class}"
