@@ -1,4 +1,4 @@
-"""Data modules and checkpoints: there is none in a checkpoint."""
+"""Data modules are not made from checkpoints."""
 
 from typing import Any, NoReturn
 

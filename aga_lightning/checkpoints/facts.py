@@ -22,7 +22,7 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a network is shown; None for what is not known.
+    """What a network was trained on; None stands for what a checkpoint does not tell.
 
     Args:
         classes: Their names, in the order of the network's outputs.

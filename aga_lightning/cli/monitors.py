@@ -1,4 +1,4 @@
-"""Which metrics checkpoints and early stopping may watch, and whether they take the better for the worse."""
+"""Which metrics checkpoints and early stopping may watch, and whether their `mode` is the right one."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What Lightning says that no user can do anything about, and how it is left unsaid; what is said without its place."""
+"""Messages of Lightning that no user can act on are suppressed; its warnings are printed without a line of code."""
 
 import logging
 import re
@@ -22,15 +22,15 @@ _LINES = (
 _LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.trainer.connectors.signal_connector")
 
 
-class _Unsaid(logging.Filter):
-    """Lets lines pass that are worth reading."""
+class _Suppressing(logging.Filter):
+    """Suppresses the messages listed above."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is said."""
+        """Whether a message is printed."""
         return re.search("|".join(map(re.escape, _LINES)), record.getMessage()) is None
 
 
-_FILTER = _Unsaid()
+_FILTER = _Suppressing()
 
 
 _SPEAKERS = (Path(lightning.__file__).parent, Path(__file__).parents[1])
@@ -47,7 +47,7 @@ def _in_a_line(
 
 
 def hush() -> None:
-    """Leave it unsaid, in this process, from now on."""
+    """Suppress these messages in this process from now on."""
     warnings.formatwarning = _in_a_line
     for message in _WARNINGS:
         warnings.filterwarnings("ignore", message=message)

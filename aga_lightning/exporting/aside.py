@@ -20,7 +20,7 @@ class ExportError(RuntimeError):
 
 
 @contextmanager
-def written_aside(target: Path, plan: Mapping[str, object]) -> Iterator[Path]:
+def partial_folder(target: Path, plan: Mapping[str, object]) -> Iterator[Path]:
     """A folder beside the target, `<target>.partial`, that takes the target's name when the block ends well.
 
     An unfinished export with the same plan, left by a killed process, is started again. If the block fails, nothing is

@@ -11,7 +11,7 @@ from rich.progress import track
 
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.fingerprint import describe
-from aga_lightning.exporting.aside import PLAN, ExportError, write, written_aside
+from aga_lightning.exporting.aside import PLAN, ExportError, partial_folder, write
 from aga_lightning.exporting.card import export_card
 from aga_lightning.exporting.imagefolder import SPLIT, write_imagefolder
 from aga_lightning.exporting.items import Finished, Item, finished_items, names_of, rows_of, with_originals
@@ -70,7 +70,7 @@ def export(collection: Collection, classes: Sequence[str], options: Options, con
     _refuse_unfinished(collection, finished, counts, options.partial)
     console.print(f"{counts}.", highlight=False)
     items = with_originals(finished.items, collection) if options.originals else list(finished.items)
-    with written_aside(Path(UserPath.of(options.to)), _plan(collection, options, len(items))) as folder:
+    with partial_folder(Path(UserPath.of(options.to)), _plan(collection, options, len(items))) as folder:
         summary = _write_all(folder, collection, classes, options, size, (finished, items), console)
     extra = len(items) - len(finished.items)
     told = f"{len(items):,} images of {len(classes)} classes" + (

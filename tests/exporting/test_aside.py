@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aga_lightning.exporting.aside import ExportError, write, written_aside
+from aga_lightning.exporting.aside import ExportError, partial_folder, write
 
 PLAN = {"format": "imagefolder", "images": 3}
 
@@ -16,12 +16,12 @@ def tree(folder):
 
 
 def fill(target, plan=PLAN):
-    with written_aside(target, plan) as folder:
+    with partial_folder(target, plan) as folder:
         write(folder / "a" / "b.txt", b"content")
 
 
 def test_the_folder_appears_when_it_is_complete(tmp_path):
-    with written_aside(tmp_path / "out", PLAN) as folder:
+    with partial_folder(tmp_path / "out", PLAN) as folder:
         write(folder / "a.txt", b"")
         assert not (tmp_path / "out").exists() and folder == tmp_path / "out.partial"
     assert tree(tmp_path) == ["out", "out/a.txt", "out/dataset.json"]
@@ -63,7 +63,7 @@ def test_the_working_folder_is_no_target(tmp_path, monkeypatch):
 
 
 def test_an_error_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), written_aside(tmp_path / "out", PLAN) as folder:
+    with pytest.raises(KeyboardInterrupt), partial_folder(tmp_path / "out", PLAN) as folder:
         write(folder / "a.txt", b"")
         raise KeyboardInterrupt
     assert tree(tmp_path) == []
@@ -76,7 +76,7 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(ExportError, match=r"out\.partial/a/b\.txt could not be written \(No space left on device\)"):
-        with written_aside(tmp_path / "out", PLAN) as folder:
+        with partial_folder(tmp_path / "out", PLAN) as folder:
             monkeypatch.setattr(Path, "write_bytes", half)
             try:
                 write(folder / "a" / "b.txt", b"content")
@@ -88,7 +88,7 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
 @pytest.fixture
 def killed(tmp_path):
     """What a process leaves that is killed in the middle of an export."""
-    with pytest.raises(KeyboardInterrupt), written_aside(tmp_path / "out", PLAN) as folder:
+    with pytest.raises(KeyboardInterrupt), partial_folder(tmp_path / "out", PLAN) as folder:
         write(folder / "old.txt", b"")
         shutil.copytree(folder, tmp_path / "copy")
         raise KeyboardInterrupt
@@ -117,7 +117,7 @@ def test_what_links_lead_to_is_not_deleted(tmp_path, killed):
 
 
 def test_two_exports_at_once_do_not_share_a_folder(tmp_path):
-    with written_aside(tmp_path / "out", PLAN) as folder:
+    with partial_folder(tmp_path / "out", PLAN) as folder:
         write(folder / "a.txt", b"")
         with pytest.raises(ExportError, match="another process is exporting"):
             fill(tmp_path / "out")

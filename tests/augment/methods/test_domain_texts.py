@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aga_lightning.augment.methods.domain_texts import PRESETS, domains_in, form, question, thing
-from aga_lightning.augment.methods.texts import filled
+from aga_lightning.augment.methods.texts import filled, names_of
 from aga_lightning.images.records import ImageRecord
 
 PREFIX = "a photo of a {class}"
@@ -18,7 +18,7 @@ def read(answer, kind="bird", count=10, prefix=PREFIX):
 
 def test_the_published_prompts_are_the_published_ones(tmp_path):
     auk = ImageRecord(tmp_path / "x.jpg", 0, "Crested_Auklet", "bird")
-    assert [filled(text, auk) for text in PRESETS["cub"]] == [
+    assert [filled(text, names_of(auk)) for text in PRESETS["cub"]] == [
         "a photo of a Crested Auklet bird flying",
         "a photo of a Crested Auklet bird interacting with flowers",
         "a photo of a Crested Auklet bird in the water",
@@ -28,13 +28,13 @@ def test_the_published_prompts_are_the_published_ones(tmp_path):
         "a photo of a Crested Auklet bird perched on a fence",
     ]
     zebras = ImageRecord(tmp_path / "x.jpg", 0, "zebras", "zebra")
-    assert [filled(text, zebras) for text in PRESETS["iwildcam"]] == [
+    assert [filled(text, names_of(zebras)) for text in PRESETS["iwildcam"]] == [
         "a photo of a zebras in a grassy field with trees and bushes",
         "a photo of zebras in a forest in the dark",
         "a photo of zebras near a large body of water in the middle of a field",
         "A photo of zebras walking on a dirt trail with twigs and branches",
     ]
-    assert [filled(text, zebras) for text in PRESETS["iwildcam_instructions"]] == [
+    assert [filled(text, names_of(zebras)) for text in PRESETS["iwildcam_instructions"]] == [
         "put the zebras in a grassy field with trees and bushes",
         "put the animal in the middle of a forest at night",
         "put the animal near a lake",
@@ -108,7 +108,7 @@ def test_domains_are_never_empty_never_too_many_and_always_fill_in(answer, count
         said = domain.removeprefix(PREFIX)
         assert said != domain
         assert said.strip(string.punctuation + string.whitespace)
-        assert filled(domain, record) == f"a photo of a auk{said}"
+        assert filled(domain, names_of(record)) == f"a photo of a auk{said}"
 
 
 def test_the_question_names_the_kind_of_thing_where_there_is_one():
