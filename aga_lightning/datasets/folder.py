@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aga_lightning.datasets.base import ImageDataset, Split
+from aga_lightning.datasets.boxes import Boxes
 from aga_lightning.datasets.split_folders import find_splits, likely_root, looks_like_split, refuse_nested
 from aga_lightning.datasets.splits import hold_out
 from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
@@ -38,6 +39,9 @@ class ImageFolder(ImageDataset):
             (`<masks>/train/owl/1.png` for `<root>/train/owl/1.jpg`); pixels above 0 are subject. Images without such a
             file have no mask.
         follow_links: Let symbolic links lead out of `root` and of the folders of `ood`.
+        boxes: Boxes around the subjects: a CSV file with the columns path, x1, y1, x2 and y2 (pixels), a COCO JSON
+            file, or a folder of YOLO's text files or of Pascal VOC's XML files. Images are named by the end of their
+            path, with or without its ending (`owl/1.jpg`, `1`); of several boxes of an image the largest counts.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class ImageFolder(ImageDataset):
         classes: list[str] | None = None,
         masks: UserPath | str | None = None,
         follow_links: bool = False,
+        boxes: UserPath | str | None = None,
     ) -> None:
         if not 0 < val_fraction < 1:
             raise DatasetError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
@@ -67,6 +72,7 @@ class ImageFolder(ImageDataset):
         self.superclasses = superclasses
         self.ood = None if ood is None else {name: UserPath.of(folder) for name, folder in ood.items()}
         self.masks = None if masks is None else UserPath.of(masks)
+        self.boxes = None if boxes is None else UserPath.of(boxes)
         self.follow_links = follow_links
         self._chosen = classes
         self._unused: dict[Path, list[Unused]] = {}
@@ -106,6 +112,12 @@ class ImageFolder(ImageDataset):
                 f"{shown(folder)} gives no images for {split}: put those of each class into a folder of its name, or "
                 "point `root` elsewhere"
             )
+        if split == "train" and self._boxes is not None and not any(record.box for record in records):
+            raise DatasetError(
+                f"no training image has a box in {shown(self.boxes)}, which names its images like "
+                f"{self._boxes.example!r}, while one of them is {shown(records[0].path)}: correct the names, or leave "
+                "`boxes` out"
+            )
         return records
 
     def ood_records(self) -> dict[str, list[ImageRecord]]:
@@ -124,7 +136,9 @@ class ImageFolder(ImageDataset):
         """Remarks on folders beside the splits, doubtful classes and sub-folders, and images without masks."""
         root = Path(self.root)
         remarks = []
-        used = [Path(path).resolve() for path in (*(self.ood or {}).values(), self.masks) if path is not None]
+        used = [
+            Path(path).resolve() for path in (*(self.ood or {}).values(), self.masks, self.boxes) if path is not None
+        ]
         if self._splits:
             self._unused[root] = []
             beside = [
@@ -149,6 +163,8 @@ class ImageFolder(ImageDataset):
             remarks.append(f"classes differ by capital letters alone: {'; '.join(alike)}. Are they the same?")
         if self.masks is not None and (bare := sum(record.mask_path is None for record in records)):
             remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.masks)}.")
+        if self.boxes is not None and (bare := sum(record.box is None for record in records)):
+            remarks.append(f"{bare} of {len(records)} training images have no box in {shown(self.boxes)}.")
         return remarks
 
     def _ood_set(self, folder: Path) -> list[ImageRecord]:
@@ -168,7 +184,8 @@ class ImageFolder(ImageDataset):
         return images
 
     def _record(self, path: Path, name: str) -> ImageRecord:
-        return ImageRecord(path, self.classes.index(name), name, self.superclass(name), mask_path=self._mask_of(path))
+        box = self._boxes.of(path) if self._boxes is not None and path.is_relative_to(self.root) else None
+        return ImageRecord(path, self.classes.index(name), name, self.superclass(name), box, self._mask_of(path))
 
     def _mask_of(self, path: Path) -> Path | None:
         if self.masks is None or not path.is_relative_to(self.root):
@@ -177,6 +194,10 @@ class ImageFolder(ImageDataset):
             raise DatasetError(f"{self.masks} is not a folder: set `masks` to the folder of the masks, or leave it out")
         mask = Path(self.masks) / path.relative_to(self.root).with_suffix(".png")
         return mask if mask.is_file() else None
+
+    @cached_property
+    def _boxes(self) -> Boxes | None:
+        return None if self.boxes is None else Boxes(Path(self.boxes))
 
     @cached_property
     def _splits(self) -> dict[Split, Path]:

@@ -44,21 +44,22 @@ class Row(NamedTuple):
         return int(word)
 
 
-def read_table(path: Path, columns: Sequence[str], remedy: str) -> Iterator[Row]:
+def read_table(path: Path, columns: Sequence[str], remedy: str, delimiter: str = ",") -> Iterator[Row]:
     """The rows of a CSV file with a header; a file whose name ends in .gz is decompressed.
 
     Args:
         path: The file.
         columns: The columns that are read; others may be there too.
         remedy: What to do if the file is wrong.
+        delimiter: The character between two fields.
 
     Raises:
         DatasetError: If the file cannot be read, lacks a column, or a row has more or fewer fields than the header.
     """
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            header = [name.strip() for name in next(reader, [])]
             for column in columns:
                 if column not in header:
                     raise DatasetError(f"{path}, line 1: there is no column {column!r}: {remedy}")
@@ -100,6 +101,43 @@ def read_lines(path: Path, columns: Sequence[str], remedy: str) -> Iterator[Row]
             form = " ".join(f"<{column}>" for column in columns)
             raise row.wrong(f"{line[:80]!r} is not of the form {form}")
         yield row
+
+
+def read_header(path: Path, remedy: str) -> tuple[list[str], str]:
+    """The columns of a CSV or TSV file, and the character between two fields: a comma, a tab or a semicolon.
+
+    Args:
+        path: The file.
+        remedy: What to do if the file is wrong.
+
+    Raises:
+        DatasetError: If the file cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            delimiter = max(",\t;", key=first.count)
+            file.seek(0)
+            return [name.strip() for name in next(csv.reader(file, delimiter=delimiter), [])], delimiter
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path} is missing: {remedy}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read ({error}): {remedy}") from error
+
+
+def refuse_wrong(complaints: Sequence[str], remedy: str) -> None:
+    """Refuse a file with wrong rows.
+
+    Args:
+        complaints: What is wrong, one text for each row; each names the file and the line.
+        remedy: What to do about it.
+
+    Raises:
+        DatasetError: If there are complaints; it tells the first three and the number of the others.
+    """
+    if complaints:
+        more = f"; and {len(complaints) - 3:,} more" if len(complaints) > 3 else ""
+        raise DatasetError(f"{'; '.join(complaints[:3])}{more}: {remedy}")
 
 
 def some(names: Iterable[object], what: str) -> str:

@@ -233,6 +233,18 @@ def test_links_that_leave_the_root_can_be_allowed(tmp_path):
     assert [len(data.records("train")), len(data.records("val")), len(data.ood_records()["dusk"])] == [6, 6, 3]
 
 
+def test_boxes_go_to_the_images_of_their_names(split_root, tmp_path):
+    file = tmp_path / "boxes.csv"
+    file.write_text("path,x1,y1,x2,y2\ntrain/owl/000.png,0,0,2,3\nval/wren/000,1,1,2,2\n")
+    data = ImageFolder(str(split_root), boxes=str(file))
+    found = [record.box for split in ("train", "val") for record in data.records(split) if record.box is not None]
+    assert found == [(0, 0, 2, 3), (1, 1, 2, 2)]
+    assert f"6 of 7 training images have no box in {file}." in data.remarks()
+    file.write_text("path,x1,y1,x2,y2\nowl-1.png,0,0,2,3\n")
+    with pytest.raises(DatasetError, match=r"no training image has a box in .* like 'owl-1.png', while one"):
+        ImageFolder(str(split_root), boxes=str(file)).records("train")
+
+
 def test_masks_lie_in_a_tree_like_that_of_the_images(split_root, tmp_path):
     masks = tmp_path / "masks"
     fill(masks / "val", {"owl": 1, "wren": 1})
