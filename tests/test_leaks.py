@@ -22,6 +22,7 @@ from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.augment.painters.empty_frames import EmptyFrames
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
 from aga_lightning.cli.trainer import AgaTrainer
+from aga_lightning.datasets.csv_images import CsvImages
 from aga_lightning.datasets.cub import CUB
 from aga_lightning.datasets.fieldguide import FieldGuide
 from aga_lightning.datasets.folder import ImageFolder
@@ -59,6 +60,16 @@ def folder(root):
     return ImageFolder(str(root), ood={"dusk": str(root / "dusk")})
 
 
+def listed(root):
+    from conftest import write_discs
+
+    write_discs(root, "all", 8)
+    paths = sorted(path.relative_to(root) for path in root.rglob("*.png"))
+    rows = "".join(f"{path.as_posix()},{path.parent.name}\n" for path in paths)
+    (root / "photos.csv").write_text(f"path,label\n{rows}")
+    return CsvImages(str(root / "photos.csv"), val_fraction=0.25, test_fraction=0.25)
+
+
 def field_guide(root):
     return FieldGuide(str(root), train_per_class=3, val_per_class=1, test_per_class=1, ood_per_class=1)
 
@@ -82,6 +93,7 @@ def imagenet(root):
 
 DATASETS = {
     "folder": folder,
+    "csv": listed,
     "fieldguide": field_guide,
     "cub": cub,
     "iwildcam alia": alia,

@@ -39,7 +39,7 @@ class Boxes:
         named, self._normalised = read_boxes(path)
         self._boxes: dict[str, Box] = {}
         for name, box in named:
-            if name not in self._boxes or _area(box) > _area(self._boxes[name]):
+            if name not in self._boxes or area(box) > area(self._boxes[name]):
                 self._boxes[name] = box
         self._images: dict[str, Path] = {}
         self._found: dict[Path, Box | None] = {}
@@ -138,6 +138,11 @@ def box_of(row: Row, columns: Sequence[str]) -> Box | None:
     """
     words = [row.words[column].strip() for column in columns]
     return _box(words) if any(words) else None
+
+
+def area(box: Box) -> float:
+    """The area of a box."""
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _box(words: Sequence[Any]) -> Box:
@@ -287,10 +292,6 @@ def _files(folder: Path, ending: str) -> list[Path]:
 def _starts_like_json(path: Path) -> bool:
     with open(path, "rb") as file:
         return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _told(words: Iterable[Any]) -> str:

@@ -159,7 +159,7 @@ class ImageFolder(ImageDataset):
                 f"the classes {' and '.join(parts)} are called like the parts of a data set: `root` may be one level "
                 "too high, and `masks` is a setting of its own."
             )
-        if alike := _alike_but_for_case(self.classes):
+        if alike := alike_but_for_case(self.classes):
             remarks.append(f"classes differ by capital letters alone: {'; '.join(alike)}. Are they the same?")
         if self.masks is not None and (bare := sum(record.mask_path is None for record in records)):
             remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.masks)}.")
@@ -273,7 +273,8 @@ class ImageFolder(ImageDataset):
         return [path for path, held in zip(images, held_out, strict=True) if held != (split == "train")]
 
 
-def _alike_but_for_case(names: Sequence[str]) -> list[str]:
+def alike_but_for_case(names: Sequence[str]) -> list[str]:
+    """Groups of names that differ by capital letters alone, one text each."""
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(name.casefold(), []).append(shown(name))

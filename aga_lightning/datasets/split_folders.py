@@ -9,7 +9,7 @@ from aga_lightning.files import shown
 from aga_lightning.images.finding import find_folders, holds_images
 from aga_lightning.images.records import DatasetError
 
-_SPELLINGS: dict[str, Split] = {
+SPELLINGS: dict[str, Split] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -21,7 +21,7 @@ _SPELLINGS: dict[str, Split] = {
 }
 """The accepted names of the splits, in lower case."""
 
-_WORDS = frozenset(_SPELLINGS) | set("eval evaluation holdout trainset valset testset devset trn tst".split())
+_WORDS = frozenset(SPELLINGS) | set("eval evaluation holdout trainset valset testset devset trn tst".split())
 """Words in folder names that point to a split; some of them are ambiguous."""
 
 
@@ -35,12 +35,12 @@ def find_splits(root: Path) -> dict[Split, Path]:
         DatasetError: If two folders are the same split, or folders look like splits but have other names.
     """
     folders = find_folders(root)
-    named = [path for path in folders if path.name.lower() in _SPELLINGS]
+    named = [path for path in folders if path.name.lower() in SPELLINGS]
     if len(named) < len(folders) and all(holds_images(path) and not find_folders(path) for path in named):
         named = []
     found: dict[Split, Path] = {}
     for path in named:
-        first = found.setdefault(_SPELLINGS[path.name.lower()], path)
+        first = found.setdefault(SPELLINGS[path.name.lower()], path)
         if first is not path:
             raise DatasetError(
                 f"{shown(root)} holds both {shown(first.name)} and {shown(path.name)}, two names of one split: put "

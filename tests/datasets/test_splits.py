@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aga_lightning.datasets.splits import hold_out
+from aga_lightning.datasets.splits import hold_out, three_ways
 
 names = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=30)
 seeds = st.integers(0, 2**32)
@@ -43,3 +43,13 @@ def test_the_seed_decides_and_no_place_is_favoured():
         for place, out in enumerate(hold_out(some, 2, seed)):
             counts[place] += out
     assert all(150 < count < 250 for count in counts)
+
+
+@given(names.filter(bool), seeds, st.sampled_from([0.0, 0.2]))
+def test_three_ways_share_no_image_and_the_smallest_class_trains(some, seed, test_fraction):
+    parts = three_ways(some, 0.3, test_fraction, seed)
+    least = {"train": 1, "val": len(some) > 1, "test": len(some) > 2 and test_fraction > 0}
+    assert all(parts.count(part) >= number for part, number in least.items())
+    assert test_fraction or "test" not in parts
+    validates = {name for name, part in zip(some, parts, strict=True) if part == "val"}
+    assert validates == held(some, len(validates), seed)

@@ -1,0 +1,312 @@
+"""Images that a CSV or TSV file lists: a path and a label a row, and more if there is more."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+
+from aga_lightning.datasets.base import ImageDataset, Split
+from aga_lightning.datasets.boxes import BOX_COLUMNS, area, box_of
+from aga_lightning.datasets.folder import alike_but_for_case
+from aga_lightning.datasets.lists import Row, read_header, read_table, refuse_wrong
+from aga_lightning.datasets.split_folders import SPELLINGS
+from aga_lightning.datasets.splits import three_ways
+from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
+from aga_lightning.files import shown
+from aga_lightning.images.records import Box, DatasetError, ImageRecord
+from aga_lightning.paths import UserPath
+
+_REMEDY = "correct the file"
+
+
+@dataclass(eq=False)
+class CsvImages(ImageDataset):
+    """The images that a CSV or TSV file lists, with a header and one row for each image.
+
+    Fields are separated by commas, tabs or semicolons. If there is a column of splits, it decides, and images for
+    validation are held out of the training images if it names none. Otherwise the images of each class are split in
+    three by hashes of their paths, so that the test images are not those that choose the checkpoint.
+
+    Args:
+        file: The file. Several rows of one image are allowed if only their boxes differ; the largest box counts.
+        root: The folder that paths in the file are relative to, and that they must not lead out of; null for the folder
+            of the file.
+        path_column: The column of the images' paths.
+        label_column: The column of the classes. Labels that are all whole numbers are sorted as numbers.
+        split_column: The column of the splits: train, val or test (training, valid, validation, dev and testing mean
+            the same, in capitals or not). Null for the column `split` if there is one; an empty name for none.
+        group_column: The column of the groups, such as the camera that took the image; the results tell the accuracy in
+            each group. Null for the column `group` if there is one; an empty name for none.
+        mask_column: The column of the paths of the subjects' masks, of which pixels above 0 are subject; a field may be
+            empty. Null for the column `mask` if there is one; an empty name for none.
+        box_columns: The four columns of the subjects' boxes: left, top, right and bottom in pixels; fields may be
+            empty. Null for x1, y1, x2 and y2, or xmin, ymin, xmax and ymax, if they are there; an empty list for none.
+        val_fraction: Share of each class that validates if the file does not name validation images.
+        test_fraction: Share of each class that tests if the file has no splits; 0 to test on the validation images.
+        split_seed: Seed of the choice of these images.
+        superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
+            superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each
+            class's ancestor at that depth of WordNet's tree of nouns. A class that is left out is its own superclass; a
+            class whose superclass is empty has no subject, and is not augmented.
+        follow_links: Let paths and symbolic links lead out of `root`.
+    """
+
+    file: UserPath | str
+    _: KW_ONLY
+    root: UserPath | str | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str | None = None
+    group_column: str | None = None
+    mask_column: str | None = None
+    box_columns: list[str] | None = None
+    val_fraction: float = 0.2
+    test_fraction: float = 0.2
+    split_seed: int = 0
+    superclasses: Superclasses = None
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        if not (0 < self.val_fraction and 0 <= self.test_fraction and self.val_fraction + self.test_fraction < 1):
+            raise DatasetError(
+                "val_fraction must be above 0, test_fraction 0 or more, and their sum below 1, not "
+                f"{self.val_fraction} and {self.test_fraction}"
+            )
+        if self.box_columns and len(self.box_columns) != 4:
+            raise DatasetError(f"box_columns names {len(self.box_columns)} columns: name left, top, right and bottom")
+        self.file = UserPath.of(self.file)
+        self.root = UserPath.of(Path(self.file).parent if self.root is None else self.root)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The labels of the training images, sorted."""
+        labels = {image.label for image in self._splits["train"]}
+        return tuple(sorted(labels, key=int) if all(map(_is_number, labels)) else sorted(labels))
+
+    def superclass(self, class_name: str) -> str:
+        """The superclass of a class, for which a detector is asked."""
+        return self._superclasses[class_name]
+
+    def records(self, split: Split) -> list[ImageRecord]:
+        """The images of one split, in the order of the file; without test images, "test" is "val".
+
+        Raises:
+            DatasetError: If the file cannot be read, lacks a column, has wrong rows or no training images, or if a
+                class has no training images.
+        """
+        images = self._splits[split] or self._splits["val"]
+        for image in images:
+            check_known(image.label, self.classes, f"in {shown(self.file)}, line {image.line},")
+        return [
+            ImageRecord(
+                image.path,
+                self.classes.index(image.label),
+                image.label,
+                self.superclass(image.label),
+                image.box,
+                image.mask,
+                group=image.group,
+            )
+            for image in images
+        ]
+
+    def remarks(self) -> list[str]:
+        """Remarks on doubtful labels, and the numbers of training images without boxes and masks."""
+        remarks, records = [], self.records("train")
+        if alike := alike_but_for_case(self.classes):
+            remarks.append(f"labels differ by capital letters alone: {'; '.join(alike)}. Are they the same?")
+        columns = self._columns
+        if columns.box and (bare := sum(record.box is None for record in records)):
+            remarks.append(f"{bare} of {len(records)} training images have no box in {shown(self.file)}.")
+        if columns.mask and (bare := sum(record.mask_path is None for record in records)):
+            remarks.append(f"{bare} of {len(records)} training images have no mask in {shown(self.file)}.")
+        return remarks
+
+    @cached_property
+    def _superclasses(self) -> dict[str, str]:
+        return find_superclasses(self.superclasses, self.classes)
+
+    @cached_property
+    def _columns(self) -> "_Columns":
+        header, delimiter = read_header(Path(self.file), "set `file` to a CSV or TSV file in UTF-8")
+        split = _column(self.split_column, "split", header)
+        group = _column(self.group_column, "group", header)
+        mask = _column(self.mask_column, "mask", header)
+        box = self.box_columns
+        if box is None:
+            box = next((list(names) for names in BOX_COLUMNS if set(names) <= set(header)), [])
+        columns = _Columns(self.path_column, self.label_column, split, group, mask, tuple(box), delimiter)
+        settings = ["path_column", "label_column", "split_column", "group_column", "mask_column"]
+        named = [self.path_column, self.label_column, split, group, mask, *box]
+        there = ", ".join(header) or "none"
+        for setting, name in zip_longest(settings, named, fillvalue="box_columns"):
+            if name and header.count(name) != 1:
+                problem = "has the column {!r} twice" if name in header else "has no column {!r}"
+                raise DatasetError(
+                    f"{shown(self.file)} {problem.format(name)}; its columns are {there}: name the right one in the "
+                    f"setting {setting}"
+                )
+        return columns
+
+    @cached_property
+    def _images(self) -> list["_Image"]:
+        """The images in the order of the file."""
+        columns, places = self._columns, _Places(Path(str(self.root)), self.follow_links)
+        images: dict[Path, _Image] = {}
+        complaints = []
+        for row in read_table(Path(self.file), columns.used, _REMEDY, columns.delimiter):
+            try:
+                image = _read_image(row, columns, places)
+                images[image.path] = _merged(images[image.path], image) if image.path in images else image
+            except ValueError as error:
+                complaints.append(f"{shown(self.file)}, line {row.line}: {error}")
+        refuse_wrong(complaints, _REMEDY)
+        return list(images.values())
+
+    @cached_property
+    def _splits(self) -> dict[Split, list["_Image"]]:
+        images = self._images
+        splits: dict[Split, list[_Image]] = {"train": [], "val": [], "test": []}
+        for image in images:
+            splits[image.split or "train"].append(image)
+        if not splits["train"]:
+            which = "no row of the split train" if self._columns.split else "no row below its header"
+            raise DatasetError(f"{shown(self.file)} has {which}: list training images")
+        if not self._columns.split:
+            return self._divided(images, self.test_fraction)
+        return splits if splits["val"] else self._divided(splits["train"], 0) | {"test": splits["test"]}
+
+    def _divided(self, images: Sequence["_Image"], test_fraction: float) -> dict[Split, list["_Image"]]:
+        """Images as training, validation and test images."""
+        classes: defaultdict[str, list[str]] = defaultdict(list)
+        for image in images:
+            classes[image.label].append(image.name)
+        chosen: dict[str, Split] = {}
+        for names in classes.values():
+            parts = three_ways(names, self.val_fraction, test_fraction, self.split_seed)
+            chosen |= zip(names, parts, strict=True)
+        splits: tuple[Split, ...] = ("train", "val", "test")
+        divided = {split: [image for image in images if chosen[image.name] == split] for split in splits}
+        if not divided["val"]:
+            raise DatasetError(f"{shown(self.file)} has one training image a class: list more, to validate on some")
+        return divided
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of the file; empty for those that it does not have."""
+
+    path: str
+    label: str
+    split: str
+    group: str
+    mask: str
+    box: tuple[str, ...]
+    delimiter: str
+
+    @property
+    def used(self) -> list[str]:
+        """The columns that are read."""
+        return [name for name in (self.path, self.label, self.split, self.group, self.mask, *self.box) if name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image of the file."""
+
+    name: str
+    """The path from the root."""
+    path: Path
+    label: str
+    split: Split | None
+    group: str
+    box: Box | None
+    mask: Path | None
+    line: int
+
+
+class _Places:
+    """The paths of files, as the file names them.
+
+    Args:
+        root: The folder that paths are relative to.
+        follow_links: Whether paths and links may lead out of it.
+    """
+
+    def __init__(self, root: Path, follow_links: bool) -> None:
+        self.root = root
+        self._home = None if follow_links else root.resolve()
+        self._folders: dict[Path, Path] = {}
+
+    def path(self, name: str) -> Path:
+        """The path of a file.
+
+        Raises:
+            ValueError: If it leads out of the root.
+        """
+        if "\\" in name and not (self.root / name).exists():  # written on Windows
+            name = name.replace("\\", "/")
+        path = Path(os.path.normpath(self.root / name))
+        if self._home is None:
+            return path
+        if path.parent not in self._folders:
+            self._folders[path.parent] = path.parent.resolve()
+        target = path.resolve() if path.is_symlink() else self._folders[path.parent]
+        if not (path.is_relative_to(self.root) and target.is_relative_to(self._home)):
+            raise ValueError(f"{name!r} leads out of {shown(self.root)}, which --data.dataset.follow_links true allows")
+        return path
+
+
+def _column(setting: str | None, usual: str, header: Iterable[str]) -> str:
+    """The name of a column that may be missing; empty for none."""
+    if setting is None:
+        return usual if usual in header else ""
+    return setting
+
+
+def _read_image(row: Row, columns: _Columns, places: _Places) -> _Image:
+    """The image of a row.
+
+    Raises:
+        ValueError: If the row is wrong.
+    """
+    words = {column: row.words[column].strip() for column in columns.used}
+    for column in (columns.path, columns.label):
+        if not words[column]:
+            raise ValueError(f"the column {column!r} is empty")
+    path = places.path(words[columns.path])
+    split = words.get(columns.split, "").lower()
+    if columns.split and split not in SPELLINGS:
+        raise ValueError(f"{split!r} is no split: write train, val or test")
+    mask = words.get(columns.mask, "")
+    mask_path = places.path(mask) if mask else None
+    if mask_path is not None and not mask_path.is_file():
+        raise ValueError(f"there is no mask {shown(mask_path)}")
+    return _Image(
+        Path(os.path.relpath(path, places.root)).as_posix(),
+        path,
+        words[columns.label],
+        SPELLINGS.get(split),
+        words.get(columns.group, ""),
+        box_of(row, columns.box) if columns.box else None,
+        mask_path,
+        row.line,
+    )
+
+
+def _merged(first: _Image, again: _Image) -> _Image:
+    """Two rows of one image.
+
+    Raises:
+        ValueError: If they differ by more than their boxes, or by nothing.
+    """
+    if first.box is None or again.box is None or replace(again, box=first.box, line=first.line) != first:
+        raise ValueError(f"{again.name!r} is also in line {first.line}: leave one of them out")
+    return first if area(first.box) >= area(again.box) else again
+
+
+def _is_number(label: str) -> bool:
+    return label.isascii() and label.isdigit()
