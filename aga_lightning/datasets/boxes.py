@@ -18,6 +18,8 @@ _PATH_COLUMNS = ("path", "filename", "file", "image")
 _REMEDY = "mend the file that the setting `boxes` names, or leave `boxes` out"
 _SLACK = 0.01  # of an image's side: rounding takes YOLO's boxes that far out of the image
 
+_Complaints = list[tuple[Path, str]]
+
 
 class _Named(NamedTuple):
     """A box and the name of its image."""
@@ -103,7 +105,7 @@ def read_boxes(path: Path) -> tuple[list[_Named], bool]:
     Raises:
         DatasetError: If the path holds none of these, or rows are wrong; the error names the files and the lines.
     """
-    complaints: list[str] = []
+    complaints: _Complaints = []
     normalised = False
     if path.is_dir():
         files = {ending: _files(path, ending) for ending in (".xml", ".txt")}
@@ -162,7 +164,7 @@ def _box(words: Sequence[Any]) -> Box:
     return left, top, right, bottom
 
 
-def _read_csv(path: Path, complaints: list[str]) -> Iterator[_Named]:
+def _read_csv(path: Path, complaints: _Complaints) -> Iterator[_Named]:
     header, delimiter = read_header(path, _REMEDY)
     name = next((column for column in _PATH_COLUMNS if column in header), None)
     corners = next((columns for columns in BOX_COLUMNS if set(columns) <= set(header)), None)
@@ -174,13 +176,13 @@ def _read_csv(path: Path, complaints: list[str]) -> Iterator[_Named]:
         try:
             box = box_of(row, corners)
         except ValueError as error:
-            complaints.append(f"{shown(path)}, line {row.line}: {error}")
+            complaints.append((path, f"line {row.line}: {error}"))
             continue
         if box is not None:
             yield _Named(_normal(row.words[name].strip()), box)
 
 
-def _read_coco(path: Path, complaints: list[str]) -> Iterator[_Named]:
+def _read_coco(path: Path, complaints: _Complaints) -> Iterator[_Named]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8-sig"))
         names = {image["id"]: image["file_name"] for image in content["images"]}
@@ -198,16 +200,16 @@ def _read_coco(path: Path, complaints: list[str]) -> Iterator[_Named]:
             yield _Named(_normal(names[image]), _box((left, top, left + width, top + height)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-            complaints.append(f"{shown(path)}, annotation {number}: {reason}")
+            complaints.append((path, f"annotation {number}: {reason}"))
 
 
-def _read_yolo(path: Path, complaints: list[str]) -> Iterator[Box]:
+def _read_yolo(path: Path, complaints: _Complaints) -> Iterator[Box]:
     """The boxes of an image, as shares of its sides."""
     for number, line in _lines(path, complaints):
         try:
             yield _yolo_box(line.split()[1:])
         except ValueError as error:
-            complaints.append(f"{shown(path)}, line {number}: {error}")
+            complaints.append((path, f"line {number}: {error}"))
 
 
 def _yolo_box(words: Sequence[str]) -> Box:
@@ -228,12 +230,12 @@ def _yolo_box(words: Sequence[str]) -> Box:
     return _box((left, top, right, bottom))
 
 
-def _lines(path: Path, complaints: list[str]) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, complaints: _Complaints) -> Iterator[tuple[int, str]]:
     """The lines of a text file that are not blank, with their numbers."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        complaints.append(f"{shown(path)} cannot be read ({shown(error)})")
+        complaints.append((path, f"the whole file: it cannot be read ({shown(error)})"))
         return
     yield from ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
 
@@ -249,19 +251,19 @@ class _NoDoctype(ElementTree.TreeBuilder):
         raise ValueError("it has a document type declaration, which may be harmful: remove it")
 
 
-def _read_voc(path: Path, complaints: list[str]) -> Iterator[Box]:
+def _read_voc(path: Path, complaints: _Complaints) -> Iterator[Box]:
     """The boxes of an image: the first pixel is 1, and the last one is part of the box."""
     try:
         tree = ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
     except (OSError, ValueError, LookupError, ElementTree.ParseError) as error:
-        complaints.append(f"{shown(path)} cannot be read as XML ({shown(error)})")
+        complaints.append((path, f"the whole file: it is no XML that can be read ({shown(error)})"))
         return
     for number, thing in enumerate(tree.iter("object"), 1):
         words = [thing.findtext(f"bndbox/{edge}") for edge in BOX_COLUMNS[1]]
         try:
             left, top, right, bottom = _box(words)
         except ValueError as error:
-            complaints.append(f"{shown(path)}, object {number}: {error}")
+            complaints.append((path, f"object {number}: {error}"))
         else:
             yield max(left - 1, 0.0), max(top - 1, 0.0), right, bottom
 

@@ -32,8 +32,8 @@ class CsvImages(ImageDataset):
 
     Args:
         file: The file. Several rows of one image are allowed if only their boxes differ; the largest box counts.
-        root: The folder that paths in the file are relative to, and that they must not lead out of; null for the folder
-            of the file.
+        folder: The folder that paths in the file are relative to, and that they must not lead out of; null for the
+            folder of the file.
         path_column: The column of the images' paths.
         label_column: The column of the classes. Labels that are all whole numbers are sorted as numbers.
         split_column: The column of the splits: train, val or test (training, valid, validation, dev and testing mean
@@ -51,12 +51,12 @@ class CsvImages(ImageDataset):
             superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each
             class's ancestor at that depth of WordNet's tree of nouns. A class that is left out is its own superclass; a
             class whose superclass is empty has no subject, and is not augmented.
-        follow_links: Let paths and symbolic links lead out of `root`.
+        follow_links: Let paths and symbolic links lead out of `folder`.
     """
 
     file: UserPath | str
     _: KW_ONLY
-    root: UserPath | str | None = None
+    folder: UserPath | str | None = None
     path_column: str = "path"
     label_column: str = "label"
     split_column: str | None = None
@@ -78,7 +78,7 @@ class CsvImages(ImageDataset):
         if self.box_columns and len(self.box_columns) != 4:
             raise DatasetError(f"box_columns names {len(self.box_columns)} columns: name left, top, right and bottom")
         self.file = UserPath.of(self.file)
-        self.root = UserPath.of(Path(self.file).parent if self.root is None else self.root)
+        self.folder = UserPath.of(Path(self.file).parent if self.folder is None else self.folder)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ class CsvImages(ImageDataset):
     @cached_property
     def _images(self) -> list["_Image"]:
         """The images in the order of the file."""
-        columns, places = self._columns, _Places(Path(str(self.root)), self.follow_links)
+        columns, places = self._columns, _Places(Path(str(self.folder)), self.follow_links)
         images: dict[Path, _Image] = {}
         complaints = []
         for row in read_table(Path(self.file), columns.used, _REMEDY, columns.delimiter):
@@ -162,7 +162,7 @@ class CsvImages(ImageDataset):
                 image = _read_image(row, columns, places)
                 images[image.path] = _merged(images[image.path], image) if image.path in images else image
             except ValueError as error:
-                complaints.append(f"{shown(self.file)}, line {row.line}: {error}")
+                complaints.append((row.path, f"line {row.line}: {error}"))
         refuse_wrong(complaints, _REMEDY)
         return list(images.values())
 
@@ -218,7 +218,7 @@ class _Image:
     """An image of the file."""
 
     name: str
-    """The path from the root."""
+    """The path from the folder."""
     path: Path
     label: str
     split: Split | None
@@ -232,31 +232,33 @@ class _Places:
     """The paths of files, as the file names them.
 
     Args:
-        root: The folder that paths are relative to.
+        folder: The folder that paths are relative to.
         follow_links: Whether paths and links may lead out of it.
     """
 
-    def __init__(self, root: Path, follow_links: bool) -> None:
-        self.root = root
-        self._home = None if follow_links else root.resolve()
+    def __init__(self, folder: Path, follow_links: bool) -> None:
+        self.folder = folder
+        self._home = None if follow_links else folder.resolve()
         self._folders: dict[Path, Path] = {}
 
     def path(self, name: str) -> Path:
         """The path of a file.
 
         Raises:
-            ValueError: If it leads out of the root.
+            ValueError: If it leads out of the folder.
         """
-        if "\\" in name and not (self.root / name).exists():  # written on Windows
+        if "\\" in name and not (self.folder / name).exists():  # written on Windows
             name = name.replace("\\", "/")
-        path = Path(os.path.normpath(self.root / name))
+        path = Path(os.path.normpath(self.folder / name))
         if self._home is None:
             return path
         if path.parent not in self._folders:
             self._folders[path.parent] = path.parent.resolve()
         target = path.resolve() if path.is_symlink() else self._folders[path.parent]
-        if not (path.is_relative_to(self.root) and target.is_relative_to(self._home)):
-            raise ValueError(f"{name!r} leads out of {shown(self.root)}, which --data.dataset.follow_links true allows")
+        if not (path.is_relative_to(self.folder) and target.is_relative_to(self._home)):
+            raise ValueError(
+                f"{name!r} leads out of {shown(self.folder)}, which --data.dataset.follow_links true allows"
+            )
         return path
 
 
@@ -286,7 +288,7 @@ def _read_image(row: Row, columns: _Columns, places: _Places) -> _Image:
     if mask_path is not None and not mask_path.is_file():
         raise ValueError(f"there is no mask {shown(mask_path)}")
     return _Image(
-        Path(os.path.relpath(path, places.root)).as_posix(),
+        Path(os.path.relpath(path, places.folder)).as_posix(),
         path,
         words[columns.label],
         SPELLINGS.get(split),

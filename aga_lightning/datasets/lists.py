@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aga_lightning.files import shown
 from aga_lightning.images.records import DatasetError
 
 _NUMBER = re.compile("[0-9]{1,9}")
@@ -125,19 +126,24 @@ def read_header(path: Path, remedy: str) -> tuple[list[str], str]:
         raise DatasetError(f"{path} cannot be read ({error}): {remedy}") from error
 
 
-def refuse_wrong(complaints: Sequence[str], remedy: str) -> None:
-    """Refuse a file with wrong rows.
+def refuse_wrong(complaints: Sequence[tuple[Path, str]], remedy: str) -> None:
+    """Refuse files with wrong rows.
 
     Args:
-        complaints: What is wrong, one text for each row; each names the file and the line.
+        complaints: A file and what is wrong there, for each wrong row.
         remedy: What to do about it.
 
     Raises:
         DatasetError: If there are complaints; it tells the first three and the number of the others.
     """
     if complaints:
+        files = [None, *(file for file, _ in complaints)]
+        told = [
+            what if file == before else f"{shown(file)}, {what}"
+            for before, (file, what) in zip(files, complaints[:3], strict=False)
+        ]
         more = f"; and {len(complaints) - 3:,} more" if len(complaints) > 3 else ""
-        raise DatasetError(f"{'; '.join(complaints[:3])}{more}: {remedy}")
+        raise DatasetError(f"{'; '.join(told)}{more}: {remedy}")
 
 
 def some(names: Iterable[object], what: str) -> str:

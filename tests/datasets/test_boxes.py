@@ -90,9 +90,9 @@ FILE = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]>'
         ("f/1.txt", "0 0.5 0.5 1 1\n0 10 10 5 5\n", r"1\.txt, line 2: '10 10 5 5' are no shares"),
         ("f/1.txt", "0 0.5 0.5 1\n", r"1\.txt, line 1: .* is not of the form class, centre x"),
         ("f/1.xml", voc((5, 5, 1, 1)), r"1\.xml, object 1: '5 5 1 1' is no box"),
-        ("f/1.xml", "<annotation>", r"1\.xml cannot be read as XML"),
-        ("f/1.xml", voc(("&c;", 1, 2, 2), head=BOMB), r"1\.xml .* document type declaration, which may be harmful"),
-        ("f/1.xml", voc(("&b;", 1, 2, 2), head=FILE), r"1\.xml .* document type declaration, which may be harmful"),
+        ("f/1.xml", "<annotation>", r"1\.xml, the whole file: it is no XML"),
+        ("f/1.xml", voc(("&c;", 1, 2, 2), head=BOMB), r"1\.xml, .* document type declaration, which may be harmful"),
+        ("f/1.xml", voc(("&b;", 1, 2, 2), head=FILE), r"1\.xml, .* document type declaration, which may be harmful"),
         ("f/1.jpg", "", r"f holds neither \.xml nor \.txt files"),
     ],
 )  # fmt: skip

@@ -9,9 +9,9 @@ from aga_lightning.datasets.csv_images import CsvImages
 from aga_lightning.images.records import DatasetError
 
 
-def listed(folder, text, **settings):
-    (folder / "photos.csv").write_bytes(text.encode())
-    return CsvImages(str(folder / "photos.csv"), **settings)
+def listed(home, text, **settings):
+    (home / "photos.csv").write_bytes(text.encode())
+    return CsvImages(str(home / "photos.csv"), **settings)
 
 
 def rows(counts):
@@ -19,7 +19,7 @@ def rows(counts):
 
 
 def names_of(data, split):
-    return [record.path.relative_to(data.root).as_posix() for record in data.records(split)]
+    return [record.path.relative_to(data.folder).as_posix() for record in data.records(split)]
 
 
 FULL = (
@@ -119,7 +119,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, text, settings, complaint):
 
 
 @pytest.mark.parametrize("name", ["link/1.jpg", "../1.jpg", "{}/1.jpg"])
-def test_paths_may_lead_out_of_the_root_if_it_is_allowed(tmp_path, name):
+def test_paths_may_lead_out_of_the_folder_if_it_is_allowed(tmp_path, name):
     home = tmp_path / "home"
     home.mkdir()
     (home / "link").symlink_to(tmp_path)
@@ -129,9 +129,9 @@ def test_paths_may_lead_out_of_the_root_if_it_is_allowed(tmp_path, name):
     assert (tmp_path / "1.jpg").resolve() in [path.resolve() for path in paths]
 
 
-def test_paths_are_relative_to_the_root_and_absolute_ones_may_lie_in_it(tmp_path):
+def test_paths_are_relative_to_the_folder_and_absolute_ones_may_lie_in_it(tmp_path):
     photos = tmp_path / "photos"
-    data = listed(tmp_path, f"path,label\n1.jpg,a\n{photos}/2.jpg,a\n3.jpg,a\n", root=str(photos))
+    data = listed(tmp_path, f"path,label\n1.jpg,a\n{photos}/2.jpg,a\n3.jpg,a\n", folder=str(photos))
     assert {path for split in ("train", "val", "test") for path in names_of(data, split)} == {"1.jpg", "2.jpg", "3.jpg"}
 
 
