@@ -6,7 +6,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tiny.photos import flower_mask, photo
 
 from aga_lightning.augment.compositing import Merging, Placement, cover, merge
 from aga_lightning.augment.grey import as_grey, is_grey
@@ -255,23 +254,12 @@ def test_sizes_and_empty_masks_are_told_with_the_remedy():
         merge(blank, ~mask, blank, Placement())
 
 
-@quick
-@given(st.integers(0, 2**32))
-def test_draws_stay_within_the_settings_and_repeat(seed):
-    merging = Merging(max_rotation=12, scale=(0.5, 1.5), shift=0.2)
-    placement = merging.draw(np.random.default_rng(seed))
-    assert placement == merging.draw(np.random.default_rng(seed))
-    assert -12 <= placement.rotation <= 12
-    assert 0.5 <= placement.scale <= 1.5
-    assert max(abs(part) for part in placement.shift) <= 0.2
-    in_place = Merging(max_rotation=12, in_place=True).draw(np.random.default_rng(seed))
-    assert in_place == Placement(placement.flip)
-
-
-def test_draws_go_to_both_sides_and_to_their_ends():
+def test_draws_repeat_and_go_to_both_sides_and_to_their_ends():
     rng = np.random.default_rng(0)
     merging = Merging(flip_probability=0.3, max_rotation=12.0, scale=(0.5, 2.0), shift=0.2)
     drawn = [merging.draw(rng) for _ in range(2000)]
+    again = np.random.default_rng(0)
+    assert drawn == [merging.draw(again) for _ in range(2000)]
     assert np.mean([placement.flip for placement in drawn]) == pytest.approx(0.3, abs=0.03)
     values = {
         "rotation": [placement.rotation / 12 for placement in drawn],
@@ -280,9 +268,10 @@ def test_draws_go_to_both_sides_and_to_their_ends():
         "down": [placement.shift[1] / 0.2 for placement in drawn],
     }
     for name, found in values.items():
-        assert min(found) < -0.98 and max(found) > 0.98, name
+        assert -1 <= min(found) < -0.98 and 0.98 < max(found) <= 1, name
         assert np.quantile(found, [0.25, 0.5, 0.75]) == pytest.approx([-0.5, 0, 0.5], abs=0.07), name
     assert np.abs(np.corrcoef(list(values.values())) - np.eye(4)).max() < 0.08, "drawn one by one"
+    assert Merging(max_rotation=12, in_place=True, flip_probability=1.0).draw(rng) == Placement(flip=True)
 
 
 def lab(colours):
@@ -396,25 +385,7 @@ def test_no_old_background_bleeds_into_the_seam(feather, rotation, size):
     np.testing.assert_allclose(merged, np.broadcast_to([60, 160, 60], merged.shape), atol=2)
 
 
-def test_a_real_flower_stands_in_front_of_a_real_temple():
-    mask = flower_mask()
-    placement = Placement(True, 10, 0.9, (0.05, 0))
-    merged, landed = Merging(edge="feathered").merge(photo("flower"), mask, photo("china"), placement)
-    assert landed.sum() == pytest.approx(mask.sum() * 0.81, rel=0.02)
-    inside, outside = (change(landed.astype(np.uint8), np.ones((9, 9))) > 0 for change in (cv2.erode, cv2.dilate))
-    assert np.array_equal(merged[~outside], photo("china")[~outside])
-    assert merged[inside].mean(0) == pytest.approx(photo("flower")[mask].mean(0), abs=6)
-
-
 def test_a_background_is_cut_evenly_where_it_juts_out():
     ramp = np.arange(100, dtype=np.uint8)[None, :, None].repeat(50, 0).repeat(3, 2)
     assert cover(ramp, (50, 50))[0, [0, -1], 0].tolist() == [25, 74]
     assert cover(ramp.transpose(1, 0, 2), (50, 50))[[0, -1], 0, 0].tolist() == [25, 74]
-
-
-def test_the_usual_settings():
-    assert vars(Merging()) == {
-        **{"flip_probability": 0.5, "max_rotation": 15.0, "scale": (0.8, 1.2), "shift": 0.1, "edge": "hard"},
-        **{"feather": 1.0, "harmonise": 0.0, "in_place": False, "match_grey": False},
-    }
-    assert Placement() == Placement(flip=False, rotation=0.0, scale=1.0, shift=(0.0, 0.0))

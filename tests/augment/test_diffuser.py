@@ -1,7 +1,6 @@
 """What painters and editors by a diffusion model share, seen through a painter."""
 
 import logging
-import pickle
 import types
 import warnings
 
@@ -103,13 +102,6 @@ def test_added_weights_enter_the_key_by_their_content(tmp_path):
 
     assert key("here", b"1") == key("there", b"1")
     assert not set(key("elsewhere", b"2")) & set(key("again", b"1"))
-
-
-def test_a_copy_leaves_the_model_behind(painter):
-    image = painter.paint([scene(1)])[0]
-    copy = pickle.loads(pickle.dumps(painter))
-    assert len(pickle.dumps(painter)) < 2000
-    assert np.array_equal(copy.paint([scene(1)])[0], image)
 
 
 def test_compile_reaches_the_denoiser_and_no_other_model(sdxl, monkeypatch):

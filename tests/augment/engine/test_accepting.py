@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 from tiny.costly import CostlyGate, calls
 from tiny.plain import Corners
 
@@ -14,7 +13,6 @@ from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Rejection, Step
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.gates.embedded import BlankBackground
 
 
@@ -76,16 +74,6 @@ class Training:
 
     def digest(self):
         return "all of them"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
 
 
 def accept(*gates, remembers=True, attempt=0):

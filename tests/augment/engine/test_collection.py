@@ -130,30 +130,23 @@ def run_and_kill(start, after):
     return os.waitpid(child, 0)[1]
 
 
-def test_killed_at_fifty_random_instants_and_resumed_it_holds_the_same_bytes(tmp_path, disc_records):
+def test_killed_twice_at_random_instants_and_resumed_it_holds_the_same_bytes(tmp_path, disc_records):
     records = disc_records[:3]
     began = time.monotonic()
     expected = contents(fill(collect(tmp_path / "whole", records)))
     duration = time.monotonic() - began
     draw = random.Random(0)
     interrupted = 0
-    for trial in range(50):
+    for trial in range(25):
         cache = tmp_path / f"killed-{trial}"
-        status = run_and_kill(lambda cache=cache: collect(cache, records), draw.uniform(0, 1.1 * duration))
-        interrupted += os.WIFSIGNALED(status)
+        for _ in range(2):
+            status = run_and_kill(lambda cache=cache: collect(cache, records), draw.uniform(0, 1.1 * duration))
+            interrupted += os.WIFSIGNALED(status)
         resumed = collect(cache, records)
         for path in resumed.folder.rglob("*.jpg"):
             read_image(path)  # a file in place is whole, indexed or not
         assert contents(fill(resumed)) == expected
-    assert interrupted >= 25
-
-
-def test_killed_again_and_again_it_still_finishes(tmp_path, disc_records):
-    expected = contents(fill(collect(tmp_path / "whole", disc_records)))
-    draw = random.Random(1)
-    for _ in range(8):
-        run_and_kill(lambda: collect(tmp_path / "killed", disc_records), draw.uniform(0.05, 0.2))
-    assert contents(fill(collect(tmp_path / "killed", disc_records))) == expected
+    assert interrupted >= 20
 
 
 def test_two_processes_fill_one_store_as_one_would(tmp_path, disc_records):

@@ -92,15 +92,6 @@ def test_a_part_that_needs_a_device_works_in_the_process_that_holds_it(tmp_path,
     assert collection.pending() == []
 
 
-def test_a_complete_store_is_left_as_it_is(tmp_path, disc_records):
-    first = filled(tmp_path, disc_records, Tracer())
-    written = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.jpg")}
-    lines = len(first.shelf.entries())
-    again = filled(tmp_path, disc_records, Tracer())
-    assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("*.jpg")} == written
-    assert len(again.shelf.entries()) == lines == 16
-
-
 def test_only_what_is_missing_is_made(tmp_path, disc_records):
     filled(tmp_path, disc_records[:3], Tracer(), degree=1)
     collection = Collection(Tracer(), Store(tmp_path / "cache"), disc_records[:4], 2, 0)
@@ -304,28 +295,12 @@ def test_a_shard_that_is_none_is_an_error(text):
         Shard.parse(text)
 
 
-def test_shards_divide_the_images(tmp_path, disc_records):
-    collection = Collection(Tracer(), Store(tmp_path), disc_records, 2, 0)
-    parts = [Shard.parse(f"{index}/3").of(collection) for index in range(3)]
-    assert {request for part in parts for request in part} == set(collection.requests)
-    assert sum(map(len, parts)) == len(collection.requests)
-    assert all(len({request.record for request in part}) * 2 == len(part) for part in parts)
-
-
-def test_shards_leave_out_what_has_no_subject(tmp_path, disc_records):
+def test_shards_divide_the_images_and_leave_out_what_has_no_subject(tmp_path, disc_records):
     records = [
         replace(record, superclass="") if index % 3 == 0 else record for index, record in enumerate(disc_records)
     ]
     collection = Collection(Tracer(), Store(tmp_path), records, 2, 0)
-    parts = [Shard(index, 3).of(collection) for index in range(3)]
+    parts = [Shard.parse(f"{index}/3").of(collection) for index in range(3)]
     assert [len(part) for part in parts] == [0, 6, 4], "every third image, whether it has a subject or not"
     assert {request for part in parts for request in part} == set(collection.requests)
     assert all(request.record.has_subject for request in collection.requests)
-
-
-def test_images_without_a_subject_are_left_alone(tmp_path, disc_records):
-    records = [replace(record, class_name="empty", superclass="") for record in disc_records[:3]] + disc_records[3:]
-    collection = filled(tmp_path, records, Tracer())
-    assert len(images(collection)) == 2 * 5 and collection.pending() == []
-    assert not (collection.folder / "empty").exists()
-    assert len(images(filled(tmp_path, records, Tracer()))) == 10

@@ -8,17 +8,6 @@ from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Rejection
-from aga_lightning.augment.engine.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
 
 
 def subjects(log, segmenter=None, detector=None, **settings):

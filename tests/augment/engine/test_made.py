@@ -21,11 +21,6 @@ class Denoiser(CostlyPainter):
 
 
 @pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.txt"
-
-
-@pytest.fixture
 def spend(tmp_path, log, shared_disc_folder):
     def spend(augmenter=None, degree=2, shard="0/1"):
         path = str(log)

@@ -7,7 +7,6 @@ from tiny.costly import CostlyDetector, CostlySegmenter, calls
 from tiny.plain import Plain
 
 from aga_lightning.augment.base import Augmented, Gate, Rejected, Request
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.methods.aga import AGA
@@ -31,11 +30,6 @@ class Guard(Gate):
 
     def objection(self, draft):
         return f"a {self.unwanted}" if draft.sample.record.class_name == self.unwanted else None
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
 
 
 def requests(records, degree=2):

@@ -66,11 +66,6 @@ class TwoStrengths(Method):
 
 
 @pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.txt"
-
-
-@pytest.fixture
 def opened(tmp_path, log, disc_records):
     def opened(name="cache", **settings):
         path = str(log)

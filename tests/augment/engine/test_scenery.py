@@ -1,7 +1,6 @@
 """Captions, backgrounds and the merged image, as steps that are asked one by one."""
 
 import numpy as np
-import pytest
 from tiny.costly import CostlyCaptioner, CostlyPainter, calls
 from tiny.plain import Corners, Plain
 
@@ -15,21 +14,10 @@ from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
 from aga_lightning.augment.engine.step import Rejection
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.training_images import TrainingImages
 from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.augment.prompts import PromptEngine, mentions
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
 
 
 def captions(captioner=None, prompts=None, **settings):

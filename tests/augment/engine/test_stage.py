@@ -25,11 +25,6 @@ from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
 
 
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.txt"
-
-
 def costly(log, **settings):
     """A recipe all of whose parts load something."""
     path = str(log)
@@ -88,13 +83,6 @@ def test_each_thing_is_made_once_and_a_second_run_makes_nothing(tmp_path, log, d
     assert calls(log)["paint"] == 24
 
 
-def test_a_new_painter_repeats_no_mask_and_no_caption(tmp_path, log, disc_records):
-    completed(opened(tmp_path, costly(log), disc_records))
-    completed(opened(tmp_path, costly(log, painter=CostlyPainter(str(log), faulty=True)), disc_records))
-    assert calls(log)["detect"] == calls(log)["segment"] == 8
-    assert (calls(log)["caption"], calls(log)["paint"]) == (24, 48)
-
-
 def test_the_batch_size_changes_nothing(tmp_path, log, disc_records):
     large = {
         "detector": CostlyDetector(str(log), 8),
@@ -129,17 +117,6 @@ def test_a_subject_that_a_gate_rejects_costs_no_background(tmp_path, log, disc_r
     completed(collection)
     assert calls(log)["paint"] == calls(log)["caption"] == 0
     assert sum(collection.rejections().values()) == 24
-
-
-def test_an_unreadable_image_is_listed_and_not_tried_again(tmp_path, log, disc_records):
-    disc_records[0].path.write_bytes(b"no image at all")
-    for _ in range(2):
-        collection = opened(tmp_path, costly(log, gates=[MaskSanity()]), disc_records[:2])
-        completed(collection)
-        for stage in collection.augmenter.stages(collection.store):
-            assert stage.pending(collection.requests, collection.store) == []
-    assert calls(log)["detect"] == 1
-    assert disc_records[0].path.name in collection.find(collection.requests[0]).reason
 
 
 def test_backgrounds_that_are_objected_to_are_painted_anew_and_no_others(tmp_path, log, disc_records):
@@ -193,7 +170,3 @@ def test_captions_of_a_combination_are_shared(tmp_path, log, disc_records):
     completed(collection)
     assert calls(log)["caption"] == 4
     assert calls(log)["paint"] == 48
-
-
-def test_without_costly_parts_there_are_no_stages(tmp_path):
-    assert AGA().stages(Store(tmp_path)) == []

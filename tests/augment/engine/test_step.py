@@ -7,7 +7,6 @@ import pytest
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Gathered, Rejection, Step
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.methods.aga import AGA
 
 MADE = Counter()
@@ -78,11 +77,6 @@ class Total(Number):
 
     def make(self, plans, *inputs):
         return [sum(value for value in values if not isinstance(value, Rejection)) for values in inputs[0]]
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
 
 
 def test_a_value_is_made_once_and_then_taken_from_the_cache(store, disc_records):

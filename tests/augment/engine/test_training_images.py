@@ -5,16 +5,10 @@ import pytest
 from tiny.costly import CostlyDetector, calls
 from tiny.plain import Corners, Plain
 
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.training_images import TrainingImages
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import ImageRecord
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
 
 
 def training(records, store, **settings):

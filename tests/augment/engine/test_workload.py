@@ -34,11 +34,6 @@ class Denoiser(CostlyPainter):
 
 
 @pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.txt"
-
-
-@pytest.fixture
 def opened(tmp_path, log, disc_records):
     def opened(degree=3, **settings):
         path = str(log)

@@ -21,12 +21,10 @@ from aga_lightning.augment.base import (
     Subject,
 )
 from aga_lightning.augment.compositing import Merging
-from aga_lightning.augment.detectors.embedded import DatasetBoxes
 from aga_lightning.augment.engine.bank import BackgroundBank
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.grey import is_grey
 from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.augment.painters.empty_frames import EmptyFrames
 from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.augment.prompts import PromptEngine, mentions
@@ -191,13 +189,6 @@ def test_each_part_works_on_what_the_one_before_has_made(cache, disc_records):
     assert made.facts["score"] == 0.8
 
 
-def test_a_large_photo_is_worked_on_at_the_set_size(cache, tmp_path):
-    Image.new("RGB", (200, 100), "teal").save(tmp_path / "large.png")
-    record = ImageRecord(tmp_path / "large.png", 0, "plum", "fruit")
-    (made,) = make(recipe(max_side=80), requests([record]), cache, [record])
-    assert made.image.shape == (40, 80, 3)
-
-
 def test_a_subject_is_isolated_once_for_all_its_variants(cache, disc_records):
     aga = recipe()
     make(aga, requests(disc_records, degree=3), cache, disc_records)
@@ -280,22 +271,6 @@ def test_no_caption_names_what_it_should_not(cache, disc_records):
     captions = {made.facts["caption"] for made in make(aga, requests(disc_records, 3), cache, disc_records)}
     assert len(captions) > 12
     assert not any(mentions(caption, aga.learned()["avoid"]) for caption in captions)
-
-
-def test_an_outcome_does_not_depend_on_its_companions(tmp_path, disc_records):
-    asked = requests(disc_records[:3], degree=2)
-    moving = {"merging": Merging()}
-    together = make(real_recipe(**moving), asked, Store(tmp_path / "together"), disc_records)
-    for request, one in list(zip(asked, together, strict=True))[::-1]:
-        (alone,) = make(real_recipe(**moving), [request], Store(tmp_path / "alone"), disc_records)
-        assert alone.request == one.request == request
-        assert alone.image.tobytes() == one.image.tobytes()
-        assert alone.facts == one.facts
-
-
-def test_a_cached_outcome_is_the_same_as_a_fresh_one(cache, disc_records):
-    first, second = (make(real_recipe(), requests(disc_records[:2]), cache, disc_records) for _ in range(2))
-    assert [made.image.tobytes() for made in first] == [made.image.tobytes() for made in second]
 
 
 def test_what_is_kept_of_a_request_is_what_it_was_made_from(cache, disc_records):
@@ -391,16 +366,6 @@ def test_what_was_borrowed_is_part_of_the_key(cache, disc_records, changed):
     assert other.painter.scenes and fewer.painter.scenes
 
 
-def test_donor_photos_work_in_the_recipe(cache, disc_records):
-    aga = real_recipe(painter=DonorPhotos())
-    outcomes = make(aga, requests(disc_records, 2), cache, disc_records)
-    assert all(isinstance(outcome, Augmented) for outcome in outcomes)
-    for outcome in outcomes:
-        mask = cv2.dilate(aga.subject(outcome.request.record, cache)[1].mask.astype(np.uint8), np.ones((7, 7))) > 0
-        # All discs stand before the same grey-blue, and no disc is left in a background.
-        assert np.abs(outcome.image[~mask].mean(0) - (85, 85, 145)).max() < 12
-
-
 class Student(ImageRefusal):
     """Learns from the training images; keeps what it was shown."""
 
@@ -492,26 +457,3 @@ def test_a_frame_of_the_night_gets_an_empty_one_of_its_camera(cache, tmp_path, d
     assert {sample.record.superclass for sample in aga.detector.seen} == {"fruit"}
     with pytest.raises(DatasetError, match="setting superclasses"):
         recipe(painter=EmptyFrames()).prepare(disc_records, cache)
-
-
-class Heavy(Detector):
-    """A part that wants a device."""
-
-    needs_accelerator = True
-
-    def detect(self, samples):
-        return [[] for _ in samples]
-
-
-class HeavyGate(CaptionRefusal):
-    needs_accelerator = True
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [{"detector": Heavy()}, {"detector": DatasetBoxes(fallback=Heavy())}, {"gates": [HeavyGate()]}],
-    ids=["part", "part of a part", "gate"],
-)
-def test_a_part_that_needs_a_device_is_found_wherever_it_hides(parts):
-    assert recipe(**parts).accelerated
-    assert not recipe(detector=DatasetBoxes(fallback=Finder())).accelerated

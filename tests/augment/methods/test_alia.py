@@ -20,7 +20,6 @@ from aga_lightning.augment.engine.probe import probe
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
-from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.gates.confidence import ConfidenceRule
 from aga_lightning.augment.gates.embedded import MaskSanity
@@ -288,11 +287,6 @@ def test_settings_that_cannot_be_are_refused(settings, message):
         arm(**settings)
 
 
-def test_domains_that_are_given_leave_no_model_in_the_key():
-    described = describe(ALIA(domains="cub"))
-    assert described["image_captioner"] is None and described["summariser"] is None
-
-
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("alia")
@@ -335,11 +329,3 @@ def test_with_the_real_models_stages_and_no_stages_make_the_same(weights, disc_r
     pictures = [decode_rgb(staged.store.load("pictures", key)[1]) for key in staged.store.finished("pictures")]
     assert {picture.shape for picture in pictures} == {(48, 48, 3)}
     assert len({picture.tobytes() for picture in pictures}) == 8
-
-
-def test_instructpix2pix_is_told_what_to_do(weights, disc_records, tmp_path):
-    method = tiny(weights, "instruct", domains="iwildcam_instructions")
-    collection = opened(method, disc_records[:2], tmp_path / "cache", degree=2)
-    made(collection)
-    assert all(row["caption"].startswith("put the ") for row in facts(collection) if "caption" in row)
-    assert len(collection.store.finished("pictures")) == 4

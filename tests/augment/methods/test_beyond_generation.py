@@ -29,16 +29,6 @@ from aga_lightning.augment.prompts import PromptEngine
 STILL = {"max_rotation": 0.0, "in_place": True}
 
 
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
 class Plain(BackgroundGenerator):
     """One colour, at any size."""
 
@@ -185,22 +175,6 @@ def test_stages_and_single_images_give_the_same_bytes(tmp_path, log, disc_record
     assert 4 < len(files(staged)) < 16
     assert staged.rejections() == single.rejections()
     assert staged.rejections()["its level is odd"] > 0
-
-
-def test_an_interrupted_run_goes_on_where_it_was(tmp_path, log, disc_records):
-    whole, broken = (tmp_path / f"{name}.log" for name in ("whole", "broken"))
-    straight = Collection(costly(whole), Store(tmp_path / "straight"), disc_records, 1, 0)
-    fill(straight, images=False)
-    straight.make(straight.requests)
-    resumed = Store(tmp_path / "resumed")
-    for end in (3, None):
-        collection = Collection(costly(broken), resumed, disc_records, 1, 0)
-        fill(collection, collection.requests[:end], images=False)
-        collection.make(collection.requests[: end or 0])
-    collection.make(collection.requests)
-    assert files(collection) == files(straight)
-    verbs = ("disc", "look", "tint")
-    assert [calls(broken)[verb] for verb in verbs] == [calls(whole)[verb] for verb in verbs]
 
 
 def test_what_is_counted_is_what_is_made_and_counting_makes_nothing(tmp_path, log, disc_records):

@@ -57,11 +57,6 @@ def log():
     return []
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
 class Words:
     """The steps up to the words, for some training images."""
 

@@ -285,17 +285,6 @@ def test_an_instance_that_is_accepted_gets_its_own_background_whatever_was_said_
     assert high_frequencies(second.image, left) < 0.02 * high_frequencies(pixels(photos[0]), left), "it is still there"
 
 
-@pytest.mark.parametrize("kind", ARMS)
-def test_without_a_subject_there_is_a_reason(kind, photos, cache):
-    class Blind(DatasetBoxes):
-        def detect(self, samples):
-            return [[] for _ in samples]
-
-    assert make(arm(kind, detector=Blind()), requests(photos[:1]), cache, photos) == [
-        Rejected(Request(photos[0], 0), "no fruit could be isolated")
-    ]
-
-
 def test_a_gate_against_blank_backgrounds_is_no_gate_for_one_colour(photos, cache):
     gates = [MaskSanity(), BlankBackground()]
     (made,) = make(arm("mean of all", gates=gates), requests(photos[:1]), cache, photos)

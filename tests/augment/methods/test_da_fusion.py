@@ -36,11 +36,6 @@ def folder(tmp_path_factory):
     return save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1")
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
 def text(one, request, store):
     """What the picture of a request shows."""
     (step,) = (step for step in one.all_steps if step.fills == "caption")
@@ -239,9 +234,3 @@ def test_settings_that_cannot_be_are_refused(method):
     ):
         with pytest.raises(ValueError, match=complaint):
             method(**wrong)
-
-
-def test_class_and_superclass_may_stand_in_the_text(method, store, disc_records):
-    one = method(text="a {token}, a {class} {superclass}")
-    one.prepare(disc_records, store)
-    assert text(one, Request(disc_records[0], 0), store) == "a <plum>, a plum fruit"

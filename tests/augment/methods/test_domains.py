@@ -44,11 +44,6 @@ class Search:
         return tuple(self.store.digest(member.record.path) for member in members)
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
 def test_every_training_image_is_described_once_and_all_of_them_summarised_once(disc_records, store):
     doubled = [*disc_records, disc_records[0], replace(disc_records[1], superclass="")]
     search = Search(doubled, store)

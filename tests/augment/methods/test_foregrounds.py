@@ -30,16 +30,6 @@ class Noise(BackgroundGenerator):
         return [np.kron(picture, np.ones((8, 8, 1), np.uint8)) for picture in coarse]
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
-
-
 class Painted:
     """The steps up to the chosen foreground."""
 

@@ -6,7 +6,6 @@ from aga_lightning.augment.base import Edit, Request
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.runner import Runner
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.methods.image_to_image import ImageToImage
 from aga_lightning.augment.methods.text_to_image import TextToImage
@@ -18,11 +17,6 @@ from aga_lightning.images.seeds import seed_from
 @pytest.fixture(scope="session")
 def sd1(tmp_path_factory):
     return str(save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1"))
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
 
 
 def text(method, request, store):

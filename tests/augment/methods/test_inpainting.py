@@ -10,7 +10,6 @@ from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.runner import Runner
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.embedded import AvoidedWords, BlankBackground, MaskSanity
 from aga_lightning.augment.methods.aga import AGA
@@ -24,11 +23,6 @@ from aga_lightning.augment.segmenters.embedded import GrabCut
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("weights")
     return {"sd1": save_tiny_sd1(root / "sd1"), "inpainting": save_tiny_inpainting(root / "inpainting")}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
 
 
 def text(method, request, store):

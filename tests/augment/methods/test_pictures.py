@@ -81,11 +81,6 @@ class Student(Gate):
 
 
 @pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.txt"
-
-
-@pytest.fixture
 def isolated(log):
     """The settings of a studio that looks for subjects."""
     return {"isolates": True, "detector": CostlyDetector(str(log)), "segmenter": CostlySegmenter(str(log))}
@@ -130,13 +125,6 @@ def test_each_picture_is_made_once_with_one_model_in_memory(opened, log, isolate
     assert calls(log) == {"detect": 4, "segment": 4, "edit": 12, "judge": 12, "load": 4, "release": 4}
     moves = [entry.split()[1] for entry in entries(log) if entry.split()[1] in ("load", "release")]
     assert moves == ["load", "release"] * 4
-
-
-def test_the_batch_size_changes_nothing(opened, log):
-    small, large = (opened(Studio(maker=CostlyEditor(str(log), size)), name=str(size)) for size in (1, 5))
-    for collection in (small, large):
-        completed(collection)
-    assert small.name == large.name and images(small) == images(large)
 
 
 def test_the_key_holds_what_decides_the_picture(tmp_path, log, disc_records, isolated):
@@ -194,25 +182,6 @@ def test_a_mask_that_is_mended_lets_the_picture_be_made(opened, log, disc_record
     mended = opened(method, degree=1, records=records)
     completed(mended)
     assert mended.find(mended.requests[0]).path is not None
-
-
-def test_a_subject_that_a_gate_rejects_costs_no_picture(opened, log, isolated):
-    collection = opened(
-        Studio(maker=CostlyEditor(str(log)), gates=[MaskSanity(min_area=0.9, max_area=1.0)], **isolated)
-    )
-    completed(collection)
-    assert calls(log)["edit"] == 0
-    (reason,) = collection.rejections()
-    assert sum(collection.rejections().values()) == 12 and "the subject covers" in reason
-
-
-def test_an_image_without_a_subject_is_not_edited(opened, log, disc_records):
-    Image.new("RGB", (48, 48), (250, 250, 250)).save(disc_records[0].path)
-    parts = {"detector": CostlyDetector(str(log), blind_above=200.0), "segmenter": CostlySegmenter(str(log))}
-    collection = opened(Studio(maker=CostlyEditor(str(log)), isolates=True, **parts), records=disc_records[:2])
-    completed(collection)
-    assert calls(log)["edit"] == 3
-    assert dict(collection.rejections()) == {"no fruit could be isolated": 3}
 
 
 def test_gates_without_a_model_see_the_pictures_too(opened, log):

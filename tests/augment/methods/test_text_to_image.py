@@ -5,7 +5,6 @@ from tiny.sd1 import save_tiny_sd1
 from aga_lightning.augment.base import Caption, Prompt, Request, Scene
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.runner import Runner
-from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates.embedded import MaskSanity
@@ -21,11 +20,6 @@ from aga_lightning.images.seeds import seed_from
 @pytest.fixture(scope="session")
 def sd1(tmp_path_factory):
     return str(save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1"))
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "cache")
 
 
 def text(method, request, store):

@@ -2,7 +2,6 @@ import errno
 import json
 import os
 import pickle
-import stat
 from pathlib import Path
 
 import pytest
@@ -254,13 +253,3 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_once(tmp_path, monkeypat
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PermissionError):
         Journal(tmp_path).claim()
-
-
-def test_files_have_the_permissions_that_the_umask_leaves(tmp_path):
-    before = os.umask(0o002)
-    try:
-        Journal(tmp_path / "shared").claim()
-    finally:
-        os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "shared").iterdir()}
-    assert modes == {"rank-0.jsonl": 0o664, "rank-0.lock": 0o664}

@@ -161,15 +161,6 @@ def test_what_was_made_of_a_photo_without_its_colour_profile_is_not_taken_for_th
     assert store.digest(photo) == Store(tmp_path / "elsewhere").digest(photo)
 
 
-def test_a_digest_follows_the_content(tmp_path):
-    store = Store(tmp_path / "cache")
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(b"one")
-    assert store.digest(photo) == hashlib.sha256(b"one").hexdigest()
-    photo.write_bytes(b"other")
-    assert store.digest(photo) == hashlib.sha256(b"other").hexdigest()
-
-
 def test_another_time_or_another_size_is_another_file(tmp_path):
     store = Store(tmp_path / "cache")
     photo = tmp_path / "photo.jpg"
