@@ -19,6 +19,7 @@ from aga_lightning.augment.base import (
     Segmenter,
     Subject,
 )
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.pretrained import Pretrained
 
 
@@ -169,3 +170,23 @@ def entries(log, *wanted):
 def calls(log):
     """How often each verb was called, an item each."""
     return Counter(entry.split()[1] for entry in entries(log))
+
+
+class Denoiser(CostlyPainter):
+    """A painter that tells how often it calls a denoiser."""
+
+    def denoiser_calls_per_image(self):
+        return 100
+
+
+def costly_aga(log, **settings):
+    """AGA without gates, all of whose parts load something."""
+    path = str(log)
+    parts = {
+        "detector": CostlyDetector(path),
+        "segmenter": CostlySegmenter(path),
+        "captioner": CostlyCaptioner(path),
+        "painter": CostlyPainter(path),
+        "gates": [],
+    }
+    return AGA(**(parts | settings))

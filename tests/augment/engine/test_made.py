@@ -1,7 +1,7 @@
 """What a data module says that it has made is what its parts were called for."""
 
 import pytest
-from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyPainter, CostlySegmenter, calls
+from tiny.costly import CostlyDetector, Denoiser, calls, costly_aga
 
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.methods.aga import AGA
@@ -13,24 +13,10 @@ from aga_lightning.training.datamodule import AGADataModule
 VERBS = {"Boxes": "detect", "Subjects": "segment", "Captions": "caption", "Backgrounds": "paint"}
 
 
-class Denoiser(CostlyPainter):
-    """A painter that tells how often it calls a denoiser."""
-
-    def denoiser_calls_per_image(self):
-        return 100
-
-
 @pytest.fixture
 def spend(tmp_path, log, shared_disc_folder):
     def spend(augmenter=None, degree=2, shard="0/1"):
-        path = str(log)
-        augmenter = augmenter or AGA(
-            detector=CostlyDetector(path, 3),
-            segmenter=CostlySegmenter(path),
-            captioner=CostlyCaptioner(path),
-            painter=Denoiser(path, 5),
-            gates=[],
-        )
+        augmenter = augmenter or costly_aga(log, detector=CostlyDetector(str(log), 3), painter=Denoiser(str(log), 5))
         data = AGADataModule(
             ImageFolder(str(shared_disc_folder)),
             augmenter,

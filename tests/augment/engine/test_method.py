@@ -51,13 +51,6 @@ def test_outcomes_come_in_order_with_the_reasons(store, disc_records):
     assert outcomes[0].facts["score"] == 0.9
 
 
-def test_a_subject_is_isolated_once_for_all_its_variants(tmp_path, store, disc_records):
-    log = str(tmp_path / "log")
-    method = Plain(detector=CostlyDetector(log=log), segmenter=CostlySegmenter(log=log))
-    list(method.augment(requests(disc_records, 5), store))
-    assert calls(tmp_path / "log")["detect"] == calls(tmp_path / "log")["segment"] == 8
-
-
 def test_the_hashes_of_evaluation_images_reach_the_gates_and_the_key(store, disc_records):
     known = []
     for hashes in ([], [1, 2], [2, 1], [3]):

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from tiny.costly import (
-    CostlyCaptioner,
     CostlyDetector,
     CostlyEditor,
     CostlyImageGate,
     CostlyPainter,
     CostlySegmenter,
     calls,
+    costly_aga,
     entries,
 )
 from torch import nn
@@ -68,15 +68,8 @@ class TwoStrengths(Method):
 @pytest.fixture
 def opened(tmp_path, log, disc_records):
     def opened(name="cache", **settings):
-        path = str(log)
-        parts = {
-            "detector": CostlyDetector(path, 1),
-            "segmenter": CostlySegmenter(path, 1),
-            "captioner": CostlyCaptioner(path),
-            "painter": CostlyPainter(path),
-            "gates": [],
-        }
-        return Collection(AGA(**(parts | settings)), Store(tmp_path / name), disc_records, 3, 0)
+        singly = {"detector": CostlyDetector(str(log), 1), "segmenter": CostlySegmenter(str(log), 1)}
+        return Collection(costly_aga(log, **(singly | settings)), Store(tmp_path / name), disc_records, 3, 0)
 
     return opened
 

@@ -9,8 +9,8 @@ from tiny.costly import (
     CostlyGate,
     CostlyImageGate,
     CostlyPainter,
-    CostlySegmenter,
     calls,
+    costly_aga,
     entries,
 )
 
@@ -20,21 +20,7 @@ from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
-from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
-
-
-def costly(log, **settings):
-    """A recipe all of whose parts load something."""
-    path = str(log)
-    parts = {
-        "detector": CostlyDetector(path),
-        "segmenter": CostlySegmenter(path),
-        "captioner": CostlyCaptioner(path),
-        "painter": CostlyPainter(path),
-    }
-    return AGA(**(parts | {"gates": []} | settings))
 
 
 def opened(tmp_path, aga, records, degree=3, name="cache"):
@@ -53,7 +39,7 @@ def images(collection):
 
 def test_stages_and_single_requests_make_the_same_bytes(tmp_path, log, disc_records):
     gates = {"gates": [MaskSanity(), BlankBackground(), CostlyGate(str(log))], "attempts": 2}
-    staged = opened(tmp_path, costly(log, painter=CostlyPainter(str(log), faulty=True), **gates), disc_records)
+    staged = opened(tmp_path, costly_aga(log, painter=CostlyPainter(str(log), faulty=True), **gates), disc_records)
     completed(staged)
     single = opened(tmp_path, staged.augmenter, disc_records, name="other")
     for requests in single.pending()[::-1]:
@@ -63,7 +49,7 @@ def test_stages_and_single_requests_make_the_same_bytes(tmp_path, log, disc_reco
 
 
 def test_one_model_is_in_memory_at_a_time(tmp_path, log, disc_records):
-    completed(opened(tmp_path, costly(log, gates=[CostlyGate(str(log))], attempts=2), disc_records))
+    completed(opened(tmp_path, costly_aga(log, gates=[CostlyGate(str(log))], attempts=2), disc_records))
     moves = [entry.split() for entry in entries(log) if entry.split()[1] in ("load", "release")]
     loaded = moves[::2]
     assert [name for name, verb in loaded] == [name for name, verb in moves[1::2]]
@@ -74,10 +60,10 @@ def test_one_model_is_in_memory_at_a_time(tmp_path, log, disc_records):
 
 
 def test_each_thing_is_made_once_and_a_second_run_makes_nothing(tmp_path, log, disc_records):
-    completed(opened(tmp_path, costly(log), disc_records))
+    completed(opened(tmp_path, costly_aga(log), disc_records))
     assert calls(log) == {"load": 4, "release": 4, "detect": 8, "segment": 8, "caption": 24, "paint": 24}
     assert max(entries(log).count(entry) for entry in entries(log, "paint")) == 1
-    again = opened(tmp_path, costly(log), disc_records)
+    again = opened(tmp_path, costly_aga(log), disc_records)
     completed(again)
     assert len(images(again)) == 24
     assert calls(log)["paint"] == 24
@@ -90,7 +76,7 @@ def test_the_batch_size_changes_nothing(tmp_path, log, disc_records):
         "captioner": CostlyCaptioner(str(log), 7),
     }
     made = [
-        opened(tmp_path, costly(log, **settings), disc_records, name=name)
+        opened(tmp_path, costly_aga(log, **settings), disc_records, name=name)
         for name, settings in (("small", {}), ("large", large))
     ]
     for collection in made:
@@ -102,7 +88,7 @@ def test_the_batch_size_changes_nothing(tmp_path, log, disc_records):
 def test_an_image_without_a_subject_costs_no_caption_and_no_background(tmp_path, log, disc_records):
     white = np.full((48, 48, 3), 250, np.uint8)
     Image.fromarray(white).save(disc_records[0].path)
-    aga = costly(log, detector=CostlyDetector(str(log), blind_above=200))
+    aga = costly_aga(log, detector=CostlyDetector(str(log), blind_above=200))
     collection = opened(tmp_path, aga, disc_records[:2])
     completed(collection)
     assert calls(log)["segment"] == 1
@@ -113,14 +99,16 @@ def test_an_image_without_a_subject_costs_no_caption_and_no_background(tmp_path,
 @pytest.mark.parametrize("segmenter", [None, GrabCut(size=48)], ids=["model", "weight-free"])
 def test_a_subject_that_a_gate_rejects_costs_no_background(tmp_path, log, disc_records, segmenter):
     parts = {} if segmenter is None else {"segmenter": segmenter}
-    collection = opened(tmp_path, costly(log, gates=[MaskSanity(min_area=0.9, max_area=1.0)], **parts), disc_records)
+    collection = opened(
+        tmp_path, costly_aga(log, gates=[MaskSanity(min_area=0.9, max_area=1.0)], **parts), disc_records
+    )
     completed(collection)
     assert calls(log)["paint"] == calls(log)["caption"] == 0
     assert sum(collection.rejections().values()) == 24
 
 
 def test_backgrounds_that_are_objected_to_are_painted_anew_and_no_others(tmp_path, log, disc_records):
-    aga = costly(log, painter=CostlyPainter(str(log), faulty=True), gates=[CostlyGate(str(log))], attempts=4)
+    aga = costly_aga(log, painter=CostlyPainter(str(log), faulty=True), gates=[CostlyGate(str(log))], attempts=4)
     collection = opened(tmp_path, aga, disc_records, degree=4)
     completed(collection)
     seeds = [int(entry.split()[2]) for entry in entries(log, "paint")]
@@ -134,7 +122,7 @@ def test_backgrounds_that_are_objected_to_are_painted_anew_and_no_others(tmp_pat
 
 
 def test_what_is_still_bad_after_the_last_attempt_is_rejected_with_the_reason(tmp_path, log, disc_records):
-    aga = costly(log, painter=CostlyPainter(str(log), faulty=True), gates=[BlankBackground()])
+    aga = costly_aga(log, painter=CostlyPainter(str(log), faulty=True), gates=[BlankBackground()])
     collection = opened(tmp_path, aga, disc_records)
     completed(collection)
     black = sum(int(entry.split()[2]) % 3 == 0 for entry in entries(log, "paint"))
@@ -143,7 +131,7 @@ def test_what_is_still_bad_after_the_last_attempt_is_rejected_with_the_reason(tm
 
 
 def test_a_gate_with_a_model_sees_the_merged_images_once(tmp_path, log, disc_records):
-    aga = costly(log, gates=[CostlyImageGate(str(log))])
+    aga = costly_aga(log, gates=[CostlyImageGate(str(log))])
     collection = opened(tmp_path, aga, disc_records)
     fill(collection, images=False)
     assert calls(log)["judge"] == 24
@@ -156,17 +144,9 @@ def test_a_gate_with_a_model_sees_the_merged_images_once(tmp_path, log, disc_rec
 
 
 def test_a_bank_is_painted_once_for_all(tmp_path, log, disc_records):
-    aga = costly(log, bank=BackgroundBank(size=3), captions_per_combination=1)
+    aga = costly_aga(log, bank=BackgroundBank(size=3), captions_per_combination=1)
     collection = opened(tmp_path, aga, disc_records, degree=6)
     completed(collection)
     assert calls(log)["paint"] == 3
     assert calls(log)["caption"] <= 3
     assert len(images(collection)) == 48
-
-
-def test_captions_of_a_combination_are_shared(tmp_path, log, disc_records):
-    prompts = PromptEngine(instructions=["Describe"], spatial=["a lake"], temporal=["at dawn", "at dusk"])
-    collection = opened(tmp_path, costly(log, prompts=prompts, captions_per_combination=2), disc_records, degree=6)
-    completed(collection)
-    assert calls(log)["caption"] == 4
-    assert calls(log)["paint"] == 48

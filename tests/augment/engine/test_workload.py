@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny.costly import (
-    CostlyCaptioner,
     CostlyDetector,
     CostlyGate,
     CostlyImageGate,
     CostlyPainter,
-    CostlySegmenter,
+    Denoiser,
     calls,
+    costly_aga,
 )
 
 from aga_lightning.augment.augmenter import denoiser_calls
@@ -26,25 +26,10 @@ from aga_lightning.augment.segmenters.embedded import GrabCut
 VERBS = {"Boxes": "detect", "Subjects": "segment", "Captions": "caption", "Backgrounds": "paint"}
 
 
-class Denoiser(CostlyPainter):
-    """A painter that tells how often it calls a denoiser."""
-
-    def denoiser_calls_per_image(self):
-        return 100
-
-
 @pytest.fixture
 def opened(tmp_path, log, disc_records):
     def opened(degree=3, **settings):
-        path = str(log)
-        parts = {
-            "detector": CostlyDetector(path),
-            "segmenter": CostlySegmenter(path),
-            "captioner": CostlyCaptioner(path),
-            "painter": CostlyPainter(path),
-            "gates": [],
-        }
-        return Collection(AGA(**(parts | settings)), Store(tmp_path / "cache"), disc_records, degree, 0)
+        return Collection(costly_aga(log, **settings), Store(tmp_path / "cache"), disc_records, degree, 0)
 
     return opened
 

@@ -9,6 +9,7 @@ from tiny.blip import save_blip
 from tiny.clip_model import save_clip
 from tiny.llama import build_llama
 from tiny.sd1 import save_tiny_instruct, save_tiny_sd1
+from tiny.shown import shown
 from tiny.summary import DOMAINS, Namer, Sayer
 
 from aga_lightning.augment.base import ImageEditor, Request
@@ -17,7 +18,6 @@ from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.engine.probe import probe
-from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.clip import ClipFilter
@@ -67,12 +67,6 @@ def made(collection):
     return [outcome.path.read_bytes() if outcome.path else outcome.reason for outcome in outcomes]
 
 
-def text(method, request, store):
-    """What the picture of a request shows, and in which domain."""
-    (step,) = (step for step in method.all_steps if step.fills == "caption")
-    return Runner(store).value(step, request)
-
-
 def facts(collection):
     return [dict(entry.facts) for entry in collection.shelf.entries().values()]
 
@@ -109,7 +103,7 @@ def test_a_published_list_needs_neither_captions_nor_a_language_model(preset, di
     # It is the texts that count, wherever they come from, and no model beside them.
     listed = arm(domains=list(PRESETS[preset]), image_captioner=Namer("other"), summariser=None)
     requests = collection.requests
-    texts = [[text(one, request, collection.store) for request in requests] for one in (listed, method)]
+    texts = [[shown(one, request, collection.store) for request in requests] for one in (listed, method)]
     assert texts[0] == texts[1]
 
 
@@ -135,11 +129,11 @@ def test_what_a_request_shows_is_its_own_affair(disc_records, tmp_path):
         collection = opened(method, records, tmp_path / "cache", degree=3)
         for request in records:
             next(iter(method.augment([Request(request, 2)], collection.store)))
-        orders[records is disc_records] = {record: text(method, Request(record, 2), collection.store).text
+        orders[records is disc_records] = {record: shown(method, Request(record, 2), collection.store).text
                                            for record in disc_records}  # fmt: skip
     assert orders[True] == orders[False]
     given = arm(domains=["a 1", "a 2", "a 3"])
-    seeds = [text(given, Request(disc_records[0], 0, seed), collection.store).text for seed in range(12)]
+    seeds = [shown(given, Request(disc_records[0], 0, seed), collection.store).text for seed in range(12)]
     assert set(seeds) == {"a 1", "a 2", "a 3"}
 
 
@@ -177,7 +171,7 @@ def outcomes(collection):
     """The reason, or None, by class and by the number that `Shades` was told."""
     found = {}
     for request in collection.requests:
-        told = int(text(collection.augmenter, request, collection.store).text.split()[-1])
+        told = int(shown(collection.augmenter, request, collection.store).text.split()[-1])
         found[request.record.class_name, told] = collection.find(request).reason
     return found
 

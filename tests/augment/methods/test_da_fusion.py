@@ -11,6 +11,7 @@ from diffusers import StableDiffusionImg2ImgPipeline
 from PIL import Image
 from tiny.costly import CostlyDetector, CostlySegmenter, entries
 from tiny.sd1 import save_tiny_sd1
+from tiny.shown import shown
 
 from aga_lightning.augment.base import Augmented, Detection, Request, Subject
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
@@ -34,12 +35,6 @@ QUICK = {"steps": 2, "batch_size": 1, "resolution": 64, "initializer": "a", "lea
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     return save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1")
-
-
-def text(one, request, store):
-    """What the picture of a request shows."""
-    (step,) = (step for step in one.all_steps if step.fills == "caption")
-    return Runner(store).value(step, request).text
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ def test_each_strength_is_drawn_as_often_as_any_other(method, store, disc_record
     assert all(400 < count < 600 for count in counts.values())  # of 2000; the standard deviation is 19
     other = [Runner(store).plan(pictures, replace(request, seed=1))[1] for request in requests]
     assert other != strengths
-    assert {text(one, request, store) for request in requests} == {"a photo of a <plum>", "a photo of a <lime>"}
+    assert {shown(one, request, store).text for request in requests} == {"a photo of a <plum>", "a photo of a <lime>"}
 
 
 def test_the_picture_is_that_of_diffusers_with_the_words_file(method, folder, store, tmp_path):

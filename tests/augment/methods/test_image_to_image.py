@@ -1,32 +1,21 @@
 import numpy as np
 import pytest
 from tiny.sd1 import save_tiny_sd1
+from tiny.shown import seed_of, shown
 
 from aga_lightning.augment.base import Edit, Request
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
-from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.methods.image_to_image import ImageToImage
 from aga_lightning.augment.methods.text_to_image import TextToImage
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
-from aga_lightning.images.seeds import seed_from
 
 
 @pytest.fixture(scope="session")
 def sd1(tmp_path_factory):
     return str(save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1"))
-
-
-def text(method, request, store):
-    """What the picture of a request shows."""
-    (step,) = (step for step in method.all_steps if step.fills == "caption")
-    return Runner(store).value(step, request).text
-
-
-def seed_of(request, store):
-    return seed_from(request.seed, store.digest(request.record.path), request.variant, "picture")
 
 
 def editor(weights, **settings):
@@ -42,7 +31,7 @@ def test_the_defaults_are_those_that_the_help_tells():
 
 def test_the_words_are_those_of_the_first_row(store, disc_records):
     for request in (Request(record, variant) for record in disc_records for variant in range(2)):
-        assert text(ImageToImage(), request, store) == text(TextToImage(), request, store)
+        assert shown(ImageToImage(), request, store).text == shown(TextToImage(), request, store).text
 
 
 def test_a_picture_is_what_the_editor_makes_of_the_photo(store, sd1, disc_records):

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from tiny.costly import CostlyEditor, CostlyImageGate, calls
 from tiny.sd1 import save_tiny_inpainting, save_tiny_sd1
+from tiny.shown import shown
 
 from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
-from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.embedded import AvoidedWords, BlankBackground, MaskSanity
 from aga_lightning.augment.methods.aga import AGA
@@ -23,12 +23,6 @@ from aga_lightning.augment.segmenters.embedded import GrabCut
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("weights")
     return {"sd1": save_tiny_sd1(root / "sd1"), "inpainting": save_tiny_inpainting(root / "inpainting")}
-
-
-def text(method, request, store):
-    """What the picture of a request shows."""
-    (step,) = (step for step in method.all_steps if step.fills == "caption")
-    return Runner(store).value(step, request).text
 
 
 def editor(weights, **settings):
@@ -70,7 +64,7 @@ def test_the_strength_is_the_default_of_diffusers():
 
 def test_the_words_are_those_of_the_first_row(store, disc_records):
     for request in (Request(record, variant) for record in disc_records for variant in range(2)):
-        assert text(Inpainting(), request, store) == text(TextToImage(), request, store)
+        assert shown(Inpainting(), request, store).text == shown(TextToImage(), request, store).text
 
 
 @pytest.mark.parametrize("weights", ["sd1", "inpainting"])

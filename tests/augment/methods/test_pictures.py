@@ -15,7 +15,7 @@ from tiny.costly import (
     entries,
 )
 
-from aga_lightning.augment.base import Augmented, Detector, Gate, Rejected, Request, Segmenter
+from aga_lightning.augment.base import Detector, Gate, Request, Segmenter
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.accepting import Accept
@@ -268,14 +268,6 @@ def test_the_strongest_edits_come_first_and_weigh_most(opened, log):
     units = stage.pending(collection.requests, collection.store)
     weights = [stage.weight(unit) for unit in units]
     assert weights == sorted(weights, reverse=True) and set(weights) == {100 / 60, 20 / 60}
-
-
-def test_outcomes_come_in_the_order_of_the_requests(opened, log, disc_records):
-    disc_records[2].path.write_bytes(b"no image at all")
-    collection = opened(Studio(maker=CostlyEditor(str(log))))
-    outcomes = list(collection.augmenter.augment(collection.requests, collection.store))
-    assert [outcome.request for outcome in outcomes] == collection.requests
-    assert [type(outcome) for outcome in outcomes[:6]] == [Augmented] * 3 + [Rejected] * 3
 
 
 @pytest.mark.parametrize("strength", [0.0, -0.1, 1.01, float("nan")])

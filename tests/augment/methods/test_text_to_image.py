@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from tiny.sd1 import save_tiny_sd1
+from tiny.shown import seed_of, shown
 
 from aga_lightning.augment.base import Caption, Prompt, Request, Scene
 from aga_lightning.augment.engine.collection import Collection
-from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates.embedded import MaskSanity
@@ -14,22 +14,11 @@ from aga_lightning.augment.painters.contrast import BLANK, contrast
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.prompts import SPATIAL, TEMPORAL, PromptEngine
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
-from aga_lightning.images.seeds import seed_from
 
 
 @pytest.fixture(scope="session")
 def sd1(tmp_path_factory):
     return str(save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1"))
-
-
-def text(method, request, store):
-    """What the picture of a request shows."""
-    (step,) = (step for step in method.all_steps if step.fills == "caption")
-    return Runner(store).value(step, request).text
-
-
-def seed_of(request, store):
-    return seed_from(request.seed, store.digest(request.record.path), request.variant, "picture")
 
 
 def painter(weights, **settings):
@@ -45,18 +34,18 @@ def test_the_defaults_are_the_model_and_settings_of_the_papers_painter():
 
 def test_each_picture_is_asked_for_by_class_and_scene(store, disc_records):
     method = TextToImage()
-    texts = [text(method, Request(record, variant), store) for record in disc_records for variant in range(4)]
+    texts = [shown(method, Request(record, variant), store).text for record in disc_records for variant in range(4)]
     heads = {text.split(", ")[0] for text in texts}
     scenes = {text.split(", ", 1)[1] for text in texts}
     assert heads == {"a photo of a plum", "a photo of a lime"}
     assert scenes <= {f"{spatial} {temporal}" for spatial in SPATIAL for temporal in TEMPORAL} and len(scenes) > 16
-    assert text(method, Request(disc_records[0], 1), store) == texts[1]
-    assert text(method, Request(disc_records[0], 1, seed=1), store) != texts[1]
+    assert shown(method, Request(disc_records[0], 1), store).text == texts[1]
+    assert shown(method, Request(disc_records[0], 1, seed=1), store).text != texts[1]
 
 
 def test_the_basic_prompt_names_the_class_alone(store, disc_records):
     method = TextToImage(text="a photo of a {class}", scenes=PromptEngine(spatial=["a lake"]))
-    assert text(method, Request(disc_records[0], 3), store) == "a photo of a plum"
+    assert shown(method, Request(disc_records[0], 3), store).text == "a photo of a plum"
 
 
 def test_a_picture_is_what_the_painter_paints_of_the_words(store, sd1, disc_records):
