@@ -53,11 +53,11 @@ COUNTED = {
     "BackgroundVerdicts": "backgrounds through a gate's detector",
     "Merging": "images merged (no model)",
 }
-"""What is counted, by the name of the stage."""
+"""Words for the counts, by the name of the stage."""
 
 VERBS = {"Boxes": "detect", "Subjects": "segment", "Captions": "caption", "Backgrounds": "paint",
          "BackgroundVerdicts": "judge"}  # fmt: skip
-"""What the parts of `tests/tiny/costly.py` note, by the name of the stage that calls them."""
+"""The calls that the parts of `tests/tiny/costly.py` note, by the name of the stage that makes them."""
 
 
 class Way(NamedTuple):
@@ -83,7 +83,7 @@ def draw_images(folder: Path, count: int) -> list[ImageRecord]:
 
 
 def merged(settings: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """One configuration behind another."""
+    """Two configurations as one; the second wins."""
     both = dict(settings)
     for name, value in others.items():
         before = both.get(name)
@@ -92,7 +92,7 @@ def merged(settings: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, 
 
 
 def configured(*names: str, **settings: object) -> AGA:
-    """The method of some shipped configurations, one behind the other, and then of some settings."""
+    """The method of some shipped configurations and of further settings; later ones win."""
     content: dict[str, Any] = {}
     for name in names:
         content = merged(content, yaml.safe_load(Path(find_config(name)).read_text(encoding="utf-8")))
@@ -105,9 +105,9 @@ def configured(*names: str, **settings: object) -> AGA:
 
 
 def published(images: int, degree: int) -> dict[str, int]:
-    """Count what the authors' script (their generate_new_image.py, with utils.py) does.
+    """Count the calls of the authors' script (their generate_new_image.py, with utils.py).
 
-    One run makes one output of each image and keeps nothing but that, so `degree` outputs take as many runs.
+    One run makes one output of each image and keeps nothing else, so that `degree` outputs take as many runs.
     """
     counts: Counter[str] = Counter()
     for _ in range(degree):
@@ -122,7 +122,7 @@ def published(images: int, degree: int) -> dict[str, int]:
 
 
 def counted(collection: Collection) -> dict[str, int]:
-    """What our stages say that they will make."""
+    """The work that our stages announce."""
     tasks = workload(collection)
     return {task.name: task.units for task in tasks} | {"denoiser": sum(task.denoiser_calls for task in tasks)}
 
@@ -143,7 +143,7 @@ def count_table(ways: Sequence[Way], outputs: int) -> Iterator[str]:
 
 
 def saving_table(ways: Sequence[Way]) -> Iterator[str]:
-    """How many times fewer than in the first way."""
+    """Factors by which the counts are smaller than in the first way."""
     yield head("times fewer", *(way.name for way in ways[1:]))
     for stage, words in COUNTED.items():
         before = ways[0].counts.get(stage, 0)
@@ -189,7 +189,7 @@ def small_run(method: AGA, records: Sequence[ImageRecord], degree: int, folder: 
 
 
 def denoiser_check(painter: DiffusionPainter, weights: Path, images: int = 3) -> tuple[int, int]:
-    """Evaluations of the denoiser for one image: as the settings say, and as counted on a tiny random SDXL."""
+    """Evaluations of the denoiser for one image: by the settings, and as counted on a tiny random SDXL."""
     tiny = DiffusionPainter(
         weights=str(weights),
         steps=painter.steps,
@@ -222,7 +222,7 @@ def information(table: np.ndarray) -> float:
 
 
 def bank_facts(size: int, records: Sequence[ImageRecord], degree: int, cache: Path) -> Iterator[str]:
-    """How a bank is dealt, beside dealing at random."""
+    """Facts about the distribution of a bank's backgrounds, beside a random distribution."""
     store, bank = Store(cache), BackgroundBank(size=size)
     images = [(record.class_name, store.digest(record.path)) for record in records]
     started = time.process_time()
@@ -290,7 +290,7 @@ def main() -> None:
 
 
 def check(methods: Mapping[str, AGA], images: int, degree: int, folder: Path) -> None:
-    """Print what was counted beforehand beside what was called."""
+    """Print the announced counts beside the counted calls."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     records = draw_images(folder / "few", images)

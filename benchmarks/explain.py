@@ -90,7 +90,7 @@ def read_photos(folder: Path, count: int) -> Tensor:
 
 
 def train(pixels: Tensor, steps: int = 60) -> nn.Module:
-    """A ResNet-18 that knows each photo, and one class more for blurred ones; noise keeps it from being brittle."""
+    """A ResNet-18 with a class for each photo and one for blurred photos; noise makes its training robust."""
     torch.manual_seed(0)
     images = torch.cat([pixels, functional.gaussian_blur(pixels, [61, 61], [10.0, 10.0])])
     labels = torch.cat([torch.arange(len(pixels)), torch.full((len(pixels),), len(pixels))])
@@ -101,7 +101,7 @@ def train(pixels: Tensor, steps: int = 60) -> nn.Module:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(normalised + 0.2 * torch.randn_like(normalised)), labels).backward()
         optimizer.step()
-    # Statistics of a whole pass, so that evaluation sees what training saw.
+    # Statistics of a whole pass, so that evaluation normalises as training did.
     for norm in model.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.reset_running_stats()
@@ -112,7 +112,7 @@ def train(pixels: Tensor, steps: int = 60) -> nn.Module:
 
 
 def asked_one_by_one(predict: Predict, target: int, kind: str) -> Callable[[np.ndarray], list[float]]:
-    """What the reference asks of a model: the prediction for a batch (B, H, W, 3) of pixels."""
+    """The prediction for a batch (B, H, W, 3) of pixels, in the form that the reference asks for."""
 
     def ask(batch: np.ndarray) -> list[float]:
         found = predict(torch.from_numpy(batch).permute(0, 3, 1, 2))
@@ -151,14 +151,14 @@ def area(curves: np.ndarray) -> np.ndarray:
 
 
 def differences(curves: np.ndarray, expected: np.ndarray) -> str:
-    """How far areas are from those that are expected: the largest of a photo's, and that of the median curves."""
+    """Differences of areas from the expected ones: the largest of a photo, and that of the median curves."""
     photos = np.abs(area(curves) - area(expected)).max()
     medians = np.abs(area(np.median(curves, axis=1)) - area(np.median(expected, axis=1))).max()
     return f"{photos:.1e} | {medians:.1e}"
 
 
 def time_curves(model: nn.Module, pixels: Tensor, maps: Tensor, masks: Tensor, targets: Tensor, threads: int) -> None:
-    """AIC and SIC by the reference, by ours in all modes, and by nothing but encodings and passes."""
+    """AIC and SIC by the reference and by ours in all modes, and encodings and passes alone."""
     predict = probabilities(model, PIXELS)
     with ExitStack() as stack:
         pools = workers(threads, stack)
@@ -216,7 +216,7 @@ def time_curves(model: nn.Module, pixels: Tensor, maps: Tensor, masks: Tensor, t
 
 
 def workers(threads: int, stack: ExitStack) -> dict[str, Executor | None]:
-    """What runs the reconstructions and encodings, by name."""
+    """Executors of the reconstructions and encodings, by name."""
     if threads == 1:
         return {"in turn": None}
     spawn = multiprocessing.get_context("spawn")
@@ -226,7 +226,7 @@ def workers(threads: int, stack: ExitStack) -> dict[str, Executor | None]:
 
 
 def revealed(pixels: Tensor, maps: Tensor, masks: Tensor) -> list[np.ndarray]:
-    """All images (H, W, 3) that the definition asks about: hidden, at each threshold, and whole."""
+    """All images (H, W, 3) in the definition: hidden, at each threshold, and whole."""
     shown = []
     for image, attribution, mask in zip(pixels, maps, masks, strict=True):
         whole = image.permute(1, 2, 0).numpy()

@@ -71,12 +71,12 @@ class Task:
         return self.folder / "model.ckpt"
 
     def data(self) -> AGADataModule:
-        """FieldGuide with test sets of the asked size."""
+        """FieldGuide with test sets of this size."""
         birds = FieldGuide(str(self.folder / "fieldguide"), test_per_class=self.per_class, ood_per_class=self.per_class)
         return AGADataModule(birds, recipe="fieldguide", steps_per_epoch=50, num_workers=0, ood_during_fit=False)
 
     def callbacks(self, images: int) -> list[Callback]:
-        """What is measured."""
+        """The callbacks to measure."""
         made: dict[str, Callback] = {
             "AttributionPanels": AttributionPanels(
                 images=min(images, FEW), compare_to=str(self.checkpoint), search=images, batch_size=32
@@ -104,7 +104,7 @@ class Memory:
 
     @property
     def late(self) -> float:
-        """Between the middle of the tests and the last one: what goes on growing."""
+        """Between the middle of the tests and the last one: growth that continues."""
         return self.after[-1] - self.after[len(self.after) // 2 - 1] if len(self.after) > 1 else math.nan
 
 
@@ -153,7 +153,7 @@ def plain_trainer(folder: Path, callbacks: list[Callback], epochs: int = 1) -> T
         accelerator="cpu",
         max_epochs=epochs,
         limit_val_batches=0,
-        limit_test_batches=1,  # the trainer's own loop is not what is measured; callbacks take what they take
+        limit_test_batches=1,  # the trainer's own loop is not measured; callbacks read as many images as they need
         logger=[TensorBoardLogger(folder, "", ""), CSVLogger(folder, "", "")],
         callbacks=callbacks,
         enable_checkpointing=False,

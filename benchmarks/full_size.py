@@ -79,7 +79,7 @@ EULER = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_line
 
 
 class Recipe(NamedTuple):
-    """A part without its model, and what builds one.
+    """A part without its model, and a function that builds the model.
 
     Args:
         kind: The class of the part.
@@ -92,7 +92,7 @@ class Recipe(NamedTuple):
     settings: dict[str, Any]
 
     def part(self, **settings: object) -> Any:  # noqa: ANN401 each stage has a class of its own
-        """The part; it differs from the shipped one in where its model comes from, and in nothing else."""
+        """The part; it differs from the shipped one only in the source of its model."""
         build = self.build
 
         class Random(self.kind):  # type: ignore[name-defined, misc] # the base is chosen when this runs
@@ -111,17 +111,17 @@ class Recipe(NamedTuple):
 
 
 def recipes(full: bool, folder: Path, steps: int, tokens: int) -> dict[str, Recipe]:
-    """What builds the four parts, by the name of their stage.
+    """The recipes of the four parts, by the name of their stage.
 
     Args:
-        full: The published sizes; else a few thousand weights.
-        folder: For tokenizers and tiny checkpoints.
-        steps: Of the painter.
-        tokens: New ones in an answer, which random weights never end on their own.
+        full: Whether to use the published sizes; otherwise models have a few thousand weights.
+        folder: Folder for tokenizers and tiny checkpoints.
+        steps: Steps of the painter.
+        tokens: New tokens of an answer, which random weights never end.
     """
     size = {} if full else {"width": 64, "height": 64}
     painter = {"steps": steps, "guidance": 5.0, "redraws": 0, **size}
-    # One answer each: random weights write no caption, and would be asked again.
+    # One answer each: random weights write no usable caption, and would be asked again.
     captioner = {"max_new_tokens": tokens, "tries": 1, "format": "alpaca"}
     return {
         "boxes": Recipe(GroundingDINO, grounding_dino(full, folder / "grounding-dino"), {}),
@@ -132,7 +132,7 @@ def recipes(full: bool, folder: Path, steps: int, tokens: int) -> dict[str, Reci
 
 
 def on(device: torch.device, dtype: torch.dtype, build: Callable[..., Any], *given: object) -> Any:  # noqa: ANN401
-    """Build a model where it will run, so that its weights never pass through the CPU's memory."""
+    """Build a model on its device, so that its weights never pass through the CPU's memory."""
     with device:
         return build(*given).to(dtype).eval()
 
@@ -164,7 +164,7 @@ def segment_anything(full: bool, folder: Path) -> Build:
         save_sam(folder)
         config, processor = AutoConfig.from_pretrained(folder), SamProcessor.from_pretrained(folder)
     build = AutoModelForMaskGeneration.from_config
-    # In float32 whatever is asked for, as the part itself loads it: numbers of other kinds are autocast's.
+    # Always in float32, as the part itself loads it: other number formats are applied by autocast.
     return lambda device, dtype: (on(device, torch.float32, build, config), processor)
 
 
@@ -180,7 +180,7 @@ def llama(full: bool, folder: Path) -> Build:
     tokenizer = llama_tokenizer()
 
     def build(device: torch.device, dtype: torch.dtype) -> CausalLM:
-        with device:  # in its own numbers from the start: 13 billion in float32 would take 52 GB for a moment
+        with device:  # in its own format from the start: 13 billion weights in float32 would take 52 GB for a moment
             network = AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
         network.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=[2], pad_token_id=2)
         return CausalLM(network, tokenizer)

@@ -47,7 +47,7 @@ from full_size import Recipe, recipes
 from measuring import SIZE, Clock, drawn, head, parser, row, wait_for_gpu
 
 SLOTS = {"boxes": "detector", "subjects": "segmenter", "captions": "captioner", "backgrounds": "painter"}
-"""What the recipe calls the part of each stage."""
+"""The setting of the part of each stage."""
 
 PUBLISHED_DTYPE = {"boxes": "float32", "subjects": "float32", "captions": "float16", "backgrounds": "float16"}
 
@@ -73,7 +73,7 @@ class Arm(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a stage took: images made, seconds in all and in its two inner parts, and bytes of memory at the peak."""
+    """Measurements of a stage: images, seconds in all, in calls and in networks, and peak memory in bytes."""
 
     images: int
     seconds: float

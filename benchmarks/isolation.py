@@ -38,7 +38,7 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of one case."""
+    """The result of one case."""
 
     iou: float
     precision: float

@@ -44,7 +44,7 @@ FIT = [
 
 @dataclass
 class Counted:
-    """What was seen of one verb."""
+    """The counts of one verb."""
 
     kills: int = 0
     runs: int = 0
@@ -131,7 +131,7 @@ def disturbed(commands: list[list[str]], folder: Path, kill: Callable[[int], Non
                 left.remove(running.pop(child))
         for child, words in running.items():
             status = ended(child, 600)
-            kill_group(child)  # what outlived its first process
+            kill_group(child)  # processes that outlived the first one
             if status == 0:
                 left.remove(words)
             elif status is None or (child not in victims and status != 0):
@@ -146,9 +146,9 @@ def last_line(folder: Path) -> str:
 
 
 def store_of(cache: Path) -> dict[str, str]:
-    """What a store holds: a digest for each file, and each line of the journals by where it stands and its key.
+    """The content of a store: a digest of each file, and each line of the journals by its journal and key.
 
-    The index of sources is left out: it tells where an image lay and when it was written, in each folder anew.
+    The index of sources is left out: it holds paths and times of images, which differ between folders.
     """
     held = {}
     for path in sorted(cache.rglob("*")):

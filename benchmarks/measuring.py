@@ -1,4 +1,4 @@
-"""What the benchmarks share: drawn photos, a clock, rows of tables, and the parser of a script's options."""
+"""Helpers of the benchmarks: drawn photos, a clock, rows of tables, and the parser of a script's options."""
 
 import argparse
 import time

@@ -1,4 +1,4 @@
-"""What references/classification/train.py of torchvision does by default, written as plainly as it goes."""
+"""The default training loop of torchvision's references/classification/train.py, written plainly."""
 
 import itertools
 import time
@@ -30,10 +30,10 @@ class Options(NamedTuple):
         batch_size: Images a step.
         samples: Images an epoch.
         workers: Loader processes.
-        device: Where to train.
+        device: The device to train on.
         precision: "32-true" or "bf16-mixed"; the script itself knows float16.
-        memory_format: How tensors are laid out; the script itself leaves that as it is.
-        output: Two checkpoints an epoch go there, if given.
+        memory_format: Memory layout of tensors; the script itself does not change it.
+        output: Folder for two checkpoints in each epoch; None for no checkpoints.
     """
 
     data: Path
@@ -69,8 +69,8 @@ def train(options: Options, go_on: Callable[[int], bool]) -> None:
     """Train until told to stop.
 
     Args:
-        options: What and how.
-        go_on: Asked after each step, and told its images.
+        options: The options.
+        go_on: Called after each step with its number of images; false ends the training.
     """
     device, layout = options.device, options.memory_format
     on_gpu = device.type == "cuda"

@@ -74,7 +74,7 @@ class Setting(NamedTuple):
 
 
 class Way(NamedTuple):
-    """How both sides train."""
+    """Options of both sides."""
 
     device: torch.device
     precision: str
@@ -101,7 +101,7 @@ class Clock:
         self.images: list[int] = []
 
     def tick(self, images: int) -> bool:
-        """A step with so many images has ended; whether another is wanted."""
+        """Note the end of a step and its number of images; returns whether to continue."""
         done = len(self.times) + 1
         if self.device.type == "cuda" and (done in (WARM_UP, self.last) or done % self.steps in (0, 1)):
             torch.cuda.synchronize(self.device)
@@ -110,7 +110,7 @@ class Clock:
         return done < self.last
 
     def speeds(self) -> tuple[float, float]:
-        """Images a second over all timed steps, and over those that are not the first of their epoch."""
+        """Images a second over all timed steps, and over all but the first step of each epoch."""
         assert len(self.times) == self.last, (len(self.times), self.last)
         timed = np.arange(WARM_UP, self.last)
         inside = timed[timed % self.steps > 0]

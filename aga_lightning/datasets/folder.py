@@ -109,8 +109,8 @@ class ImageFolder(ImageDataset):
             records += [self._record(path, name) for path in images]
         if not records:
             raise DatasetError(
-                f"{shown(folder)} gives no images for {split}: put those of each class into a folder of its name, or "
-                "point `root` elsewhere"
+                f"{shown(folder)} gives no images for {split}: put the images of each class into a folder of its name, "
+                "or point `root` elsewhere"
             )
         if split == "train" and self._boxes is not None and not any(record.box for record in records):
             raise DatasetError(

@@ -26,24 +26,24 @@ LONGEST = 1333 / 800  # the authors' limit to the longer side, in shorter sides
 
 @dataclass(kw_only=True, eq=False)
 class GroundingDINOCheckpoint(PromptedDetector):
-    """Finds the superclass with GroundingDINO as its authors published it: a .pth file and their own code.
+    """Finds the superclass with GroundingDINO from its authors' .pth file and code.
 
-    Needs the extra `aga-lightning[groundingdino]`.
+    It needs the extra `aga-lightning[groundingdino]`.
 
     Args:
         weights: The checkpoint (`groundingdino_swint_ogc.pth`); it enters the keys of the store by its content.
         config: The model's configuration: a .py, .json or .yaml file of plain values (a .py file is parsed, not run);
             what it leaves out, and null, is as in the authors' GroundingDINO_SwinT_OGC.
-        text_encoder: Where the tokenizer and the configuration of BERT are: a hub's name or a local folder. Its weights
-            are not needed, the checkpoint holds them.
-        size: Shorter side in pixels at which the model looks at images; the longer side is limited to 1333 / 800 of it.
+        text_encoder: Tokenizer and configuration of BERT: a hub's name or a local folder. BERT's weights are not
+            needed, since the checkpoint holds them.
+        size: Shorter side in pixels of the model's input; the longer side is limited to 1333 / 800 of it.
 
     Raises:
         ValueError: If a setting is out of range or `prompt` has an unknown field.
     """
 
     revision: str | None = field(default=None, init=False)
-    # The authors' code mixes in float32 whatever the weights are.
+    # The authors' code mixes in float32, whatever the weights' format.
     dtype: DType = field(default="float32", init=False)
 
     config: NameOrPath | str | None = None
@@ -86,7 +86,7 @@ class GroundingDINOCheckpoint(PromptedDetector):
         state = read_weights_file(self.weights).state
         with explained("a configuration of groundingdino-py", str(self.config)):
             settings |= read_literals(Path(self.config).expanduser()) if self.config else {}
-        # Checkpoints of activations save memory in training only.
+        # Checkpoints of activations save memory only in training.
         settings |= {"use_checkpoint": False, "use_transformer_ckpt": False, "device": str(self.torch_device)}
         settings["text_encoder_type"] = os.path.expanduser(self.text_encoder)
         with explained("a folder with BERT's tokenizer and configuration", self.text_encoder), quietly(), adapted():
@@ -106,7 +106,7 @@ class GroundingDINOCheckpoint(PromptedDetector):
         return super().query(superclass).removesuffix(".") + "."
 
     def look_for(self, query: str, images: Sequence[Image]) -> list[Candidates]:
-        """What the model finds in images of one size."""
+        """The boxes and scores that the model finds in images of one size."""
         prepare, model = self.model
         pixels = torch.stack([prepare(PIL.Image.fromarray(image), None)[0] for image in images])
         with quietly():

@@ -85,7 +85,7 @@ def pebbles(canvas: Canvas, colours: Sequence[Colour] = STONE, size: float = 1.0
     Args:
         canvas: Painted on.
         colours: Dark to light.
-        size: Of the stones.
+        size: Size of the stones.
     """
     shape, unit = canvas.ground_shape, canvas.unit * canvas.zoom * size
     domes = plane_texture(canvas.rng, shape, "stones", 2.2 * unit, depth=0.8)
@@ -99,9 +99,9 @@ def water(canvas: Canvas, colour: Colour, choppiness: float, clarity: float = 0.
 
     Args:
         canvas: Painted on.
-        colour: Of the depth.
+        colour: Colour of the depth.
         choppiness: 0 (a mirror) to 1 (waves).
-        clarity: How much of the mirror image is seen at a low angle.
+        clarity: Share of the mirror image at a low angle.
 
     Returns:
         The waves' heights, 0..1, for foam.

@@ -42,7 +42,7 @@ class Light:
         elevation: Height of the disc above the horizon, as a part of the picture's height; None: out of the picture.
         glow: Brightness of the sky around the disc.
         clouds: Part of the sky that is covered.
-        haze: How fast distance fades, 0..1.
+        haze: Speed at which distant things fade, 0..1.
         stars: Amount of stars, 0..1.
         rain: Amount of rain, 0..1.
         snow: Amount of falling and lying snow, 0..1.

@@ -26,12 +26,12 @@ def blades(
     Args:
         canvas: Painted on.
         colours: Dark to light.
-        count: At the size of 500 x 375; fewer on smaller pictures.
-        height: Of the nearest, as a part of the picture's size.
-        rows: Where their feet are, 0 (horizon) to 1 (nearest row).
+        count: Number of blades at a size of 500 x 375; smaller pictures have fewer.
+        height: Height of the nearest blade, as a part of the picture's size.
+        rows: Range of the rows of their feet, 0 (horizon) to 1 (nearest row).
         lean: Spread of their slant.
-        thickness: Of the nearest at the root, as a part of the picture's size.
-        columns: Where their feet are, as parts of the width.
+        thickness: Width of the nearest blade at its root, as a part of the picture's size.
+        columns: Range of the columns of their feet, as parts of the width.
     """
     rng = canvas.rng
     count = max(12, int(count * min(1.3, canvas.unit / 430) ** 0.9))
@@ -67,9 +67,9 @@ def trunks(
 
     Args:
         canvas: Painted on.
-        count: How many.
-        width: Of the thickest, as a part of the picture's size.
-        colours: Of the bark, dark to light.
+        count: Number of stems.
+        width: Width of the thickest stem, as a part of the picture's size.
+        colours: Colours of the bark, dark to light.
         distance: 0 (here) to 1 (at the horizon).
         foot: Row of the feet, 0 (horizon) to 1 (nearest row).
         lean: Spread of their slant.
@@ -141,10 +141,10 @@ def boulders(
 
     Args:
         canvas: Painted on.
-        count: How many.
-        size: Of the nearest, as a part of the picture's size.
+        count: Number of rocks.
+        size: Size of the nearest rock, as a part of the picture's size.
         colours: Dark to light.
-        rows: Where their feet are, 0 (horizon) to 1 (nearest row).
+        rows: Range of the rows of their feet, 0 (horizon) to 1 (nearest row).
     """
     rng = canvas.rng
     for place in np.sort(rng.uniform(*rows, count)):
@@ -189,10 +189,10 @@ def flowers(
 
     Args:
         canvas: Painted on.
-        colours: Of the petals; each blossom has one.
-        count: At the size of 500 x 375; fewer on smaller pictures.
-        size: Of the nearest, as a part of the picture's size.
-        rows: Where they are, 0 (horizon) to 1 (nearest row).
+        colours: Colours of the petals; each blossom has one colour.
+        count: Number of blossoms at a size of 500 x 375; smaller pictures have fewer.
+        size: Size of the nearest blossom, as a part of the picture's size.
+        rows: Range of their rows, 0 (horizon) to 1 (nearest row).
     """
     rng = canvas.rng
     count = max(10, int(count * min(1.0, canvas.unit / 430) ** 0.7))

@@ -64,9 +64,9 @@ def hills(canvas: Canvas, height: float, roughness: float = 0.45, width: float =
 
     Args:
         canvas: Gives size and randomness.
-        height: As a part of the picture's height.
+        height: Height as a part of the picture's height.
         roughness: 0.3 (downs) to 0.65 (peaks).
-        width: Of the largest hill, as a part of the picture's width.
+        width: Width of the largest hill, as a part of the picture's width.
     """
     line = profile(canvas.rng, canvas.width, roughness, width)
     return canvas.horizon - height * canvas.height * (0.55 + 0.45 * line)
@@ -77,9 +77,9 @@ def far_hills(canvas: Canvas, layers: int, colours: Sequence[Colour], height: fl
 
     Args:
         canvas: Painted on.
-        layers: How many.
+        layers: Number of rows.
         colours: Dark to light.
-        height: Of the farthest, as a part of the picture's height.
+        height: Height of the farthest row, as a part of the picture's height.
     """
     bottom = min(canvas.height, canvas.horizon + 2)
     for layer in range(layers):
@@ -94,9 +94,9 @@ def tree_line(canvas: Canvas, base: float, height: float, conifers: bool, densit
     Args:
         canvas: Gives size and randomness.
         base: Row of their feet.
-        height: Of the tallest, in pixels.
-        conifers: Spires, or else round crowns.
-        density: How close they stand.
+        height: Height of the tallest tree, in pixels.
+        conifers: Whether the trees have spires; otherwise they have round crowns.
+        density: Density of the trees; larger is denser.
     """
     aspect = 0.22 if conifers else 0.6
     count = int(np.clip(density * 2.0 * canvas.width / (aspect * height + 1), 4, 90))
@@ -119,9 +119,9 @@ def skyline(canvas: Canvas, base: int, height: float, distance: float, colours: 
     Args:
         canvas: Painted on.
         base: The row below the last one painted.
-        height: Of the tallest building, as a part of the picture's height.
+        height: Height of the tallest building, as a part of the picture's height.
         distance: 0 (here) to 1 (at the horizon).
-        colours: Of the walls.
+        colours: Colours of the walls.
     """
     rng, unit = canvas.rng, canvas.unit
     edges = np.cumsum(rng.uniform(0.035, 0.12, 40)) * unit * (1.3 - 0.7 * distance)
