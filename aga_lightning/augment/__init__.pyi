@@ -72,5 +72,6 @@ from .painters.procedural import ProceduralScenes as ProceduralScenes
 from .photo import AugmentedPhoto as AugmentedPhoto
 from .prompts import PromptEngine as PromptEngine
 from .segmenters.embedded import DatasetMasks as DatasetMasks, GrabCut as GrabCut
+from .segmenters.salient_object import SalientObject as SalientObject
 from .segmenters.sam import SAM as SAM
 from .segmenters.segment_anything_checkpoint import SegmentAnything as SegmentAnything

@@ -14,7 +14,7 @@ from aga_lightning.augment.base import Part
 from aga_lightning.augment.licences import Licence, licence_in, licence_of
 from aga_lightning.augment.pretrained import FILES, Pretrained
 
-_FILES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".py")
+_FILES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".py")
 _FORBIDS = re.compile(r"non-?\s?commercial|\bnc\b|research", re.IGNORECASE)
 _ALLOWS = re.compile(r"\b(apache|mit|bsd|openrail|cc0|unlicense)|cc-by(-sa)?-\d|\bbsd", re.IGNORECASE)
 
@@ -28,7 +28,7 @@ class Wanted:
         kind: The setting that names them.
         revision: Revision of the hub's repository.
         variant: The variant of the files, if there are several.
-        url: torchvision's address of the weights; "" for all others.
+        url: The publisher's address of a file that lies in torch's cache of downloads; "" for all others.
         parts: The settings that lead to the parts ("gates.1.detector"), with `kind` if it is not `weights`.
     """
 
@@ -59,7 +59,8 @@ def wanted_weights(part: Part) -> list[Wanted]:
                     wanted = Wanted(name, kind)
                     if kind == "weights":
                         variant = getattr(pretrained, "variant", None)
-                        wanted = Wanted(name, kind, pretrained.revision, variant, _torchvision_url(pretrained))
+                        url = pretrained.address or _torchvision_url(pretrained)
+                        wanted = Wanted(name, kind, pretrained.revision, variant, url)
                     place = path if kind == "weights" else f"{path}.{kind}"
                     found.setdefault(wanted, []).append(place.strip(".") or type(part).__name__)
     return [replace(wanted, parts=tuple(parts)) for wanted, parts in found.items()]

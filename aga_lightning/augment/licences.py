@@ -26,6 +26,7 @@ class Licence:
 _CONDITIONS = "commercial use under the conditions of the licence"
 _USES = "uses listed in its annex are excluded"
 _REMEMBERED = "licence as remembered, not read"
+_DIS5K = "DIS5K, the photos it was trained on, has terms of its own"
 _NOT_OUTPUTS = "non-commercial use of the model; the licence speaks of its outputs separately"
 
 
@@ -52,6 +53,12 @@ KNOWN: dict[str, Licence] = {
     "sam_vit_b_01ec64.pth": _apache(0.38),
     "sam_vit_l_0b3195.pth": _apache(1.25),
     "sam_vit_h_4b8939.pth": _apache(2.56),
+    "u2netp": _apache(0.0046),
+    "u2netp.onnx": _apache(0.0046),
+    "u2net": _apache(0.176),
+    "u2net.onnx": _apache(0.176),
+    "isnet": _apache(0.179, _DIS5K),
+    "isnet-general-use.onnx": _apache(0.179, _DIS5K),
     "facebook/sam2-hiera-tiny": _apache(0.16),
     "facebook/sam2-hiera-small": _apache(0.18),
     "facebook/sam2-hiera-base-plus": _apache(0.32),

@@ -122,6 +122,11 @@ class Pretrained(Part):
             return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[self.dtype]
         return torch.float32 if self.torch_device.type == "cpu" else self.half
 
+    @property
+    def address(self) -> str:
+        """The publisher's address of weights that torch's cache of downloads may hold; "" for all others."""
+        return ""
+
     @cached_property
     def identity(self) -> str:
         """Identity of the weights: a name and revision, or the digest of local files."""

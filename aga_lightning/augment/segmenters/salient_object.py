@@ -1,0 +1,198 @@
+"""Step 1b without a box: a network for salient objects, an ONNX file that OpenCV runs."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from aga_lightning.augment.availability import Wanted, locate
+from aga_lightning.augment.base import Detection, Segmenter, Subject
+from aga_lightning.augment.licences import licence_of
+from aga_lightning.augment.pretrained import DType, Pretrained, weights_identity
+from aga_lightning.files import pointer
+from aga_lightning.images.boxes import bounding_box, components
+from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.samples import Sample
+from aga_lightning.networks.weights_files import WeightsError
+from aga_lightning.paths import NameOrPath
+
+Subjects = Literal["union", "largest"]
+Map = npt.NDArray[np.float32]
+
+FLAT = 0.1
+"""A map whose values differ by less is constant: stretched, it would be noise. U2-Net-P's differ by 1.0 on photos with
+a subject, by 0.06 on a black one and by 0.002 on other plain colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An ONNX file as its publisher offers it, and what its network expects; `licences.KNOWN` has licence and size.
+
+    Args:
+        address: Where it lies.
+        md5: Its checksum, as the publisher's own code compares it.
+        side: Height and width of the input in pixels.
+        mean: Taken from each channel, after the photo was divided by its own maximum.
+        deviation: What each channel is then divided by.
+    """
+
+    address: str
+    md5: str
+    side: int = 320
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+_RELEASE = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
+
+PUBLISHED = {
+    "u2netp": Published(f"{_RELEASE}u2netp.onnx", "8e83ca70e441ab06c318d82300c84806"),
+    "u2net": Published(f"{_RELEASE}u2net.onnx", "60024c5c889badc19c04ad937298a77b"),
+    "isnet": Published(
+        f"{_RELEASE}isnet-general-use.onnx", "fc16ebd8b0c10d971d3513d564d01e29", 1024, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)
+    ),
+}
+"""U2-Net (Qin et al. 2020), small and full, and IS-Net (Qin et al. 2022), turned into ONNX by rembg."""
+
+
+@dataclass(kw_only=True, eq=False)
+class SalientObject(Pretrained, Segmenter):
+    """Cuts out what stands out in the photo, by a network for salient objects; it needs no detector, and asks none.
+
+    OpenCV runs the network on the CPU, photo by photo, so that a mask depends on its own photo alone. The score is the
+    mean of the network's map inside the mask. Nothing is downloaded: where the file is missing, the error says what to
+    fetch and where to put it.
+
+    Args:
+        weights: u2netp (4.6 MB), u2net (176 MB) or isnet (179 MB), which are looked for in torch's cache of downloads,
+            or the path of an .onnx file. A file of another name is asked as U2-Net is: 320 x 320 RGB, divided by its
+            own maximum, ImageNet's mean and deviation; its first output is the map.
+        threshold: A pixel is the subject's if the map, stretched from its minimum to its maximum, reaches this.
+        subjects: "union" keeps all that stands out, "largest" only its largest connected part.
+
+    Raises:
+        ValueError: If a setting is out of range, or `weights` neither a known name nor an .onnx file.
+    """
+
+    needs_accelerator = False
+
+    weights: NameOrPath | str = "u2netp"
+    threshold: float = 0.5
+    subjects: Subjects = "union"
+
+    revision: str | None = field(default=None, init=False)  # a file has none
+    dtype: DType = field(default="float32", init=False)
+    batch_size: int = field(default=1, init=False)
+    device: str | None = field(default="cpu", init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"threshold is {self.threshold}; give a number above 0 and below 1")
+        if self.subjects not in get_args(Subjects):
+            raise ValueError(f"subjects is {self.subjects!r}; choose one of {', '.join(get_args(Subjects))}")
+        if self.weights not in PUBLISHED and not self.weights.lower().endswith(".onnx"):
+            raise ValueError(f"weights is {self.weights!r}; give one of {', '.join(PUBLISHED)}, or an .onnx file")
+
+    @property
+    def address(self) -> str:
+        """The publisher's address of a known name; "" for a path."""
+        return PUBLISHED[self.weights].address if self.weights in PUBLISHED else ""
+
+    @cached_property
+    def identity(self) -> str:
+        """Identity of the weights: the digest of the file, wherever it lies; the name where there is none yet."""
+        place = locate(Wanted(self.weights, url=self.address))
+        return weights_identity(self.weights if place.path is None else str(place.path))
+
+    @property
+    def expected(self) -> Published:
+        """What the network expects of its input: known by the name, or by that of the file."""
+        file = Path(self.weights).name
+        known = (one for name, one in PUBLISHED.items() if self.weights == name or one.address.endswith(f"/{file}"))
+        return next(known, PUBLISHED["u2netp"])
+
+    def load(self) -> Any:  # noqa: ANN401 as in the base class
+        """The network.
+
+        Raises:
+            WeightsError: If there is no such file, or OpenCV cannot read it.
+        """
+        place = locate(Wanted(self.weights, url=self.address))
+        if place.kind == "missing" or place.path is None or not place.path.is_file():
+            raise WeightsError(_missing(self.weights, place.remedy))
+        if complaint := pointer(place.path):
+            raise WeightsError(f"{place.path} {complaint}")
+        content = place.path.read_bytes()
+        if self.address and hashlib.md5(content, usedforsecurity=False).hexdigest() != self.expected.md5:
+            raise WeightsError(f"{place.path} is not what {self.address} has: fetch it again")
+        try:
+            return cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+        except cv2.error as error:
+            reason = _reason(error)
+            raise WeightsError(f"OpenCV cannot read {place.path} ({reason}): is it an ONNX file, and whole?") from error
+
+    def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
+        """The subject of each sample, whatever was detected; None where nothing stands out.
+
+        Raises:
+            WeightsError: If the network cannot be had, or gives no map.
+        """
+        return [self._cut_out(sample.image) for sample in samples]
+
+    def _cut_out(self, image: Image) -> Subject | None:
+        found = self._map(image)
+        low, high = float(found.min()), float(found.max())
+        if not high - low >= FLAT:  # a map of not-a-number too
+            return None
+        height, width = image.shape[:2]
+        soft = cv2.resize((found - low) / (high - low), (width, height), interpolation=cv2.INTER_LINEAR)
+        mask = np.asarray(soft >= self.threshold)
+        if self.subjects == "largest":
+            mask = _largest(mask)
+        box = bounding_box(mask)
+        if box is None:  # a peak between the pixels of a tiny photo
+            return None
+        score = float(np.clip(soft[mask].mean(), 0, 1))
+        return Subject(mask, Detection(box, score), score)
+
+    def _map(self, image: Image) -> Map:
+        """What the network says of a photo, in the network's own size."""
+        expected = self.expected
+        interpolation = cv2.INTER_AREA if max(image.shape[:2]) > expected.side else cv2.INTER_LINEAR
+        small = cv2.resize(image, (expected.side, expected.side), interpolation=interpolation).astype(np.float32)
+        small /= max(float(small.max()), 1.0)
+        pixels = (small - np.array(expected.mean, np.float32)) / np.array(expected.deviation, np.float32)
+        network = self.model
+        try:
+            network.setInput(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))
+            answer = np.asarray(network.forward(network.getUnconnectedOutLayersNames()[0]), np.float32)
+        except cv2.error as error:
+            raise WeightsError(
+                f"{self.weights} cannot be run on {expected.side} x {expected.side} pixels ({_reason(error)}): give a "
+                f"network that takes (1, 3, {expected.side}, {expected.side})"
+            ) from error
+        if answer.ndim < 2 or answer.size != answer.shape[-1] * answer.shape[-2]:
+            raise WeightsError(f"{self.weights} gives {answer.shape} in place of one map: give another file")
+        return answer.reshape(answer.shape[-2:])
+
+
+def _largest(mask: Mask) -> Mask:
+    labels, areas = components(mask)
+    return np.asarray(labels == 1 + int(np.argmax(areas))) if areas else mask
+
+
+def _missing(weights: str, remedy: str) -> str:
+    licence = licence_of(weights)
+    terms = f" ({licence.name}, {1000 * (licence.download_gb or 0):.3g} MB)" if licence else ""
+    return f"{weights}{terms} is missing: {remedy or 'give an .onnx file that exists'}"
+
+
+def _reason(error: cv2.error) -> str:
+    """The last words of an error of OpenCV, which come after the place in its own source."""
+    return " ".join(str(error).split()).rpartition("error: ")[2]
