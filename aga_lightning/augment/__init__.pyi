@@ -66,6 +66,7 @@ from .painters.diffusion import DiffusionPainter as DiffusionPainter
 from .painters.donors import DonorPhotos as DonorPhotos
 from .painters.empty_frames import EmptyFrames as EmptyFrames
 from .painters.flat import FlatColour as FlatColour
+from .painters.folder_photos import FolderPhotos as FolderPhotos
 from .painters.mean_colour import MeanColour as MeanColour
 from .painters.own_photo import OwnPhoto as OwnPhoto
 from .painters.procedural import ProceduralScenes as ProceduralScenes

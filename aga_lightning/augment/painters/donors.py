@@ -54,7 +54,7 @@ class DonorPhotos(BorrowingPainter):
         """
         rng = np.random.default_rng(scene.seed)
         image, hole = self._donor(scene, rng)
-        return _crop(fill_hole(image, hole, rng), scene.size, self.min_crop, rng)
+        return random_crop(fill_hole(image, hole, rng), scene.size, self.min_crop, rng)
 
     def _donor(self, scene: Scene, rng: np.random.Generator) -> tuple[Image, Mask]:
         """The photo of a donor, and the hole to paint over in it."""
@@ -170,7 +170,7 @@ def _grain(image: npt.NDArray[np.float32], hole: Mask, rng: np.random.Generator)
     return grain
 
 
-def _crop(image: Image, size: tuple[int, int], smallest: float, rng: np.random.Generator) -> Image:
+def random_crop(image: Image, size: tuple[int, int], smallest: float, rng: np.random.Generator) -> Image:
     """A random part of an image in the shape of `size` (width, height), perhaps mirrored, resized to it."""
     height, width = image.shape[:2]
     largest = min(width / size[0], height / size[1])
