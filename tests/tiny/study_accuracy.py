@@ -1,9 +1,9 @@
 """Finished studies made by hand: each cell's answers on each image, and each comparison's numbers of each image."""
 
-import csv
 import itertools
 
 import numpy as np
+from tiny.study_explained import write_predictions, write_scores
 
 from aga_lightning.study.outcomes import Explained, Outcome, Outcomes
 from aga_lightning.study.plan import Cell, Comparison, Plan
@@ -31,9 +31,8 @@ def finished(folder, axes, judge, planned=lambda levels: True, done=lambda level
         if not done(levels):
             continue
         judged = judge(levels)
-        cell.folder.mkdir()
         if not judged.pop("silent", False):
-            write_predictions(cell.folder / "predictions.csv", judged)
+            write_predictions(cell, judged)
         results = {
             name: {"acc": float(np.mean(right)), "f1": float(np.mean(right)) / 2} for name, right in judged.items()
         }
@@ -46,30 +45,8 @@ def finished(folder, axes, judge, planned=lambda levels: True, done=lambda level
             )
             comparisons.append(comparison)
             found.append(Explained(comparison, 1.0))
-            write_faithfulness(found[-1].folder, explained(cell.levels))
+            write_scores(found[-1], {name: {"aic": both} for name, both in explained(cell.levels).items()})
     plan = Plan(
         Study(str(folder)), {axis: tuple(names) for axis, names in axes.items()}, tuple(cells), tuple(comparisons)
     )
     return Outcomes(plan, outcomes, found, [], [])
-
-
-def write_predictions(path, judged):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["set", "image", "label", "predicted", "confidence"])
-        for name, right in judged.items():
-            for number, one in enumerate(right):
-                rows.writerow([name, f"{number}.png", "a", "a" if one else "b", 0.5])
-
-
-def write_faithfulness(folder, numbers):
-    folder.mkdir(parents=True)
-    with (folder / "faithfulness_per_image.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["set", "model", "id", "file", "label", "predicted", "probability", "aic", "aic_skipped"])
-        for name, models in numbers.items():
-            for model, values in zip(("this model", "baseline"), models, strict=True):
-                for place, value in enumerate(values):
-                    skipped = "a reason" if np.isnan(value) else ""
-                    said = "" if np.isnan(value) else f"{value:.6g}"
-                    rows.writerow([name, model, place, f"{place}.png", "a", "a", 0.9, said, skipped])

@@ -1,9 +1,9 @@
 """Studies whose comparisons are finished: tables and sheets as the callbacks write them, with numbers of one's own."""
 
-import csv
 import itertools
 from pathlib import Path
 
+import pandas as pd
 from PIL import Image
 
 from aga_lightning.study.outcomes import Explained, Outcome, Outcomes
@@ -40,15 +40,15 @@ def study(folder, finished=None, **axes):
 
 
 def write_scores(explained, values, aggregate="median"):
-    """`values`: by set, then by measure, an arm's and the baseline's list of numbers, None where there is none."""
+    """`values`: by set, then by measure, an arm's and the baseline's numbers, None or NaN where there is none."""
     rows = []
     for name, by_measure in values.items():
         count = len(next(iter(by_measure.values()))[0])
         for model, number in itertools.product((0, 1), range(count)):
             row = {"set": name, "model": MODELS[model], "id": number, "file": f"{name}-{number}.png"}
             for measure, both in by_measure.items():
-                row[measure] = "" if both[model][number] is None else both[model][number]
-                row[f"{measure}_skipped"] = "too unsure" if both[model][number] is None else ""
+                row[measure] = both[model][number]
+                row[f"{measure}_skipped"] = "too unsure" if pd.isna(row[measure]) else ""
             rows.append(row)
     _write(explained.folder / "faithfulness_per_image.csv", rows)
     first = {"method": "grad_cam", "layer": "net.layer2", "target": "label"}
@@ -75,18 +75,16 @@ def write_sheet(explained, name, colour, size=(600, 300), mode="RGBA"):
     Image.new(mode, size, colour).save(explained.folder / f"{name}.png")
 
 
-def write_predictions(cell, right, set_name="test"):
-    """`predictions.csv` of a cell whose images are all of class "a"."""
+def write_predictions(cell, answers):
+    """`answers`: by set, whether each image is answered rightly; all are of class "a"."""
     rows = [
-        {"set": set_name, "image": f"{n}.png", "label": "a", "predicted": "a" if each else "b", "confidence": 0.9}
-        for n, each in enumerate(right)
+        {"set": name, "image": f"{n}.png", "label": "a", "predicted": "a" if right else "b", "confidence": 0.5}
+        for name, judged in answers.items()
+        for n, right in enumerate(judged)
     ]
     _write(cell.folder / "predictions.csv", rows)
 
 
 def _write(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    pd.DataFrame(rows).to_csv(path, index=False)

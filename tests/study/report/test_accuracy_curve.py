@@ -99,7 +99,6 @@ def test_one_point_has_no_slope(tmp_path):
 
 
 def test_nothing_finished_and_too_few_images(tmp_path):
-    (tmp_path / "none").mkdir()
     (only,) = AccuracyCurve().blocks(finished(tmp_path / "none", AXES, judge, done=lambda levels: False))
     assert only.text == "None of these cells is finished."
     few = finished(tmp_path, AXES, lambda levels: {"test": answers(3, 2)}, planned=planned)
@@ -111,7 +110,6 @@ def test_nothing_finished_and_too_few_images(tmp_path):
 def test_no_start_or_a_degree_of_0(tmp_path, outcomes):
     figure, _, table = parts(AccuracyCurve(start=None).blocks(outcomes))
     assert list(figure.drawing.axes[0].get_lines()[0].get_xdata()) == [1, 2, 4]
-    (tmp_path / "own").mkdir()
     own = finished(tmp_path / "own", {"arm": ["baseline", "aga"], "degree": ["0", "4"], "seed": ["0"]},
                    lambda at: {"test": answers(40, 10 if at["arm"] == "aga" else 30)})  # fmt: skip
     figure, _, table = parts(AccuracyCurve().blocks(own))

@@ -44,11 +44,11 @@ def test_counts_are_of_all_images_of_the_set_where_both_cells_tell_them(tmp_path
     outcomes = study(tmp_path, seed=("0",))
     (explained,) = outcomes.explained
     write_all(explained)
-    write_predictions(explained.comparison.cell, [1, 1, 1, 0, 0, 0, 0])
+    write_predictions(explained.comparison.cell, {"test": [1, 1, 1, 0, 0, 0, 0]})
     (picture, _) = AttributionSheets().blocks(outcomes)
     assert "Of all" not in picture.alt
     outcomes = study(tmp_path, seed=("0",))  # answers are read once
-    write_predictions(explained.comparison.reference, [1, 0, 0, 1, 0, 0, 0])
+    write_predictions(explained.comparison.reference, {"test": [1, 0, 0, 1, 0, 0, 0]})
     words = "Of all 7 images of the set, 2 are right by aga alone, 1 by baseline alone, 1 by both and 3 by neither."
     for picture in AttributionSheets().blocks(outcomes):
         assert picture.caption.endswith(words) and picture.alt.endswith(words)
@@ -58,8 +58,8 @@ def test_counts_of_different_images_are_not_compared(tmp_path):
     outcomes = study(tmp_path, seed=("0",))
     (explained,) = outcomes.explained
     write_all(explained)
-    write_predictions(explained.comparison.cell, [1, 1])
-    write_predictions(explained.comparison.reference, [1, 1, 0])
+    write_predictions(explained.comparison.cell, {"test": [1, 1]})
+    write_predictions(explained.comparison.reference, {"test": [1, 1, 0]})
     assert not any("Of all" in picture.alt for picture in AttributionSheets().blocks(outcomes))
 
 

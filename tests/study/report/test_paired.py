@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from tiny.study_accuracy import answers, finished, write_predictions
+from tiny.study_accuracy import answers, finished
+from tiny.study_explained import write_predictions
 
 from aga_lightning.study.report.paired import (
     aligned,
@@ -50,7 +51,7 @@ def test_images_are_matched_by_name_also_where_names_come_twice(tmp_path):
 def test_aligned_keeps_the_seeds_and_images_that_all_have(tmp_path):
     outcomes = finished(tmp_path, AXES, judge, done=lambda levels: levels != {"arm": "baseline", "seed": "0"})
     baseline = outcomes.where(arm="baseline")
-    write_predictions(baseline[0].cell.folder / "predictions.csv", {"test": [False, True]})
+    write_predictions(baseline[0].cell, {"test": [False, True]})
     ours, others = aligned(right_answers(outcomes.where(arm="aga"), "test"), right_answers(baseline, "test"))
     np.testing.assert_array_equal(ours, [[1, 1]])
     np.testing.assert_array_equal(others, [[0, 1]])
@@ -91,12 +92,9 @@ def test_a_reference_of_one_degree_stands_beside_all_degrees(tmp_path):
 
     axes = {**AXES, "backbone": ["r18", "r50"], "degree": ["1", "4"]}
     levels = {"arm": "aga", "backbone": "r50", "degree": "4"}
-    (tmp_path / "once").mkdir()
     plan = finished(tmp_path / "once", axes, judge, planned=once).plan
     assert reference_levels(plan, levels, "baseline") == {"arm": "baseline", "backbone": "r50", "degree": "1"}
-    (tmp_path / "all").mkdir()
     assert reference_levels(finished(tmp_path / "all", axes, judge).plan, levels, "baseline")["degree"] == "4"
-    (tmp_path / "r18").mkdir()
     only = finished(
         tmp_path / "r18",
         axes,
