@@ -1,6 +1,5 @@
 """The studies that are shipped, on miniatures of their data sets and with shrunken models, as a user runs them."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tiny.cub import write_cub
 from tiny.imagenet import write_imagenet, write_sketch, write_v2
 from tiny.iwildcam import write_alia
 
+from aga_lightning.files import read_csv
 from aga_lightning.study import runner
 from aga_lightning.study.state import DONE, write_state
 
@@ -102,8 +102,7 @@ def study(trees, shrunken_models, command, tmp_path, monkeypatch):
 
 
 def results(out):
-    with (out / "results.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(out / "results.csv")
 
 
 MEASURED = {"images": 2, "measures": ["aic", "sic", "insertion"], "min_prediction": 0.0, "triangulation": "reduced"}

@@ -1,6 +1,5 @@
 """What is said of evaluation images that resemble training images."""
 
-import csv
 import io
 import shutil
 
@@ -11,6 +10,7 @@ from tiny.blots import blots
 
 from aga_lightning.cli.duplicate_report import report_duplicates
 from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.files import read_csv
 
 
 @pytest.fixture
@@ -51,8 +51,7 @@ def test_copies_are_counted_set_by_set_and_listed(report, folder, tmp_path):
     shown = report()
     assert "val: 1 of 7 images resemble a training image, 1 of them with the same hash" in shown
     assert "ood/dusk: 1 of 7 images resemble a training image" in shown
-    with (tmp_path / "cache" / "near.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(tmp_path / "cache" / "near.csv")
     assert [(row["set"], row["mirrored"]) for row in rows] == [("val", "False"), ("ood/dusk", "True")]
     assert all(row["training image"] == str(source) for row in rows)
     assert rows[0]["distance"] == "0"

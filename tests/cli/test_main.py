@@ -1,6 +1,5 @@
 """The program as users run it: by its verbs, in an empty folder."""
 
-import csv
 import json
 import os
 import subprocess
@@ -25,10 +24,6 @@ SMALL = [
     *("--trainer.log_every_n_steps", "1"),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
 ]
-
-
-def table(path):
-    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 @pytest.fixture
@@ -66,7 +61,7 @@ def test_a_new_user_fits_then_evaluates_predicts_and_fits_again(folder, capsys, 
     capsys.readouterr()
     run("predict", "--ckpt_path", best, "--trainer.run_dir", "out")
     assert f"Predictions: {folder / 'out' / 'predictions-0.csv'}" in capsys.readouterr().out
-    rows = table(folder / "out" / "predictions-0.csv")
+    rows = read_csv(folder / "out" / "predictions-0.csv")
     assert len(rows) == 8 and all(0 < float(row["probability"]) <= 1 for row in rows)
 
     command("fit", "--config", str(made / "config.yaml"), "--trainer.run_dir", "second", "--trainer.callbacks", "[]")
@@ -163,7 +158,7 @@ def test_a_run_goes_on_from_its_checkpoint_in_another_folder(folder, monkeypatch
     monkeypatch.setenv("RUNS", str(folder))
     went_on = ["--config", "../first/config.yaml", "--ckpt_path", "../first/checkpoints/last.ckpt"]
     command("fit", *went_on, "--trainer.max_epochs", "2", "--trainer.run_dir", "$RUNS/second")
-    steps = [int(row["step"]) for row in table(folder / "second" / "metrics.csv")]
+    steps = [int(row["step"]) for row in read_csv(folder / "second" / "metrics.csv")]
     assert min(steps) >= 3, "the first epoch was not trained again"
     assert (folder / "second" / "results.json").is_file()
     assert not list((folder / "elsewhere").iterdir()), "data set and store are those of the first run"
@@ -282,11 +277,6 @@ def test_a_mistyped_key_of_a_file_is_told_in_one_line(folder, capsys, run):
     assert "degre" in error and len(error.splitlines()) == 1
 
 
-def test_what_a_user_can_mend_is_told_without_a_traceback(folder, command):
-    with pytest.raises(SystemExit, match=r"DatasetError: .*nowhere"):
-        command("fit", "--config", "photos.yaml", "--data.dataset.root", "nowhere")
-
-
 def test_later_configurations_and_words_win(folder, capsys, command):
     (folder / "mine.yaml").write_text("data:\n  degree: 7\nmodel:\n  backbone: resnet50\n")
     with pytest.raises(SystemExit) as stop:
@@ -309,7 +299,7 @@ def test_two_ranks_of_a_process_of_its_own_fill_one_store(tmp_path):
 
 def test_a_set_that_is_missing_is_found_before_anything_is_generated(folder, disc_folder, command):
     gone = "{night: " + str(disc_folder / "night") + "}"
-    with pytest.raises(SystemExit, match="night is not a folder"):
+    with pytest.raises(SystemExit, match=r"^DatasetError: .*night is not a folder"):
         command("fit", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder), "--data.dataset.ood", gone)
     assert not (folder / "cache").exists()
 

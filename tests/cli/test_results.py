@@ -1,4 +1,3 @@
-import csv
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from aga_lightning.cli.results import report_results
 from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.files import read_csv
 from aga_lightning.run_folder import RunFolderError
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.models.classifier import ImageClassifier
@@ -31,19 +31,14 @@ def finished(metrics, folder=None, **model):
     )
 
 
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def per_class(folder):
-    return [(row["set"], row["class"], float(row["accuracy"])) for row in rows(folder / "accuracy_per_class.csv")]
+    return [(row["set"], row["class"], float(row["accuracy"])) for row in read_csv(folder / "accuracy_per_class.csv")]
 
 
 def per_group(folder):
     return [
         (row["set"], row["group"], int(row["images"]), float(row["accuracy"]))
-        for row in rows(folder / "accuracy_per_group.csv")
+        for row in read_csv(folder / "accuracy_per_group.csv")
     ]
 
 
@@ -147,7 +142,7 @@ def test_a_group_may_be_called_anything(tmp_path, capsys, name):
 
 def test_a_model_that_counts_no_images_leaves_their_column_empty(tmp_path, capsys):
     report_results(finished(scores("test", 0.75, **{"worst_group_acc": 0.5, "acc_per_group/east": 0.5}), tmp_path))
-    assert rows(tmp_path / "accuracy_per_group.csv") == [
+    assert read_csv(tmp_path / "accuracy_per_group.csv") == [
         {"set": "test", "group": "east", "images": "", "accuracy": "0.5"}
     ]
 

@@ -107,17 +107,10 @@ def test_rows_do_not_change_what_they_are_taken_from():
     assert torch.equal(state["fc.weight"], before)
 
 
-@pytest.mark.parametrize("rows", [[0, 6, 7], [0, 1, -1]])
-def test_rows_that_the_weights_do_not_have_are_refused(rows):
-    with pytest.raises(
-        WeightsError, match=f"short.pth tell 6 classes apart.* no row {rows[2] if rows[2] < 0 else 6}:.* head to new"
-    ):
-        fit_weights(slim(3), slim(6).state_dict(), source="short.pth", head_rows=rows)
-
-
-def test_a_head_of_fewer_classes_is_not_left_at_random_where_rows_are_asked_for():
-    with pytest.raises(WeightsError, match=r"short\.pth tell 2 classes apart.*no row 2"):
-        fit_weights(slim(3), slim(2).state_dict(), source="short.pth", head_rows=[0, 1, 2])
+@pytest.mark.parametrize(("classes", "rows", "lacking"), [(6, [0, 6, 7], 6), (6, [0, 1, -1], -1), (2, [0, 1, 2], 2)])
+def test_rows_that_the_weights_do_not_have_are_refused(classes, rows, lacking):
+    with pytest.raises(WeightsError, match=f"short.pth tell {classes} classes apart.* no row {lacking}:.* head to new"):
+        fit_weights(slim(3), slim(classes).state_dict(), source="short.pth", head_rows=rows)
 
 
 def test_one_row_a_class_is_needed():
@@ -125,17 +118,16 @@ def test_one_row_a_class_is_needed():
         fit_weights(slim(3), slim(6).state_dict(), source="memory", head_rows=[0, 1])
 
 
-def test_a_head_that_is_no_row_a_class_is_named_with_rows_as_without():
-    state = slim(6).state_dict() | {"fc.bias": torch.tensor(0.0)}
-    with pytest.raises(WeightsError, match=r"fc\.bias is \(\), not \(3,\)"):
-        fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
-
-
-def test_a_body_that_does_not_fit_is_named_with_rows_as_without():
-    state = slim(6).state_dict()
-    state["conv1.weight"] = torch.zeros(4, 3, 3, 3)
-    with pytest.raises(WeightsError, match=r"do not fit this net: conv1\.weight is \(4, 3, 3, 3\), not .*7, 7\)\."):
-        fit_weights(slim(3), state, source="memory", head_rows=[0, 1, 2])
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("fc.bias", torch.tensor(0.0), r"fc\.bias is \(\), not \(3,\)"),
+        ("conv1.weight", torch.zeros(4, 3, 3, 3), r"this net: conv1\.weight is \(4, 3, 3, 3\), not .*7, 7\)\."),
+    ],
+)
+def test_what_does_not_fit_is_named_with_rows_as_without(name, value, words):
+    with pytest.raises(WeightsError, match=words):
+        fit_weights(slim(3), slim(6).state_dict() | {name: value}, source="memory", head_rows=[0, 1, 2])
 
 
 def test_densenet_files_of_torchvision_with_their_old_names_fit(tmp_path):

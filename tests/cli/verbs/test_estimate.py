@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 from rich.console import Console
-from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyPainter, CostlySegmenter, calls
+from tiny.augmented import trainer
+from tiny.costly import calls, costly_aga
 
 from aga_lightning.augment.engine.probe import Measured
 from aga_lightning.augment.engine.workload import Task
@@ -15,7 +16,6 @@ from aga_lightning.augment.gates.embedded import BlankBackground
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.cli.trainer import AgaTrainer
 from aga_lightning.cli.verbs.estimate import Line, Place, estimate, total_seconds
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.images.records import DatasetError
@@ -32,10 +32,7 @@ def log(tmp_path):
 @pytest.fixture
 def open_data(disc_folder, tmp_path, log):
     def open_data(**settings):
-        path = str(log)
-        aga = AGA(detector=CostlyDetector(path), segmenter=CostlySegmenter(path), captioner=CostlyCaptioner(path),
-                  painter=CostlyPainter(path), gates=settings.pop("gates", []),
-                  attempts=settings.pop("attempts", 1))  # fmt: skip
+        aga = costly_aga(log, gates=settings.pop("gates", []), attempts=settings.pop("attempts", 1))
         weights = tmp_path / "weights.safetensors"
         weights.touch()
         for part in (aga.detector, aga.segmenter, aga.captioner, aga.painter):
@@ -66,8 +63,7 @@ def test_augment_makes_what_was_estimated(open_data, log, batches, tmp_path, mon
     _, written = estimated(data, batches)
     before = calls(log)
     assert bool(before) == bool(batches)
-    settings = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    AgaTrainer(accelerator="cpu", devices=1, enable_model_summary=False, **settings).augment(datamodule=data)
+    trainer(devices=1).augment(datamodule=data)
     made = calls(log) - before
     assert {name: made[verb] for name, verb in VERBS.items()} == {name: units(written)[name] for name in VERBS}
     assert calls(log)["paint"] == 24, "what the probe made was made again"
