@@ -71,7 +71,7 @@ def draw_photos(folder: Path) -> Path:
 
 
 def data_module(photos: Path, cache: Path, workers: int, degree: int) -> AGADataModule:
-    dataset = ImageFolder(str(photos), superclasses="object", val_fraction=0.01)
+    dataset = ImageFolder(str(photos), superclasses="object", val_fraction=0.01, test_fraction=0)
     return AGADataModule(
         dataset, AGA(), degree=degree, cache_dir=str(cache), image_size=128, batch_size=32, num_workers=workers
     )

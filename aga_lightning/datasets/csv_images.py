@@ -13,7 +13,7 @@ from aga_lightning.datasets.boxes import BOX_COLUMNS, area, box_of
 from aga_lightning.datasets.folder import alike_but_for_case
 from aga_lightning.datasets.lists import Row, read_header, read_table, refuse_wrong
 from aga_lightning.datasets.split_folders import SPELLINGS
-from aga_lightning.datasets.splits import three_ways
+from aga_lightning.datasets.splits import check_fractions, three_ways
 from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
 from aga_lightning.files import shown
 from aga_lightning.images.records import Box, DatasetError, ImageRecord
@@ -70,11 +70,7 @@ class CsvImages(ImageDataset):
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        if not (0 < self.val_fraction and 0 <= self.test_fraction and self.val_fraction + self.test_fraction < 1):
-            raise DatasetError(
-                "val_fraction must be above 0, test_fraction 0 or more, and their sum below 1, not "
-                f"{self.val_fraction} and {self.test_fraction}"
-            )
+        check_fractions(self.val_fraction, self.test_fraction)
         if self.box_columns and len(self.box_columns) != 4:
             raise DatasetError(f"box_columns names {len(self.box_columns)} columns: name left, top, right and bottom")
         self.file = UserPath.of(self.file)

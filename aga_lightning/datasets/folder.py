@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.datasets.boxes import Boxes
 from aga_lightning.datasets.split_folders import find_splits, likely_root, looks_like_split, refuse_nested
-from aga_lightning.datasets.splits import hold_out
+from aga_lightning.datasets.splits import check_fractions, three_ways
 from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
 from aga_lightning.files import shown
 from aga_lightning.images.finding import check_link, find_folders, find_images, told
@@ -18,16 +19,23 @@ from aga_lightning.paths import UserPath
 _PARTS = frozenset("annotations images img imgs labels masks segmentations".split())
 """Frequent names of folders in a data set that hold no class."""
 
+_TEST_FRACTION = 0.2
+"""The share of the test images in a folder without splits."""
+
 
 class ImageFolder(ImageDataset):
     """A folder of images whose sub-folders are the classes.
 
     Args:
-        root: A folder with `train/` and `val/` (and perhaps `test/`; training, valid, validation, dev and testing mean
-            the same, in capitals or not), each with one folder for each class; or a folder of class folders, whose
-            images are then split. Images may be in further folders inside the class folders.
-        val_fraction: Share of each class that is held out for validation if `root` has no `train/`, between 0 and 1.
-        split_seed: Seed of the choice of held-out images.
+        root: A folder of class folders, whose images are split in three; or a folder with `train/` and `val/`, `test/`
+            or both (training, valid, validation, dev and testing mean the same, in capitals or not), each with one
+            folder for each class. Images may be in further folders inside the class folders.
+        val_fraction: Share of the validation images in each class, between 0 and 1: of all images if `root` holds the
+            class folders, of those of `train/` if there is no `val/`.
+        test_fraction: Share of the test images in each class: of all images if `root` holds the class folders, of those
+            of `val/` if there is no `test/`. Null for 0.2 and 0. With 0 there are no test images: the validation
+            images, which choose the checkpoint, are judged at the end, under their own name.
+        split_seed: Seed of the choice of validation and test images.
         superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
             superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each
             class's ancestor at that depth of WordNet's tree of nouns. A class that is left out is its own superclass; a
@@ -47,7 +55,9 @@ class ImageFolder(ImageDataset):
     def __init__(
         self,
         root: UserPath | str,
+        *,
         val_fraction: float = 0.2,
+        test_fraction: float | None = None,
         split_seed: int = 0,
         superclasses: Superclasses = None,
         ood: dict[str, UserPath | str] | None = None,
@@ -56,8 +66,7 @@ class ImageFolder(ImageDataset):
         follow_links: bool = False,
         boxes: UserPath | str | None = None,
     ) -> None:
-        if not 0 < val_fraction < 1:
-            raise DatasetError(f"val_fraction must lie between 0 and 1, not {val_fraction}")
+        check_fractions(val_fraction, test_fraction or 0.0)
         for name in ood or {}:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise DatasetError(
@@ -68,6 +77,7 @@ class ImageFolder(ImageDataset):
             raise DatasetError(f"classes lists a class twice: {classes}")
         self.root = UserPath.of(root)
         self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
         self.split_seed = split_seed
         self.superclasses = superclasses
         self.ood = None if ood is None else {name: UserPath.of(folder) for name, folder in ood.items()}
@@ -91,27 +101,28 @@ class ImageFolder(ImageDataset):
         return self._superclasses[class_name]
 
     def records(self, split: Split) -> list[ImageRecord]:
-        """The images of one split, class by class and sorted by name; without `test/`, "test" is "val".
+        """The images of one split, class by class and sorted by name; without test images, "test" is "val".
 
         Raises:
             DatasetError: If a folder is missing or empty, a class is unknown, a link leads out of the root, or images
                 are in folders that are named like splits or other classes.
         """
-        folder = self._folder_of(split)
+        source = self._source(split)
+        folder = source.folder
         records = []
         for name in self._classes_in(folder, Path(self.root)):
             images = self._images_of(folder / name, Path(self.root))
             if split == "train" and not images:
                 there = "".join(f", but {line}" for line in told(self._unused[folder / name])[:1])
                 raise DatasetError(f"{shown(folder / name)} holds no images{there}: add some, or remove the folder")
-            if not self._splits:
-                images = self._share_of(images, folder, split)
-            records += [self._record(path, name) for path in images]
+            records += [self._record(path, name) for path in source.chosen(images, self.split_seed)]
+        if not records and split == "test" and source.part:
+            return self.records("val")
         if not records:
-            raise DatasetError(
-                f"{shown(folder)} gives no images for {split}: put the images of each class into a folder of its name, "
-                "or point `root` elsewhere"
-            )
+            remedy = "put the images of each class into a folder of its name, or point `root` elsewhere"
+            if source.part:
+                remedy = "it has one image of each class, which trains: add more"
+            raise DatasetError(f"{shown(folder)} gives no images for {split}: {remedy}")
         if split == "train" and self._boxes is not None and not any(record.box for record in records):
             raise DatasetError(
                 f"no training image has a box in {shown(self.boxes)}, which names its images like "
@@ -148,6 +159,8 @@ class ImageFolder(ImageDataset):
             if beside:
                 names = ", ".join(shown(path.name) for path in beside)
                 remarks.append(f"folders beside those of the splits are not used: {names}.")
+            if "test" not in self._splits and not self.test_fraction:
+                remarks.append("half of val/ becomes a test set by --data.dataset.test_fraction 0.5.")
         records = self.records("train")
         if shared := _shared_folders(records, self._folder_of("train")):
             remarks.append(
@@ -230,15 +243,12 @@ class ImageFolder(ImageDataset):
         root = Path(self.root)
         if not self._splits:
             return root
-        if split == "test" and "test" not in self._splits:
-            split = "val"
         folder = self._splits.get(split, root / split)
         if not folder.is_dir():
-            alike = [path for path in find_folders(root) if looks_like_split(path.name)]
-            other = next((path for path in alike if path not in self._splits.values()), None)
+            other = self._misnamed
             raise DatasetError(
-                f"{shown(folder)} is missing: {f'call {shown(other)} so' if other else 'add it'}, or set `root` to one "
-                f"folder of class folders and {self.val_fraction:g} of each class is held out for validation"
+                f"{shown(folder)} is missing: {f'rename {shown(other)} to it' if other else 'add it'}, or set `root` "
+                "to one folder of class folders, whose images are then split"
             )
         check_link(folder, self._home(root))
         return folder
@@ -266,11 +276,47 @@ class ImageFolder(ImageDataset):
         """The folder that links must not lead out of; None if they may lead anywhere."""
         return None if self.follow_links else root.resolve()
 
-    def _share_of(self, images: list[Path], folder: Path, split: Split) -> list[Path]:
-        """One class's images of a split."""
-        count = min(max(round(self.val_fraction * len(images)), 1), len(images) - 1)
-        held_out = hold_out([path.relative_to(folder).as_posix() for path in images], count, self.split_seed)
-        return [path for path, held in zip(images, held_out, strict=True) if held != (split == "train")]
+    def _source(self, split: Split) -> "_Source":
+        """The folder of a split's images, and which of them they are."""
+        splits, test = self._splits, self.test_fraction
+        if not splits:
+            return _Source(Path(self.root), split, self.val_fraction, _TEST_FRACTION if test is None else test)
+        if "test" not in splits and split != "train":
+            part: Split | None = None if not test else "val" if split == "test" else "train"
+            return _Source(self._folder_of("val"), part, test or 0)
+        if splits.keys() == {"train", "test"} and split != "test" and not self._misnamed:
+            return _Source(self._folder_of("train"), split, self.val_fraction)
+        return _Source(self._folder_of(split))
+
+    @property
+    def _misnamed(self) -> Path | None:
+        """The first folder beside the splits that is called like a split; None if there is none."""
+        folders = find_folders(Path(self.root))
+        return next((one for one in folders if looks_like_split(one.name) and one not in self._splits.values()), None)
+
+
+class _Source(NamedTuple):
+    """The images of a split.
+
+    Args:
+        folder: The folder of the class folders.
+        part: The part of each class's images, which are divided by `three_ways`; None for all images.
+        val_fraction: The share of the part "val".
+        test_fraction: The share of the part "test".
+    """
+
+    folder: Path
+    part: Split | None = None
+    val_fraction: float = 0.0
+    test_fraction: float = 0.0
+
+    def chosen(self, images: list[Path], seed: int) -> list[Path]:
+        """The split's images among those of a class."""
+        if self.part is None:
+            return images
+        names = [path.relative_to(self.folder).as_posix() for path in images]
+        parts = three_ways(names, self.val_fraction, self.test_fraction, seed)
+        return [path for path, part in zip(images, parts, strict=True) if part == self.part]
 
 
 def alike_but_for_case(names: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from aga_lightning.datasets.base import Split
+from aga_lightning.images.records import DatasetError
 
 
 def hold_out(names: Sequence[str], count: int, seed: int) -> list[bool]:
@@ -20,6 +21,19 @@ def hold_out(names: Sequence[str], count: int, seed: int) -> list[bool]:
     lots = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest())
     chosen = set(lots[:count])
     return [name in chosen for name in names]
+
+
+def check_fractions(val_fraction: float, test_fraction: float) -> None:
+    """Refuse shares of validation and test images that leave no validation or no training images.
+
+    Raises:
+        DatasetError: If `val_fraction` is not above 0, `test_fraction` is below 0, or their sum is 1 or more.
+    """
+    if not (0 < val_fraction and 0 <= test_fraction and val_fraction + test_fraction < 1):
+        raise DatasetError(
+            "val_fraction must be above 0, test_fraction 0 or more, and their sum below 1, not "
+            f"{val_fraction} and {test_fraction}"
+        )
 
 
 def three_ways(names: Sequence[str], val_fraction: float, test_fraction: float, seed: int) -> list[Split]:

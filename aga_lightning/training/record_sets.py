@@ -69,9 +69,9 @@ class RecordSets:
             return self._own_ood | self.background_sets.records(self.test)
 
     def tell_unused(self) -> None:
-        """Warn in one line of files that are not used and of classes without validation images."""
+        """Warn in one line of files that are not used and of classes without validation or test images."""
         unused = "; ".join(told(self.dataset.unused(), photos_only=True))
-        remarks = [f"not used: {unused}" if unused else "", without_validation(self.train, self.val)]
+        remarks = [f"not used: {unused}" if unused else "", *unjudged(self.train, self.val, self.test)]
         if any(remarks):
             rank_zero_warn(f"{'. '.join(filter(None, remarks))}. The verb check tells more")
 
@@ -113,13 +113,13 @@ def groups_of(sets: Iterable[Sequence[ImageRecord]]) -> tuple[str, ...]:
     return tuple(sorted(groups)) if any(groups) else ()
 
 
-def without_validation(train: Sequence[ImageRecord], val: Sequence[ImageRecord]) -> str:
-    """A remark on classes with training images but without validation images; empty if there are none."""
+def unjudged(train: Sequence[ImageRecord], val: Sequence[ImageRecord], test: Sequence[ImageRecord]) -> Iterator[str]:
+    """Remarks on classes with training images but without validation images, or without test images."""
     trained = {record.class_name for record in train}
-    bare = sorted(trained - {record.class_name for record in val})
-    if not bare:
-        return ""
-    return f"{len(bare)} of {len(trained)} classes have no validation image: {', '.join(map(shown, bare[:5]))}"
+    for kind, records in {"validation": val, **({} if test == val else {"test": test})}.items():
+        if bare := sorted(trained - {record.class_name for record in records}):
+            names = ", ".join(map(shown, bare[:5]))
+            yield f"{len(bare)} of {len(trained)} classes have no {kind} image: {names}"
 
 
 @contextmanager

@@ -55,14 +55,48 @@ def test_chosen_classes_fix_labels_and_leave_the_others_out(split_root):
     assert {record.class_name for record in data.records("val")} == {"wren"}
 
 
-def test_one_folder_is_split_by_class(tmp_path):
-    fill(tmp_path, {"wren": 20, "owl": 10, "heron": 2})
+def test_one_folder_is_split_in_three_by_class(tmp_path):
+    fill(tmp_path, {"wren": 20, "owl": 10, "heron": 3, "stork": 2, "egret": 1})
     data = ImageFolder(str(tmp_path), val_fraction=0.3)
-    train, val = data.records("train"), data.records("val")
-    assert [sum(record.class_name == name for record in val) for name in data.classes] == [1, 3, 6]
-    everything = {record.path for record in train} | {record.path for record in val}
-    assert len(everything) == len(train) + len(val) == 32
-    assert data.records("test") == val
+    sets = {split: data.records(split) for split in ("train", "val", "test")}
+    counts = {split: [sum(one.class_name == name for one in sets[split]) for name in data.classes] for split in sets}
+    # egret, heron, owl, stork, wren
+    assert counts == {"train": [1, 1, 5, 1, 10], "val": [0, 1, 3, 1, 6], "test": [0, 1, 2, 0, 4]}
+    assert len({record.path for records in sets.values() for record in records}) == 36
+    two = ImageFolder(str(tmp_path), val_fraction=0.3, test_fraction=0)
+    assert two.records("val") == sets["val"] == two.records("test") and len(two.records("train")) == 25
+
+
+def test_images_for_the_test_are_those_of_val_if_there_are_too_few(tmp_path):
+    fill(tmp_path, {"wren": 2, "owl": 1})
+    data = ImageFolder(str(tmp_path))
+    assert data.records("test") == data.records("val") and len(data.records("val")) == 1
+    (tmp_path / "wren" / "000.png").unlink()
+    with pytest.raises(DatasetError, match="gives no images for val: it has one image of each class, which trains"):
+        ImageFolder(str(tmp_path)).records("val")
+
+
+def test_half_of_val_becomes_the_test_by_a_setting(tmp_path):
+    fill(tmp_path / "train", {"wren": 3, "owl": 2})
+    fill(tmp_path / "val", {"wren": 8, "owl": 1})
+    whole, data = ImageFolder(str(tmp_path)), ImageFolder(str(tmp_path), test_fraction=0.5)
+    assert [note for note in whole.remarks() if "test_fraction 0.5" in note] and not data.remarks()
+    val, test = names_of(data.records("val")), names_of(data.records("test"))
+    assert len(val) == 5 and len(test) == 4 and sorted(val + test) == names_of(whole.records("val"))
+    assert data.records("train") == whole.records("train")
+    fill(tmp_path / "test", {"owl": 1})
+    assert names_of(ImageFolder(str(tmp_path), test_fraction=0.5).records("val")) == names_of(whole.records("val"))
+
+
+def test_val_is_held_out_of_train_if_there_is_only_a_test(tmp_path):
+    fill(tmp_path / "train", {"wren": 10, "owl": 5})
+    fill(tmp_path / "test", {"wren": 2})
+    data = ImageFolder(str(tmp_path))
+    assert [len(data.records(split)) for split in ("train", "val", "test")] == [12, 3, 2]
+    assert not {record.path for record in data.records("train")} & {record.path for record in data.records("val")}
+    (tmp_path / "Evaluation").mkdir()
+    with pytest.raises(DatasetError, match=r"val is missing: rename .*Evaluation to it, or"):
+        ImageFolder(str(tmp_path)).records("val")
 
 
 def test_the_split_depends_on_the_seed_and_not_on_the_file_system(tmp_path, monkeypatch):
@@ -180,12 +214,12 @@ def test_a_root_that_is_too_high_is_told_with_the_likely_one(split_root, tmp_pat
 
 def test_a_split_of_a_doubtful_name_is_told(split_root):
     (split_root / "val").rename(split_root / "Evaluation")
-    with pytest.raises(DatasetError, match=rf"{split_root}/val is missing: call {split_root}/Evaluation so, or"):
+    with pytest.raises(DatasetError, match=rf"{split_root}/val is missing: rename {split_root}/Evaluation to it, or"):
         ImageFolder(str(split_root)).records("val")
 
 
 def test_what_is_not_used_is_remarked_on(split_root):
-    fill(split_root, {"extra": 1, "dusk/owl": 1, "masks/train/owl": 1})
+    fill(split_root, {"extra": 1, "dusk/owl": 1, "masks/train/owl": 1, "test/owl": 1})
     for name in ("train/owl/1.CR2", "val/loose.png", "readme.txt", "dusk/owl/2.tga"):
         (split_root / name).touch()
     data = ImageFolder(str(split_root), ood={"dusk": str(split_root / "dusk")}, masks=str(split_root / "masks"))

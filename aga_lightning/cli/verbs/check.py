@@ -22,7 +22,7 @@ from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.preflight import Run, SettingError, objections
 from aga_lightning.terminal import Terminal
 from aga_lightning.training.datamodule import AGADataModule
-from aga_lightning.training.record_sets import without_validation
+from aga_lightning.training.record_sets import unjudged
 
 LicencePolicy = Literal["any", "commercial"]
 
@@ -173,10 +173,12 @@ def _remark(data: AGADataModule, records: Records, console: Console) -> None:
             markup=False,
             highlight=False,
         )
-    if unjudged := without_validation(records["train"], records.get("val", records["train"])):
-        console.print(f"Note: {unjudged}.", soft_wrap=True, markup=False, highlight=False)
-    if records.get("test") and records["test"] == records.get("val"):
-        console.print("Note: there is no test set; the validation set stands in for it.", highlight=False)
+    val = records.get("val", records["train"])
+    for remark in unjudged(records["train"], val, records.get("test", val)):
+        console.print(f"Note: {remark}.", soft_wrap=True, markup=False, highlight=False)
+    if records.get("test") == val:
+        what = "the validation images, which choose the checkpoint, are judged at the end"
+        console.print(f"Note: there are no test images: {what}.", highlight=False)
 
 
 def _report_weights(augmenter: Augmenter, policy: LicencePolicy, console: Console) -> list[str]:

@@ -29,7 +29,7 @@ def test_a_sound_data_set_is_listed_class_by_class(open_checked):
     assert rows == [["lime", "lime", "4", "3", "3"], ["plum", "fruit", "4", "3", "3"], ["all", "", "8", "6", "6"]]
     assert "ood/dusk: 4 images of 2 classes" in shown
     assert "1 of 2 classes are their own superclass, such as 'lime'" in shown
-    assert "there is no test set" in shown
+    assert "there are no test images" in shown
     assert "AGA needs no weights" in shown and "All is well: 2 classes" in shown
 
 
