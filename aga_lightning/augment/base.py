@@ -306,7 +306,11 @@ class Gate(Part):
 
     @abstractmethod
     def objection(self, draft: Draft) -> str | None:
-        """Reason why the draft must not be used, in words for a person; None if it may."""
+        """Reason why the draft must not be used, in words for a person; None if it may.
+
+        Reasons are counted by the words before the first colon: what differs from image to image comes after it, but
+        for a number and its limit ("the score is 0.31, less than 0.45").
+        """
 
     def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
         """The objections to several drafts."""

@@ -25,26 +25,29 @@ _LOADING = (
     'With `datasets`: `load_dataset("imagefolder", data_dir=FOLDER)`, where the column `class` is the label; with '
     "torchvision: `ImageFolder(FOLDER)`. To publish the folder, give this file the name `README.md`."
 )
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NUMBER = re.compile(r" ?\d+(\.\d+)?%?")
 # A number, followed by its unit and its limit if it is compared with one.
 _MEASURED = re.compile(
-    r"\d+(?:\.\d+)?(?:%?(?P<of>[^;:]*?), (?P<limit>(?:less than|more than|at least|at most) \d+(?:\.\d+)?%?))?"
+    r" ?\d+(?:\.\d+)?%?(?:(?P<of>[^;]*?), (?P<limit>(?:less than|more than|at least|at most) \d+(?:\.\d+)?%?))?"
 )
+_ASIDE = re.compile(r" ?\([^)]*\)")
 # From the start of a word, over a slash, to the first ending of a file's name; folders may contain spaces.
 _FILE = re.compile(r"(?<![^\s('\"])[^\s('\"]*[\\/].*?\.\w{2,4}(?=[\s,:;)'\"]|$)")
 
 
 def kind_of_reason(reason: str) -> str:
-    """A reason without the values that differ from image to image.
+    """The words of a reason that are the same for all images.
 
-    If a number is compared with a limit, only the limit stays: "the score is 0.31, less than 0.45" becomes "the score
-    is less than 0.45". Any other number becomes "N", and each path "a file".
+    A colon and what follows it are left out, and so are words in brackets. If a number is compared with a limit, only
+    the limit stays: "the score is 0.31, less than 0.45" becomes "the score is less than 0.45". Other numbers are left
+    out, and each path becomes "a file".
     """
-    return _MEASURED.sub(_without, _FILE.sub("a file", reason))
+    words = _FILE.sub("a file", reason).partition(": ")[0]
+    return _MEASURED.sub(_without, _ASIDE.sub("", words)).strip()
 
 
 def _without(found: re.Match[str]) -> str:
-    return "N" if found["limit"] is None else found["limit"] + _NUMBER.sub("N", found["of"])
+    return "" if found["limit"] is None else f" {found['limit']}{_NUMBER.sub('', found['of'])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,8 @@ def _read_labels(path: Path, image_path: Path, size: tuple[int, int]) -> npt.NDA
         raise ImageReadError(f"{mask} cannot be read ({reason}): make it again as PNG or TIFF, or name none") from error
     if labels.size != size:
         raise ImageReadError(
-            f"{shown(path)}: the mask has {labels.width} x {labels.height} pixels but its image {shown(image_path)} "
-            f"has {size[0]} x {size[1]} when upright; give them the same size"
+            f"{shown(image_path)} and its mask {shown(path)} differ in size: {size[0]} x {size[1]} when upright and "
+            f"{labels.width} x {labels.height}; give them the same size"
         )
     channels = np.atleast_3d(values)
     if bands[-1] == "A":

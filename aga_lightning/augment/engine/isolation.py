@@ -130,7 +130,7 @@ class Subjects(Step[Subject]):
 
     def complaint(self, sample: Sample) -> str:
         """Why there is no subject."""
-        return f"no {sample.record.superclass} could be isolated"
+        return f"no subject was found: no {sample.record.superclass} could be isolated"
 
     def encode(self, made: Subject, plan: None, *inputs: object) -> Finished:
         """Boxes and scores; one picture holds all masks, one below the other: the whole subject, then its instances."""

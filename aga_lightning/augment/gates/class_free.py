@@ -67,11 +67,11 @@ class ClassFreeBackground(Clip, PictureGate):
 
     def _complaint(self, likeness: Sequence[float], words: str, own: float) -> str | None:
         if not np.isfinite([*likeness, own]).all():
-            return f'the similarity of the background and "{words}" is not a number'
+            return f'the similarity of the background and its words is not a number: "{words}"'
         nearest = int(np.argmax(likeness))
         if likeness[nearest] <= own:
             return None
         return (
-            f'the background looks more like "{self._texts[nearest]}" ({likeness[nearest]:.3f}) than like its words '
-            f'"{words}" ({own:.3f})'
+            f'the background looks more like a class than like its words: "{self._texts[nearest]}" '
+            f'({likeness[nearest]:.3f}), "{words}" ({own:.3f})'
         )

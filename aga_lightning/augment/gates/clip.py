@@ -82,12 +82,15 @@ class ClipFilter(Clip, PictureGate):
         wanted = max(positives, key=positives.__getitem__)
         cosine = positives[wanted]
         if not np.isfinite([*positives.values(), *negatives.values()]).all():
-            return f'the similarity of the image and "{wanted}" is not a number'
+            return f'the similarity of the image and its text is not a number: "{wanted}"'
         other = max(negatives, key=negatives.__getitem__, default=None)
         if other is not None and negatives[other] > cosine:
-            return f'the image looks more like "{other}" ({negatives[other]:.3f}) than like "{wanted}" ({cosine:.3f})'
+            return (
+                f'the image looks more like a negative text than like a positive one: "{other}" '
+                f'({negatives[other]:.3f}), "{wanted}" ({cosine:.3f})'
+            )
         if self.min_similarity is not None and cosine < self.min_similarity:
-            return f'the similarity of the image and "{wanted}" is {cosine:.3f}, less than {self.min_similarity:.3f}'
+            return f'the image is unlike its text: "{wanted}" ({cosine:.3f}), less than {self.min_similarity:.3f}'
         return None
 
 

@@ -177,8 +177,16 @@ class ConfidenceRule(Pretrained, PictureGate):
             return None
         name = self._names.get(likeliest, f"class {likeliest}")
         if likeliest == label:
-            return f'too easy: the classifier\'s probability of "{name}" is {sure}' if self.drop_easy else None
-        return f'it looks like "{name}": the probability is {sure}' if self.drop_mislabelled else None
+            return (
+                f'the image is too easy: the classifier\'s probability of "{name}" is {sure}'
+                if self.drop_easy
+                else None
+            )
+        return (
+            f'the image looks like another class: the probability of "{name}" is {sure}'
+            if self.drop_mislabelled
+            else None
+        )
 
     def _classify(self, images: Sequence[Image]) -> list[Probabilities]:
         inputs = torch.stack([self._input(image) for image in images])

@@ -109,7 +109,7 @@ class AvoidedWords(Gate):
         if draft.caption is None:
             return None
         word = mentions(draft.caption.text, draft.caption.prompt.avoid)
-        return None if word is None else f'the caption mentions "{word}": {draft.caption.text!r}'
+        return None if word is None else f'the caption has a word to avoid: "{word}" in {draft.caption.text!r}'
 
 
 @dataclass(kw_only=True, eq=False)

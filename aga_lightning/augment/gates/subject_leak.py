@@ -54,7 +54,7 @@ class SubjectLeak(PictureGate):
             return None
         score, area = max(leaks)
         return (
-            f'the background itself shows "{sample.record.superclass}": score {score:.2f} (at least '
+            f'the background itself shows a subject: "{sample.record.superclass}" with score {score:.2f} (at least '
             f"{self.threshold:.2f}) on {area:.1%} of the picture"
         )
 

@@ -242,7 +242,7 @@ class CutOuts(Subjects):
     def complaint(self, sample: Sample) -> str:
         """Why there is no subject."""
         text = sample.record.text if isinstance(sample.record, Foreground) else ""
-        return f'nothing could be cut out of the picture painted from "{text}"'
+        return f'nothing could be cut out of the painted picture: its text was "{text}"'
 
 
 class MergeForeground(Merge):

@@ -65,8 +65,8 @@ class DonorPhotos(BorrowingPainter):
             if found is not None:
                 return found
         raise NoDonorError(
-            f"none of {len(order)} training photos can give its background: no subject was found in them, or it fills "
-            f"more than {self.max_hole:.0%}; try more attempts, a larger max_hole, or another painter"
+            f"no training photo can give its background: in {len(order)} no subject was found, or it fills more than "
+            f"{self.max_hole:.0%}; try more attempts, a larger max_hole, or another painter"
         )
 
     def _candidates(self, scene: Scene) -> Sequence[int]:

@@ -32,7 +32,7 @@ def test_a_subject_comes_back_from_the_store_as_it_was_made(log, store, disc_rec
 def test_a_photo_without_a_box_asks_no_segmenter_and_is_remembered(log, store, disc_records):
     for _ in range(2):
         found = value(subjects(log, blind_above=0.0), disc_records[0], store)
-        assert found == Rejection("no fruit could be isolated")
+        assert found == Rejection("no subject was found: no fruit could be isolated")
     assert calls(log)["detect"] == 1 and calls(log)["segment"] == 0
 
 

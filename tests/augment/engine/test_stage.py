@@ -93,7 +93,7 @@ def test_an_image_without_a_subject_costs_no_caption_and_no_background(tmp_path,
     completed(collection)
     assert calls(log)["segment"] == 1
     assert calls(log)["caption"] == calls(log)["paint"] == 3
-    assert dict(collection.rejections()) == {"no fruit could be isolated": 3}
+    assert dict(collection.rejections()) == {"no subject was found": 3}
 
 
 @pytest.mark.parametrize("segmenter", [None, GrabCut(size=48)], ids=["model", "weight-free"])

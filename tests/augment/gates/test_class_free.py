@@ -70,8 +70,8 @@ def test_a_background_nearer_to_a_class_than_to_its_words_is_refused_with_both_s
     # The middle between the class at 0 and the words at 40 degrees is 20.
     assert gate.objection(at(21)) is None
     assert gate.objection(at(19)) == (
-        'the background looks more like "a photo of water ouzel" (0.946) than like its words "A real photo of forest" '
-        "(0.934)"
+        'the background looks more like a class than like its words: "a photo of water ouzel" (0.946), '
+        '"A real photo of forest" (0.934)'
     )
 
 
@@ -97,7 +97,7 @@ def test_what_the_model_cannot_say_is_refused():
         def image_features(self, images):
             return np.full((len(images), 2), np.nan, np.float32)
 
-    assert "is not a number" in taught(Broken(), "zebra").objection(at(3))
+    assert "is not a number: " in taught(Broken(), "zebra").objection(at(3))
 
 
 def test_it_must_know_the_classes_and_its_text_must_tell_them_apart():

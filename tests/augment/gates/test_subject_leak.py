@@ -34,7 +34,7 @@ def test_a_second_subject_is_named_with_its_score_and_size():
     gate = SubjectLeak(detector=Redness(Detection((0, 0, 20, 50), 0.5), Detection((0, 0, 100, 50), 0.62)))
     assert gate.stage == "background"
     assert gate.objection(draft(True)) == (
-        'the background itself shows "bird": score 0.62 (at least 0.35) on 50.0% of the picture'
+        'the background itself shows a subject: "bird" with score 0.62 (at least 0.35) on 50.0% of the picture'
     )
     assert gate.objection(draft(False)) is None
     assert gate.objection(draft(True, painted=False)) is None

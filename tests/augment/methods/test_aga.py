@@ -219,7 +219,7 @@ def test_a_changed_part_repeats_nothing_that_came_before(cache, disc_records, ch
 def test_that_there_is_no_subject_is_remembered_too(cache, disc_records):
     for aga, looked in ((recipe(detector=Blind()), 1), (recipe(detector=Blind()), 0)):
         (outcome,) = make(aga, requests(disc_records[:1]), cache, disc_records)
-        assert outcome == Rejected(requests(disc_records)[0], "no fruit could be isolated")
+        assert outcome == Rejected(requests(disc_records)[0], "no subject was found: no fruit could be isolated")
         assert calls(aga) == {"detector": looked, "segmenter": 0, "captioner": 0, "painter": 0}
 
 
@@ -244,7 +244,7 @@ def test_the_training_classes_are_the_words_to_avoid(cache, disc_records):
     (outcome,) = make(aga, requests(disc_records[:1]), cache, disc_records)
     assert {"lime", "limes", "plum", "fruit"} <= set(aga.learned()["avoid"])
     assert aga.captioner.asked[0].avoid == tuple(aga.learned()["avoid"])
-    assert 'mentions "lime' in outcome.reason
+    assert 'a word to avoid: "lime' in outcome.reason
     only_plums = recipe(captioner=Echo("ripe limes,"))
     (made,) = make(only_plums, requests(disc_records[:1]), cache, disc_records[:4])
     assert made.facts["caption"].startswith("ripe limes")
@@ -332,7 +332,7 @@ def test_recombining_rejects_a_subject_that_no_gate_would_pass(cache, disc_recor
     for aga, reason in (
         (recipe(gates=[SubjectRefusal()]), "the subject will not do"),
         (recipe(gates=[ImageRefusal()]), "the image will not do"),
-        (recipe(detector=Blind()), "no fruit could be isolated"),
+        (recipe(detector=Blind()), "no subject was found: no fruit could be isolated"),
     ):
         aga.prepare(disc_records, cache)
         assert aga.recombine(mine, other, 0, cache) == Rejected(mine, reason)

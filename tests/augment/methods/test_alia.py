@@ -184,7 +184,8 @@ def test_the_semantic_filter_agrees_with_the_cosines_by_hand(plain_records, tmp_
     # 20 degrees are nearer to 0 than to 60; 40 degrees are not: cos(20) = 0.940 and cos(40) = 0.766.
     assert outcomes(collection) == {
         ("plum", 2): None,
-        ("plum", 4): 'the image looks more like "a photo of an object" (0.940) than like "a photo of a fruit" (0.766)',
+        ("plum", 4): "the image looks more like a negative text than like a positive one: "
+        '"a photo of an object" (0.940), "a photo of a fruit" (0.766)',
     }
 
 
@@ -214,12 +215,12 @@ def test_the_confidence_filter_agrees_with_the_thresholds_by_hand(plain_records,
     # The means of the training images: plum (0.9 + 0.7) / 2 = 0.8, lime 1 - 0.4 = 0.6.
     kinds = {key: reason and reason.partition(":")[0] for key, reason in outcomes(collection).items()}
     assert kinds == {
-        ("plum", 3): "too easy",  # plum 0.85 > 0.8
-        ("plum", 4): 'it looks like "lime"',  # lime 0.7 > 0.6
+        ("plum", 3): "the image is too easy",  # plum 0.85 > 0.8
+        ("plum", 4): "the image looks like another class",  # lime 0.7 > 0.6
         ("plum", 5): None,  # plum 0.75
         ("plum", 6): None,  # lime 0.55
-        ("lime", 3): 'it looks like "plum"',
-        ("lime", 4): "too easy",
+        ("lime", 3): "the image looks like another class",
+        ("lime", 4): "the image is too easy",
         ("lime", 5): None,
         ("lime", 6): None,
     }

@@ -130,7 +130,7 @@ def test_a_background_that_shows_a_class_is_painted_anew_or_refused(log, store, 
     once = made(costly(log, attempts=1), asked, disc_records, store)
     refused = [outcome for outcome in once if isinstance(outcome, Rejected)]
     assert 0 < len(refused) < len(asked)
-    assert all('the background looks more like "a photo of plum" (' in outcome.reason for outcome in refused)
+    assert all('more like a class than like its words: "a photo of plum" (' in outcome.reason for outcome in refused)
     one = costly(log, attempts=8)
     again = made(one, asked, disc_records, store)
     assert all(isinstance(outcome, Augmented) for outcome in again)
