@@ -72,13 +72,15 @@ class AgaCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """The verbs, and their arguments that are not settings."""
+        """The verbs, or the one that was typed, as listing a verb's settings takes time; what of them is no setting."""
         ours = {verb: {"model", "datamodule"} for verb in ("check", "estimate", "augment", "export")}
         lightnings = {
             verb: skipped | {"weights_only"} & {*inspect.signature(getattr(Trainer, verb)).parameters}
             for verb, skipped in LightningCLI.subcommands().items()
         }
-        return lightnings | ours
+        verbs = lightnings | ours
+        typed = {verb: verbs[verb] for verb in sys.argv[1:2] if verb in verbs}
+        return typed or verbs
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 they are the parser's
         """A parser that finds configurations by name."""

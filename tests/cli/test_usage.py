@@ -18,7 +18,10 @@ def test_the_version_costs_no_heavy_import():
     assert "aga_lightning.cli.usage" in loaded and not loaded & {"torch", "lightning", "jsonargparse", "numpy"}
 
 
-def test_the_verbs_are_those_of_the_command_line(capsys):
+def test_the_verbs_are_those_of_the_command_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["aga_lightning", "test"])
+    assert set(AgaCLI.subcommands()) == {"test"}, "a verb that is typed does not wait for the settings of the others"
+    monkeypatch.setattr(sys, "argv", ["aga_lightning"])
     assert set(VERBS) == {*AgaCLI.subcommands(), *STUDIES}
     for words in ([], ["--help"], ["-h"]):
         with pytest.raises(SystemExit) as stop:
