@@ -27,8 +27,10 @@ _COLUMNS = {
 _GAP = "ood/bg_gap"
 _PARTS = ("/acc_per_class/", "/acc_per_group/")
 
-GroupImages = dict[str, dict[str, int]]
-"""How many images of each group were counted in each evaluation set."""
+_CHOSEN_ON = "validation, chose\nthe checkpoint"
+
+Group = tuple[str, str, int | None, float]
+"""An evaluation set, a group, the number of its images in the set (None if unknown), and the accuracy on them."""
 
 
 class ResultsFirst(Callback):
@@ -49,14 +51,16 @@ class ResultsFirst(Callback):
             metrics = {name: float(value) for name, value in pl_module.evaluation_scores().items()}
             if trainer.is_global_zero:
                 with written_if_possible(folder / RESULTS):
-                    _write(folder, trainer, _results(metrics, pl_module.images), metrics)
+                    groups = _groups(trainer, metrics)
+                    _write(folder, trainer, _results(metrics, pl_module.images, groups), metrics, groups)
 
 
 def report_results(trainer: Trainer) -> None:
     """Print and write accuracy, macro recall, macro F1 and loss of each set; write the accuracy per class.
 
     Beside each accuracy stand its 95% interval (Wilson's, over the images) and the number of images, where the model
-    counts them. Where validation images stand in for test images, a line says that they have chosen the checkpoint.
+    counts them. The validation set is called so, and is said to have chosen the checkpoint where it has; a line says
+    where it is judged for want of test images.
 
     Where images belong to groups, such as cameras, the accuracy of the worst group joins them, and the accuracy per
     group is written too, with the number of images that it was measured on. Where the background sets `ood/mixed_same`
@@ -73,17 +77,20 @@ def report_results(trainer: Trainer) -> None:
     if not trainer.is_global_zero:
         return
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    results = _results(metrics, getattr(trainer.lightning_module, "images", {}))
+    groups = _groups(trainer, metrics)
+    results = _results(metrics, getattr(trainer.lightning_module, "images", {}), groups)
     if not results:
         return
-    Terminal().print(_table(results))
+    callbacks = getattr(trainer, "checkpoint_callbacks", ())
+    chose = any(str(getattr(callback, "monitor", None)).startswith("val/") for callback in callbacks)
+    Terminal().print(_table(results, {"val": _CHOSEN_ON if chose else "validation"}))
     records: Any = getattr(getattr(trainer, "datamodule", None), "records", None)
     if getattr(records, "tests_on_val", False) and trainer.state.fn == TrainerFn.TESTING:
-        print("val: there are no test images, so these are the validation images, which have chosen the checkpoint; "
-              "its accuracy on new images may be lower.")  # fmt: skip
+        print("There are no test images. The validation images choose the checkpoint, so accuracy on new images may be "
+              "lower.")  # fmt: skip
     if folder is not None:
         try:
-            _write(folder, trainer, results, metrics)
+            _write(folder, trainer, results, metrics, groups)
         except OSError as error:
             raise RunFolderError(
                 f"the results above cannot be written to {shown(folder)} ({error.strerror or error}): make room, then "
@@ -92,23 +99,47 @@ def report_results(trainer: Trainer) -> None:
         print(f"Results, metrics and checkpoints: {shown(folder)}")
 
 
-def _results(metrics: dict[str, float], images: Mapping[str, int]) -> dict[str, dict[str, float]]:
-    """By evaluation set, the scores of the table; with the ends of the accuracy's interval where images are counted."""
+def _sets(metrics: Iterable[str]) -> list[str]:
+    """The names of the evaluation sets."""
     # Training has no recall, and a class or a group may be called anything.
     overall = (name for name in metrics if not any(part in name for part in _PARTS))
-    sets = [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
+    return [name.removesuffix("/recall") for name in overall if name.endswith("/recall")]
+
+
+def _groups(trainer: Trainer, metrics: dict[str, float]) -> list[Group]:
+    """The groups of all evaluation sets."""
+    images: dict[str, dict[str, int]] = getattr(trainer.lightning_module, "group_images", {})
+    names = getattr(getattr(trainer, "datamodule", None), "group_names", ())
+    found = _scores_of_parts("acc_per_group", _sets(metrics), metrics, names)
+    return [(name, group, images.get(name, {}).get(group), score) for name, group, score in found]
+
+
+def _results(
+    metrics: dict[str, float], images: Mapping[str, int], groups: Iterable[Group]
+) -> dict[str, dict[str, float]]:
+    """By evaluation set, the scores of the table; with the ends of the accuracy's interval where images are counted."""
+    sets = _sets(metrics)
     columns = [column for column in _COLUMNS if all(f"{name}/{column}" in metrics for name in sets)]
     results = {name: {column: metrics[f"{name}/{column}"] for column in columns} for name in sets}
     if _GAP in metrics and sets:
         results["ood/mixed_rand"]["bg_gap"] = metrics[_GAP]
     for name, scores in results.items():
         if images.get(name) and "acc" in scores:
-            interval = share(round(scores["acc"] * images[name]), images[name])
-            scores |= {"acc_low": interval.low, "acc_high": interval.high, "images": images[name]}
+            scores |= _counted("acc", scores["acc"], images[name])
+        worst = scores.get("worst_group_acc")
+        if number := max((number or 0 for one, _, number, score in groups if (one, score) == (name, worst)), default=0):
+            scores |= _counted("worst_group_acc", scores["worst_group_acc"], number)
     return results
 
 
-def _table(results: Mapping[str, Mapping[str, float]]) -> Table:
+def _counted(column: str, score: float, images: int) -> dict[str, float]:
+    """The ends of an accuracy's interval, and the number of its images."""
+    interval = share(round(score * images), images)
+    prefix = column.removesuffix("acc")
+    return {f"{column}_low": interval.low, f"{column}_high": interval.high, f"{prefix}images": images}
+
+
+def _table(results: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> Table:
     columns = [column for column in _COLUMNS if any(column in scores for scores in results.values())]
     counted = any("images" in scores for scores in results.values())
     table = Table(title="Results", caption="[95 % interval over the images]" if counted else None)
@@ -124,27 +155,33 @@ def _table(results: Mapping[str, Mapping[str, float]]) -> Table:
             cells.append(_cell(column, scores) if column in scores else "")
             if column == "acc" and counted:
                 cells.append(f"{scores['images']:,}" if "images" in scores else "")
-        table.add_row(name, *cells)
+        table.add_row(names.get(name, name), *cells)
     return table
 
 
 def _cell(column: str, scores: Mapping[str, float]) -> str:
     if column == "loss":
         return f"{scores[column]:.3f}"
-    interval = f" [{100 * scores['acc_low']:.1f}-{100 * scores['acc_high']:.1f}]" if "acc_low" in scores else ""
-    return f"{100 * scores[column]:.1f} %{interval if column == 'acc' else ''}"
+    text = f"{100 * scores[column]:.1f} %"
+    if f"{column}_low" not in scores:
+        return text
+    interval = f"[{100 * scores[f'{column}_low']:.1f}-{100 * scores[f'{column}_high']:.1f}]"
+    return f"{text} {interval}" if column == "acc" else f"{text} of {scores['worst_group_images']:,}\n{interval}"
 
 
-def _write(folder: Path, trainer: Trainer, results: dict[str, dict[str, float]], metrics: dict[str, float]) -> None:
+def _write(
+    folder: Path,
+    trainer: Trainer,
+    results: dict[str, dict[str, float]],
+    metrics: dict[str, float],
+    groups: list[Group],
+) -> None:
     data: Any = getattr(trainer, "datamodule", None)
-    group_images: GroupImages = getattr(trainer.lightning_module, "group_images", {})
     write_json(folder / RESULTS, results)
     classes = _scores_of_parts("acc_per_class", results, metrics, getattr(data, "class_names", ()))
     write_csv(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
-    groups = _scores_of_parts("acc_per_group", results, metrics, getattr(data, "group_names", ()))
     if groups:
-        rows = [(name, group, group_images.get(name, {}).get(group), score) for name, group, score in groups]
-        write_csv(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], rows)
+        write_csv(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], groups)
 
 
 def _scores_of_parts(

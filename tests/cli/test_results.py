@@ -62,6 +62,17 @@ def test_each_accuracy_has_its_interval_and_its_number_of_images(tmp_path, capsy
     assert "images" not in results["ood/dusk"], "a model that does not count its images has none"
 
 
+@pytest.mark.parametrize(
+    ("monitor", "name"), [("val/acc", "validation, chose"), ("ood/dusk/acc", "validation "), (None, "validation ")]
+)
+def test_the_validation_set_is_called_so_and_said_to_have_chosen_the_checkpoint(capsys, monitor, name):
+    trainer = finished(scores("val", 0.75) | scores("test", 0.5))
+    trainer.checkpoint_callbacks = [SimpleNamespace(), SimpleNamespace(monitor=monitor)]
+    report_results(trainer)
+    printed = capsys.readouterr().out
+    assert name in printed and ("the checkpoint" in printed) == (monitor == "val/acc")
+
+
 def test_results_that_cannot_be_written_are_shown_and_told_in_a_line(tmp_path, capsys):
     (tmp_path / "full").touch()
     with pytest.raises(RunFolderError, match=r"results above cannot be written to .*full") as told:
@@ -95,12 +106,12 @@ def test_where_there_are_groups_the_worst_is_told_and_all_are_listed(tmp_path, c
     images = {"test": {"east": 8, "north": 0, "west": 4}, "ood/dusk": {"east": 16, "north": 0, "west": 0}}
     report_results(finished(metrics, tmp_path, group_images=images))
     printed = capsys.readouterr().out
-    for text in ("worst group", "62.5 %", "12.5 %"):
+    for text in ("worst group", "62.5 % of 8", "[30.6-86.3]", "12.5 % of 16"):
         assert text in printed
-    assert json.loads((tmp_path / "results.json").read_text()) == {
-        "test": {"acc": 0.75, "recall": 0.5, "f1": 0.25, "loss": 1.5, "worst_group_acc": 0.625},
-        "ood/dusk": {"acc": 0.25, "recall": 0.5, "f1": 0.25, "loss": 1.5, "worst_group_acc": 0.125},
-    }
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {name: scores["worst_group_acc"] for name, scores in results.items()} == {"test": 0.625, "ood/dusk": 0.125}
+    assert [scores["worst_group_images"] for scores in results.values()] == [8, 16]
+    assert results["test"]["worst_group_acc_low"] == pytest.approx(0.306, abs=1e-3)
     assert per_group(tmp_path) == [
         ("test", "west", 4, 1.0),
         ("test", "east", 8, 0.625),
@@ -168,7 +179,7 @@ def test_the_results_of_a_real_evaluation(tmp_path, disc_folder, capsys, verb):
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert list(results) == ["val", "ood/dusk"], "there are no test images"
     told = capsys.readouterr().out
-    assert ("val: there are no test images" in told) == (verb == "test")
+    assert ("There are no test images" in told) == (verb == "test")
     assert [measured["images"] for measured in results.values()] == [6, 4]
     assert all(one["acc_low"] <= one["acc"] <= one["acc_high"] for one in results.values())
     for name, measured in results.items():
