@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 # A recipe says how to train, a part how to augment, an arm how by another method, explain.yaml what to look at; they
 # are put behind a configuration that says of what.
 ALL = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "studies")  # see test_studies.py
-WHOLE = ("cub.yaml", "imagenet10.yaml", "iwildcam.yaml", "photos.yaml", "quickstart.yaml")
+WHOLE = ("csv.yaml", "cub.yaml", "imagenet10.yaml", "iwildcam.yaml", "photos.yaml", "quickstart.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,9 @@ def trees(tmp_path_factory):
     for name, rows in (("train", 15), ("val", 15), ("test", 29)):  # one camera is enough to train on
         path = cameras / f"{name}_subset.csv"
         path.write_text("\n".join(path.read_text().splitlines()[:rows]))
+    (folder / "list.csv").write_text("path,label\n1.jpg,owl\n2.jpg,owl\n3.jpg,wren\n4.jpg,wren\n")
     return {
+        "csv.yaml": ["--data.dataset.file", str(folder / "list.csv")],
         "cub.yaml": [root, str(write_cub(folder))],
         "imagenet10.yaml": [*imagenet, "--data.dataset.val_per_class", "1"],
         "iwildcam.yaml": [root, str(cameras)],
@@ -83,7 +85,7 @@ SHRUNKEN = [
     *("--data.augmenter.max_side", "48", "--data.augmenter.gates", "[]", "--data.steps_per_epoch", "2"),
     *("--model.backbone", "resnet18", "--model.width", "8", "--model.weights", "null"),
 ]
-TRAINED = [CONFIGS / name for name in WHOLE if name not in ("photos.yaml", "quickstart.yaml")]
+TRAINED = [CONFIGS / name for name in WHOLE if name not in ("csv.yaml", "photos.yaml", "quickstart.yaml")]
 TRAINED += sorted((CONFIGS / "recipes").glob("*.yaml"))
 
 
@@ -120,6 +122,13 @@ def test_imagenet10_trains_by_the_reference_of_torchvision():
     assert recipe["model"].items() <= (model | imagenet10["model"]).items()
     for group in ("trainer", "data"):
         assert recipe[group].items() <= (defaults | imagenet10[group]).items()
+
+
+def test_a_list_of_photos_is_treated_as_a_folder_of_photos_is():
+    listed, photos = (yaml.safe_load((CONFIGS / name).read_text()) for name in ("csv.yaml", "photos.yaml"))
+    assert listed["data"].pop("dataset")["class_path"] == "CsvImages"
+    del photos["data"]["dataset"]
+    assert listed == photos
 
 
 def test_the_quickstart_trains_by_the_recipe_of_its_name():

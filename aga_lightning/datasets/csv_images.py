@@ -1,19 +1,18 @@
 """Images that a CSV or TSV file lists: a path and a label a row, and more if there is more."""
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 
 from aga_lightning.datasets.base import ImageDataset, Split
-from aga_lightning.datasets.boxes import BOX_COLUMNS, area, box_of
+from aga_lightning.datasets.boxes import area, box_of
+from aga_lightning.datasets.columns import Columns, find_columns
 from aga_lightning.datasets.folder import alike_but_for_case
-from aga_lightning.datasets.lists import Row, read_header, read_table, refuse_wrong
+from aga_lightning.datasets.lists import Row, read_table, refuse_wrong
 from aga_lightning.datasets.split_folders import SPELLINGS
-from aga_lightning.datasets.splits import check_fractions, three_ways
+from aga_lightning.datasets.splits import by_class, check_fractions, groups_three_ways
 from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
 from aga_lightning.files import shown
 from aga_lightning.images.records import Box, DatasetError, ImageRecord
@@ -27,25 +26,31 @@ class CsvImages(ImageDataset):
     """The images that a CSV or TSV file lists, with a header and one row for each image.
 
     Fields are separated by commas, tabs or semicolons. If there is a column of splits, it decides, and images for
-    validation are held out of the training images if it names none. Otherwise the images of each class are split in
-    three by hashes of their paths, so that the test images are not those that choose the checkpoint.
+    validation are held out of the training images if it names none. Otherwise the images are split in three by hashes,
+    so that the test images are not those that choose the checkpoint: by their groups if they have some, so that no
+    camera is in two splits, and else class by class by their paths.
+
+    A column that is null is found by its usual names, in capitals or not, and a line says which was found.
 
     Args:
         file: The file. Several rows of one image are allowed if only their boxes differ; the largest box counts.
         folder: The folder that paths in the file are relative to, and that they must not lead out of; null for the
             folder of the file.
-        path_column: The column of the images' paths.
-        label_column: The column of the classes. Labels that are all whole numbers are sorted as numbers.
+        path_column: The column of the images' paths; null for path, file, filename, image, image_path or the like.
+        label_column: The column of the classes; null for label, class, category, species or the like. Labels that are
+            all whole numbers are sorted as numbers.
         split_column: The column of the splits: train, val or test (training, valid, validation, dev and testing mean
-            the same, in capitals or not). Null for the column `split` if there is one; an empty name for none.
+            the same, in capitals or not). Null for split, subset or partition if there is one; an empty name for none.
         group_column: The column of the groups, such as the camera that took the image; the results tell the accuracy in
-            each group. Null for the column `group` if there is one; an empty name for none.
+            each group. Null for group, camera, location, site or the like if there is one; an empty name for none.
         mask_column: The column of the paths of the subjects' masks, of which pixels above 0 are subject; a field may be
-            empty. Null for the column `mask` if there is one; an empty name for none.
+            empty. Null for mask or mask_path if there is one; an empty name for none.
         box_columns: The four columns of the subjects' boxes: left, top, right and bottom in pixels; fields may be
             empty. Null for x1, y1, x2 and y2, or xmin, ymin, xmax and ymax, if they are there; an empty list for none.
-        val_fraction: Share of each class that validates if the file does not name validation images.
-        test_fraction: Share of each class that tests if the file has no splits; 0 to test on the validation images.
+        val_fraction: Share of the images, or of each class, that validates if the file names no validation images.
+        test_fraction: Share that tests if the file has no splits; 0 to test on the validation images.
+        keep_groups: Whether the images of a group come into one split if the file has no splits; false to split each
+            class by its images.
         split_seed: Seed of the choice of these images.
         superclasses: The words for which a detector is asked: one word for all classes, a mapping from class to
             superclass, the path of a YAML file (`.yaml` or `.yml`) with such a mapping, or `wordnet:<depth>` for each
@@ -57,14 +62,15 @@ class CsvImages(ImageDataset):
     file: UserPath | str
     _: KW_ONLY
     folder: UserPath | str | None = None
-    path_column: str = "path"
-    label_column: str = "label"
+    path_column: str | None = None
+    label_column: str | None = None
     split_column: str | None = None
     group_column: str | None = None
     mask_column: str | None = None
     box_columns: list[str] | None = None
     val_fraction: float = 0.2
     test_fraction: float = 0.2
+    keep_groups: bool = True
     split_seed: int = 0
     superclasses: Superclasses = None
     follow_links: bool = False
@@ -110,10 +116,15 @@ class CsvImages(ImageDataset):
         ]
 
     def remarks(self) -> list[str]:
-        """Remarks on doubtful labels, and the numbers of training images without boxes and masks."""
+        """Remarks on doubtful labels, groups in two splits, and training images without boxes and masks."""
         remarks, records = [], self.records("train")
         if alike := alike_but_for_case(self.classes):
             remarks.append(f"labels differ by capital letters alone: {'; '.join(alike)}. Are they the same?")
+        groups = {split: {image.group for image in images if image.group} for split, images in self._splits.items()}
+        for split in ("val", "test"):
+            if both := sorted(groups[split] & groups["train"]):
+                which = f"{len(both)} of {len(groups[split])} groups of {split} train too, such as {shown(both[0])}"
+                remarks.append(f"{which}, so that {split} does not show new groups alone.")
         columns = self._columns
         if columns.box and (bare := sum(record.box is None for record in records)):
             remarks.append(f"{bare} of {len(records)} training images have no box in {shown(self.file)}.")
@@ -126,26 +137,15 @@ class CsvImages(ImageDataset):
         return find_superclasses(self.superclasses, self.classes)
 
     @cached_property
-    def _columns(self) -> "_Columns":
-        header, delimiter = read_header(Path(self.file), "set `file` to a CSV or TSV file in UTF-8")
-        split = _column(self.split_column, "split", header)
-        group = _column(self.group_column, "group", header)
-        mask = _column(self.mask_column, "mask", header)
-        box = self.box_columns
-        if box is None:
-            box = next((list(names) for names in BOX_COLUMNS if set(names) <= set(header)), [])
-        columns = _Columns(self.path_column, self.label_column, split, group, mask, tuple(box), delimiter)
-        settings = ["path_column", "label_column", "split_column", "group_column", "mask_column"]
-        named = [self.path_column, self.label_column, split, group, mask, *box]
-        there = ", ".join(header) or "none"
-        for setting, name in zip_longest(settings, named, fillvalue="box_columns"):
-            if name and header.count(name) != 1:
-                problem = "has the column {!r} twice" if name in header else "has no column {!r}"
-                raise DatasetError(
-                    f"{shown(self.file)} {problem.format(name)}; its columns are {there}: name the right one in the "
-                    f"setting {setting}"
-                )
-        return columns
+    def _columns(self) -> Columns:
+        named = {
+            "path": self.path_column,
+            "label": self.label_column,
+            "split": self.split_column,
+            "group": self.group_column,
+            "mask": self.mask_column,
+        }
+        return find_columns(Path(self.file), named, self.box_columns)
 
     @cached_property
     def _images(self) -> list["_Image"]:
@@ -177,36 +177,21 @@ class CsvImages(ImageDataset):
 
     def _divided(self, images: Sequence["_Image"], test_fraction: float) -> dict[Split, list["_Image"]]:
         """Images as training, validation and test images."""
-        classes: defaultdict[str, list[str]] = defaultdict(list)
-        for image in images:
-            classes[image.label].append(image.name)
-        chosen: dict[str, Split] = {}
-        for names in classes.values():
-            parts = three_ways(names, self.val_fraction, test_fraction, self.split_seed)
-            chosen |= zip(names, parts, strict=True)
-        splits: tuple[Split, ...] = ("train", "val", "test")
-        divided = {split: [image for image in images if chosen[image.name] == split] for split in splits}
+        shares = self.val_fraction, test_fraction, self.split_seed
+        problem = "has one training image a class: list more, to validate on some"
+        if self.keep_groups and any(image.group for image in images):
+            problem = "has too few groups to validate on some of them: list more, or set keep_groups to false"
+            names = [f"group {image.group}" if image.group else f"image {image.name}" for image in images]
+            groups = groups_three_ways([*zip((image.label for image in images), names, strict=True)], *shares)
+            chosen = [groups[name] for name in names]
+        else:
+            chosen = by_class([(image.label, image.name) for image in images], *shares)
+        divided: dict[Split, list[_Image]] = {"train": [], "val": [], "test": []}
+        for image, split in zip(images, chosen, strict=True):
+            divided[split].append(image)
         if not divided["val"]:
-            raise DatasetError(f"{shown(self.file)} has one training image a class: list more, to validate on some")
+            raise DatasetError(f"{shown(self.file)} {problem}")
         return divided
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns of the file; empty for those that it does not have."""
-
-    path: str
-    label: str
-    split: str
-    group: str
-    mask: str
-    box: tuple[str, ...]
-    delimiter: str
-
-    @property
-    def used(self) -> list[str]:
-        """The columns that are read."""
-        return [name for name in (self.path, self.label, self.split, self.group, self.mask, *self.box) if name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,14 +243,7 @@ class _Places:
         return path
 
 
-def _column(setting: str | None, usual: str, header: Iterable[str]) -> str:
-    """The name of a column that may be missing; empty for none."""
-    if setting is None:
-        return usual if usual in header else ""
-    return setting
-
-
-def _read_image(row: Row, columns: _Columns, places: _Places) -> _Image:
+def _read_image(row: Row, columns: Columns, places: _Places) -> _Image:
     """The image of a row.
 
     Raises:

@@ -1,7 +1,8 @@
 """Hold some images out for validation and for the test."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from aga_lightning.datasets.base import Split
 from aga_lightning.images.records import DatasetError
@@ -18,8 +19,7 @@ def hold_out(names: Sequence[str], count: int, seed: int) -> list[bool]:
     Returns:
         For each name whether the image is held out.
     """
-    lots = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest())
-    chosen = set(lots[:count])
+    chosen = set(_lots(names, seed)[:count])
     return [name in chosen for name in names]
 
 
@@ -57,3 +57,81 @@ def three_ways(names: Sequence[str], val_fraction: float, test_fraction: float, 
     rest = [name for name, held in zip(names, held_out, strict=True) if held]
     validates = dict(zip(rest, hold_out(rest, val, seed), strict=True))
     return ["train" if name not in validates else "val" if validates[name] else "test" for name in names]
+
+
+def by_class(images: Sequence[tuple[str, str]], val_fraction: float, test_fraction: float, seed: int) -> list[Split]:
+    """Split each class by `three_ways`.
+
+    Args:
+        images: The class of each image, and its name, which no other image has.
+        val_fraction: Share of the validation images.
+        test_fraction: Share of the test images; 0 for none.
+        seed: Seed of the choice.
+
+    Returns:
+        The split of each image.
+    """
+    classes: defaultdict[str, list[str]] = defaultdict(list)
+    for label, name in images:
+        classes[label].append(name)
+    chosen: dict[str, Split] = {}
+    for names in classes.values():
+        chosen |= zip(names, three_ways(names, val_fraction, test_fraction, seed), strict=True)
+    return [chosen[name] for _, name in images]
+
+
+def groups_three_ways(
+    images: Sequence[tuple[str, str]], val_fraction: float, test_fraction: float, seed: int
+) -> dict[str, Split]:
+    """Split groups, such as the cameras that took the images, into training, validation and test groups.
+
+    Groups are drawn by hashes of their names, as long as they bring the number of images closer to its share. At least
+    one image of each class trains; a group that holds all images of a class therefore does.
+
+    Args:
+        images: The class and the group of each image.
+        val_fraction: Share of the validation images.
+        test_fraction: Share of the test images; 0 for none.
+        seed: Seed of the choice.
+
+    Returns:
+        The split of each group.
+    """
+    groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for label, group in images:
+        groups[group][label] += 1
+    training = Counter(label for label, _ in images)
+    chosen: dict[str, Split] = dict.fromkeys(_lots(groups, seed), "train")
+    shares: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
+    for split, fraction in shares.items():
+        free = {group: groups[group] for group, part in chosen.items() if part == "train"}
+        chosen |= dict.fromkeys(_drawn(free, training, fraction * len(images)), split)
+    return chosen
+
+
+def _drawn(groups: Mapping[str, Counter[str]], training: Counter[str], wanted: float) -> list[str]:
+    """The first groups that have about as many images as are wanted; the smallest one if each has too many.
+
+    Args:
+        groups: The number of images of each class, by group.
+        training: The number of training images of each class, which those of the drawn groups leave.
+        wanted: The number of images, 0 for none.
+    """
+
+    def is_spare(group: str) -> bool:
+        return all(number < training[label] for label, number in groups[group].items())
+
+    drawn: list[str] = []
+    smallest = min((groups[group].total() for group in filter(is_spare, groups)), default=0)
+    left = max(wanted, smallest / 2) if wanted else -1.0
+    for group, classes in groups.items():
+        if classes.total() / 2 <= left and is_spare(group):
+            drawn.append(group)
+            training.subtract(classes)
+            left -= classes.total()
+    return drawn
+
+
+def _lots(names: Iterable[str], seed: int) -> list[str]:
+    """Names in an order that only they and the seed decide."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest())

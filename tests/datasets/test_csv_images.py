@@ -45,7 +45,8 @@ def test_all_columns_are_read_and_the_largest_box_of_an_image_counts(tmp_path, d
     assert [record.box for record in data.records("val")] == [(1, 2, 3, 4)]
     assert names_of(data, "test") == ["b/4.jpg"]
     counts = [f"1 of 2 training images have no {what} in {tmp_path / 'photos.csv'}." for what in ("box", "mask")]
-    assert data.remarks() == counts
+    groups = "1 of 1 groups of val train too, such as south, so that val does not show new groups alone."
+    assert data.remarks() == [groups, *counts]
 
 
 def test_columns_are_named_or_left_out_by_settings(tmp_path):
@@ -80,6 +81,34 @@ def test_validation_images_are_held_out_if_the_file_names_only_test_images(tmp_p
     assert len(names_of(data, "train")) == 6 and len(names_of(data, "val")) == 2
 
 
+def taken(cameras):
+    """Images of two classes by cameras: a name and the numbers of owls and wrens each."""
+    lines = [
+        f"{camera}/{label}{n}.jpg,{label},{camera}"
+        for camera, *counts in cameras
+        for label, count in zip(("owl", "wren"), counts, strict=True)
+        for n in range(count)
+    ]
+    return "\n".join(["File,Species,Camera", *lines])
+
+
+def test_no_camera_is_in_two_splits_if_the_file_has_none(tmp_path):
+    text = taken([(f"c{n}", n, 12 - n) for n in range(10)])
+    data = listed(tmp_path, text)
+    cameras = {split: {record.group for record in data.records(split)} for split in ("train", "val", "test")}
+    assert set.union(*cameras.values()) == {f"c{n}" for n in range(10)} and all(cameras.values())
+    assert sum(map(len, cameras.values())) == 10
+    assert [len(data.records(split)) for split in cameras] == [72, 24, 24]
+    mixed = listed(tmp_path, text, keep_groups=False)
+    assert {record.group for record in mixed.records("test")} & {record.group for record in mixed.records("train")}
+
+
+def test_groups_are_too_few_to_validate_on_if_each_class_has_one(tmp_path):
+    text = taken([("north", 9, 0), ("south", 0, 9)])
+    with pytest.raises(DatasetError, match=r"too few groups to validate on some of them: .* keep_groups to false"):
+        listed(tmp_path, text).records("train")
+
+
 def test_whole_numbers_are_sorted_as_numbers(tmp_path):
     assert listed(tmp_path, rows({"10": 2, "9": 2})).classes == ("9", "10")
 
@@ -87,7 +116,6 @@ def test_whole_numbers_are_sorted_as_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("text", "settings", "complaint"),
     [
-        ("image,kind\n", {}, r"no column 'path'; its columns are image, kind: .* in the setting path_column"),
         ("path,label\n", {"group_column": "camera"}, r"no column 'camera'; its columns are path, label.* group_column"),
         ("path,label\n", {"box_columns": list("ltrb")}, r"no column 'l'; .* box_columns"),
         ("path,label,path\n", {}, r"has the column 'path' twice"),

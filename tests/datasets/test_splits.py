@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aga_lightning.datasets.splits import hold_out, three_ways
+from aga_lightning.datasets.splits import groups_three_ways, hold_out, three_ways
 
 names = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=30)
 seeds = st.integers(0, 2**32)
@@ -53,3 +53,25 @@ def test_three_ways_share_no_image_and_the_smallest_class_trains(some, seed, tes
     assert test_fraction or "test" not in parts
     validates = {name for name, part in zip(some, parts, strict=True) if part == "val"}
     assert validates == held(some, len(validates), seed)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("uvwxyz")), min_size=1, max_size=40),
+    seeds,
+    st.sampled_from([0.0, 0.2]),
+    st.randoms(),
+)
+def test_groups_are_whole_and_each_class_trains(images, seed, test_fraction, random):
+    parts = groups_three_ways(images, 0.2, test_fraction, seed)
+    assert set(parts) == {group for _, group in images}
+    assert {label for label, group in images if parts[group] == "train"} == {label for label, _ in images}
+    assert test_fraction or "test" not in parts.values()
+    assert groups_three_ways(random.sample(images, len(images)), 0.2, test_fraction, seed) == parts
+
+
+def test_groups_come_near_their_shares_and_the_smallest_does_if_all_are_too_large():
+    images = [("owl", f"{number % 20}") for number in range(200)]
+    parts = groups_three_ways(images, 0.2, 0.1, 0)
+    assert [sum(part == split for part in parts.values()) for split in ("train", "val", "test")] == [14, 4, 2]
+    few = [("owl", group) for group, count in {"a": 50, "b": 40, "c": 60}.items() for _ in range(count)]
+    assert groups_three_ways(few, 0.1, 0.1, 0) == {"b": "val", "a": "test", "c": "train"}
