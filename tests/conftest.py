@@ -1,6 +1,8 @@
 """Tiny real files for every room: coloured discs in front of noise, in class folders."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -9,6 +11,10 @@ import pytest
 from PIL import Image
 
 from aga_lightning.images.records import ImageRecord
+
+# No test reaches for the network, or finds what its user has downloaded.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TORCH_HOME"] = str(Path(tempfile.gettempdir()) / "aga-lightning-tests" / "no-downloads")
 
 COLOURS = {"plum": (150, 40, 120), "lime": (120, 200, 40)}
 

@@ -33,7 +33,7 @@ FLOORS = (
     "augment datasets explain",
     "networks",
     "checkpoints configurations images run_folder terminal",
-    "files intervals paths preflight progress stopping workers",
+    "downloads files intervals paths preflight progress stopping workers",
 )
 FLOOR_OF = {f"aga_lightning.{name}": -floor for floor, names in enumerate(FLOORS) for name in names.split()}
 

@@ -72,6 +72,7 @@ from .painters.own_photo import OwnPhoto as OwnPhoto
 from .painters.procedural import ProceduralScenes as ProceduralScenes
 from .photo import AugmentedPhoto as AugmentedPhoto
 from .prompts import PromptEngine as PromptEngine
+from .segmenters.best_mask import BestMask as BestMask
 from .segmenters.embedded import DatasetMasks as DatasetMasks, GrabCut as GrabCut
 from .segmenters.salient_object import SalientObject as SalientObject
 from .segmenters.sam import SAM as SAM

@@ -5,14 +5,15 @@ Nothing is loaded, and no network is used.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from aga_lightning.augment.base import Part
+from aga_lightning.augment.base import Part, parts_in
 from aga_lightning.augment.licences import Licence, licence_in, licence_of
 from aga_lightning.augment.pretrained import FILES, Pretrained
+from aga_lightning.images.records import ImageRecord
 
 _FILES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".py")
 _FORBIDS = re.compile(r"non-?\s?commercial|\bnc\b|research", re.IGNORECASE)
@@ -30,6 +31,7 @@ class Wanted:
         variant: The variant of the files, if there are several.
         url: The publisher's address of a file that lies in torch's cache of downloads; "" for all others.
         parts: The settings that lead to the parts ("gates.1.detector"), with `kind` if it is not `weights`.
+        optional: Whether the parts have another way without them.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Wanted:
     variant: str | None = None
     url: str = ""
     parts: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,11 @@ def wanted_weights(part: Part) -> list[Wanted]:
         if isinstance(pretrained, Pretrained):
             for kind in FILES:
                 if isinstance(name := getattr(pretrained, kind, None), str):
-                    wanted = Wanted(name, kind)
+                    wanted = Wanted(name, kind, optional=pretrained.does_without)
                     if kind == "weights":
                         variant = getattr(pretrained, "variant", None)
                         url = pretrained.address or _torchvision_url(pretrained)
-                        wanted = Wanted(name, kind, pretrained.revision, variant, url)
+                        wanted = replace(wanted, revision=pretrained.revision, variant=variant, url=url)
                     place = path if kind == "weights" else f"{path}.{kind}"
                     found.setdefault(wanted, []).append(place.strip(".") or type(part).__name__)
     return [replace(wanted, parts=tuple(parts)) for wanted, parts in found.items()]
@@ -85,13 +88,28 @@ def locate(wanted: Wanted) -> Place:
 
 
 def missing_weights(part: Part) -> list[str]:
-    """The weights that a part needs and this machine lacks, one line each, with the remedy."""
+    """The weights that a part cannot do without and this machine lacks, one line each, with the remedy."""
     lines = []
     for wanted in wanted_weights(part):
         place = locate(wanted)
-        if place.kind == "missing":
+        if place.kind == "missing" and not wanted.optional:
             lines.append(f"{wanted.name} is missing: {place.remedy}")
     return list(dict.fromkeys(lines))
+
+
+def fetch_weights(part: Part, records: Sequence[ImageRecord]) -> None:
+    """Download what a part needs for some records, where the part's own library does not do that by itself.
+
+    Args:
+        part: A part, or a whole method.
+        records: The images that it will be given.
+
+    Raises:
+        DownloadError: If weights that the part cannot do without cannot be downloaded.
+    """
+    for one in parts_in(part):
+        if isinstance(one, Pretrained):
+            one.fetch(records)
 
 
 def licence_for(wanted: Wanted) -> Licence | None:
@@ -131,10 +149,15 @@ def _torchvision_url(part: Pretrained) -> str:
     return "" if known is None else str(known.value.url)
 
 
-def _in_torch_cache(wanted: Wanted) -> Place:
+def downloads() -> Path:
+    """Torch's folder of downloaded weights; TORCH_HOME moves it."""
     from torch.hub import get_dir
 
-    path = Path(get_dir()) / "checkpoints" / wanted.url.rpartition("/")[2]
+    return Path(get_dir()) / "checkpoints"
+
+
+def _in_torch_cache(wanted: Wanted) -> Place:
+    path = downloads() / wanted.url.rpartition("/")[2]
     return Place("cache", path) if path.is_file() else Place("missing", remedy=f"put {wanted.url} into {path.parent}")
 
 

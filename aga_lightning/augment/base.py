@@ -32,12 +32,14 @@ class Subject:
         detection: The best box.
         score: Joint score of detector and segmenter, 0..1.
         instances: The single instances, best first, if each is to be pasted alone; empty if all are pasted together.
+        by: How it was found, by a segmenter that chooses among several ways; "" by all others.
     """
 
     mask: Mask
     detection: Detection
     score: float
     instances: tuple[Self, ...] = ()
+    by: str = ""
 
     def for_variant(self, variant: int) -> Self:
         """The subject that augmentation number `variant` pastes: the instances in turn, or the whole subject."""
@@ -160,12 +162,13 @@ class Part(ABC):
     Each constructor argument is kept as an attribute of the same name; together they describe the part in the keys
     of the store. `version` is raised when the same settings start to give other output; `not_in_key` names arguments
     that cannot change the output (a batch size, a device). `needs_accelerator` keeps the part's work in the process
-    that holds the device.
+    that holds the device. `does_without` says that the part has another way where its weights are missing.
     """
 
     version: ClassVar[int] = 1
     not_in_key: ClassVar[frozenset[str]] = frozenset()
     needs_accelerator: ClassVar[bool] = False
+    does_without: ClassVar[bool] = False
 
     def setting(self, argument: str) -> object:
         """A constructor argument as it enters the key; local weights, for example, enter by their content."""
@@ -197,7 +200,12 @@ class Detector(Part):
 
 
 class Segmenter(Part):
-    """Step 1b: which pixels of the box are the subject?"""
+    """Step 1b: which pixels of the box are the subject?
+
+    `needs_box` says that samples without a detection are not worth asking about.
+    """
+
+    needs_box: ClassVar[bool] = True
 
     @abstractmethod
     def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:

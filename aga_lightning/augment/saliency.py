@@ -14,6 +14,9 @@ from aga_lightning.images.pixels import Image
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
+BY_SALIENCY = "saliency and GrabCut"
+"""`Subject.by` of a subject that was found by its saliency alone."""
+
 
 def saliency(image: Image, size: int = 160, regions: int = 240) -> npt.NDArray[np.float32]:
     """Saliency of each pixel by robust background detection.

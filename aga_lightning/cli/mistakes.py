@@ -25,6 +25,7 @@ from aga_lightning.augment.pretrained import PretrainedError
 from aga_lightning.checkpoints.reading import CheckpointError
 from aga_lightning.cli.parser import condense
 from aga_lightning.cli.verbs.check import CheckError
+from aga_lightning.downloads import DownloadError
 from aga_lightning.exporting import ExportError
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import DatasetError
@@ -37,6 +38,7 @@ EXPECTED_ERRORS: tuple[type[Exception], ...] = (
     CheckError,
     CheckpointError,
     DatasetError,
+    DownloadError,
     ExportError,
     ImageReadError,
     PathError,

@@ -10,21 +10,22 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 from aga_lightning.datasets.base import ImageDataset, Split
-from aga_lightning.datasets.download import Archive, fetch_archive
+from aga_lightning.datasets.download import fetch_archive
 from aga_lightning.datasets.lists import Row, read_lines, some
 from aga_lightning.datasets.superclasses import Superclasses, find_superclasses
+from aga_lightning.downloads import Published
 from aga_lightning.images.finding import find_images
 from aga_lightning.images.formats import image_endings
 from aga_lightning.images.records import Box, DatasetError, ImageRecord
 from aga_lightning.paths import UserPath
 
 _FOLDER, _MASKS = "CUB_200_2011", "segmentations"
-_IMAGE_ARCHIVE = Archive(
+_IMAGE_ARCHIVE = Published(
     "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
     "md5:97eceeb196236b17998738112f37df78",
     1_150_585_339,
 )
-_MASK_ARCHIVE = Archive(
+_MASK_ARCHIVE = Published(
     "https://data.caltech.edu/records/w9d68-gec53/files/segmentations.tgz",
     "md5:4d47ba1228eae64f2fa547c47bc65255",
     39_272_883,

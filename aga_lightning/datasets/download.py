@@ -1,13 +1,5 @@
-"""Download a published archive: resume if interrupted, compare the checksum, and unpack it as a whole or not at all.
+"""Unpack a published archive as a whole or not at all, each entry checked; torchvision unpacks without a check."""
 
-Our dependencies do not suffice: torch.hub and fsspec cannot resume; torchvision cannot either, repeats a failed https
-download over plain http, and unpacks without checking the entries; huggingface_hub serves its own hub only. The
-standard library's client is used because it passes on the published bytes: requests would decompress an archive that a
-server labels as gzip-encoded.
-"""
-
-import hashlib
-import re
 import shutil
 import stat
 import tarfile
@@ -16,22 +8,13 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path, PureWindowsPath
-from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock
 from tqdm import tqdm  # type: ignore[import-untyped] # it ships no type information
 
+from aga_lightning.downloads import DownloadError, Published, download, fault_of, part_of
 from aga_lightning.images.records import DatasetError
-
-_CHECKSUM = re.compile("md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
-_EXTENT = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
-_CHUNK = 1 << 16
-_TIMEOUT = 60  # seconds without a byte
 
 # Photos hardly shrink and lists shrink five- to tenfold, so no archive of photos comes near the ratio. Sizes below the
 # floor are harmless at any ratio: a small archive of blank masks may well exceed it.
@@ -40,36 +23,7 @@ _FLOOR = 1 << 30
 _BLOCK = 4096  # bytes on disk of even an empty entry
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A published archive.
-
-    Args:
-        url: An http or https address. A file name that ends in .zip is a zip, any other a tar, compressed or not.
-        checksum: "md5:<hex>" or "sha256:<hex>".
-        size: Its length in bytes, if known.
-
-    Raises:
-        DatasetError: If the address or the checksum has another form.
-    """
-
-    url: str
-    checksum: str
-    size: int | None = None
-
-    def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in ("http", "https") or self.name in ("", ".."):
-            raise DatasetError(f"{self.url!r} is not the http or https address of a file: correct it")
-        if not _CHECKSUM.fullmatch(self.checksum):
-            raise DatasetError(f"{self.checksum!r} is neither md5:<32 digits> nor sha256:<64 digits>: correct it")
-
-    @property
-    def name(self) -> str:
-        """The file name at the end of the address."""
-        return PureWindowsPath(unquote(urlsplit(self.url).path)).name
-
-
-def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
+def fetch_archive(archive: Published, folder: Path, member: str) -> Path:
     """Download an archive and unpack one of its top-level entries, unless that exists already.
 
     `folder / member` appears when it is complete, so this may be killed at any time, and the next call continues the
@@ -78,7 +32,7 @@ def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
     its own, and is removed after unpacking.
 
     Args:
-        archive: The archive.
+        archive: The archive. A file name that ends in .zip is a zip, any other a tar, compressed or not.
         folder: The folder to download and unpack to; made if it is missing.
         member: The name of a file or folder at the top of the archive.
 
@@ -97,6 +51,8 @@ def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
         with FileLock(folder / f".{archive.name}.lock"):
             if not place.exists():
                 _fetch(archive, path, place)
+    except DownloadError as error:
+        raise DatasetError(str(error)) from error
     except OSError as error:
         raise DatasetError(
             f"{place} cannot be written ({error}): see that there is room and that you may write there, then run again"
@@ -104,11 +60,11 @@ def fetch_archive(archive: Archive, folder: Path, member: str) -> Path:
     return place
 
 
-def _fetch(archive: Archive, path: Path, place: Path) -> None:
+def _fetch(archive: Published, path: Path, place: Path) -> None:
     """Unpack the user's own copy of the archive, or download it, unpack it and remove it."""
-    part = _part(path)
+    part = part_of(path)
     if path.exists():
-        fault = _fault(archive, path)
+        fault = fault_of(archive, path)
         if fault:
             raise DatasetError(
                 f"{path} is not what was published at {archive.url}: {fault}; remove it to have it downloaded, or "
@@ -116,143 +72,13 @@ def _fetch(archive: Archive, path: Path, place: Path) -> None:
             )
         _unpack(path, path, place)
     else:
-        _download(archive, path)
+        download(archive, path)
         try:
             _unpack(part, path, place)
         except DatasetError:
             part.unlink()
             raise
     part.unlink(missing_ok=True)
-
-
-class _Interrupted(Exception):
-    """The connection ended before the file did."""
-
-
-class _Redirects(HTTPRedirectHandler):
-    """Follows redirects to other hosts, where archives often are, but not from https to another protocol."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        if urlsplit(newurl).scheme not in ("https", req.type):
-            fp.close()
-            raise URLError(f"it leads on to {_host(newurl)}, which is not https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _host(url: str) -> str:
-    """Protocol and host alone, since the rest of an address may hold a key of hundreds of characters."""
-    return f"{urlsplit(url).scheme}://{urlsplit(url).hostname}"
-
-
-def _part(path: Path) -> Path:
-    """Path of a download until it is unpacked: a name that no browser or person gives."""
-    return path.with_name(f".{path.name}.part")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _download(archive: Archive, path: Path) -> None:
-    """Download an archive and compare it with the published one; restart once if an older partial file was wrong."""
-    part = _part(path)
-    for again in (False, True):
-        continued = _receive_all(archive, path)
-        fault = _fault(archive, part)
-        if fault is None:
-            return
-        part.unlink()
-        if again or not continued:
-            raise _failure(archive, path, f"what came is not what was published: {fault}; it was removed")
-
-
-def _receive_all(archive: Archive, path: Path) -> bool:
-    """Download the missing bytes, with a new connection as long as each one brings some.
-
-    Returns:
-        Whether the file begins with bytes from an earlier connection.
-    """
-    part = _part(path)
-    while (start := _size(part)) == 0 or start != archive.size:
-        try:
-            return _receive(archive, path, start)
-        except _Interrupted as interruption:
-            if _size(part) <= start:
-                kept = f"; the {_size(part):,} bytes that came are kept" if start else ""
-                raise _failure(archive, path, f"{interruption}{kept}") from interruption
-    return True
-
-
-def _receive(archive: Archive, path: Path, start: int) -> bool:
-    """Download a file from a byte on, over one connection; from the beginning if the server insists.
-
-    Returns:
-        Whether the file begins with earlier bytes.
-
-    Raises:
-        _Interrupted: If fewer bytes came than were announced.
-    """
-    part = _part(path)
-    headers = {"User-Agent": "aga-lightning"} | ({"Range": f"bytes={start}-"} if start else {})
-    try:
-        response = build_opener(_Redirects).open(Request(archive.url, headers=headers), timeout=_TIMEOUT)
-    except HTTPError as error:
-        with error:
-            if start and error.code == 416:
-                return True  # the file has no more bytes; the checksum shows whether it is complete
-            raise _failure(archive, path, f"{_host(error.url)} answers {error.code} {error.reason}") from error
-    except (OSError, HTTPException, ValueError) as error:
-        raise _Interrupted(getattr(error, "reason", None) or str(error) or type(error).__name__) from error
-    with response:
-        offset, total = _extent(response) if response.status == 206 else (0, response.length)
-        if offset not in (0, start):
-            raise _Interrupted(f"{_host(response.url)} sends another part than the one from byte {start:,} on")
-        if archive.size is not None and total not in (None, archive.size):
-            complaint = f"{_host(response.url)} has {total:,} bytes, {archive.size:,} were published"
-            raise _failure(archive, path, complaint)
-        total = total or archive.size
-        bar = tqdm(desc=path.name, initial=offset, total=total, unit="B", unit_scale=True, disable=None, leave=False)
-        with bar, part.open("ab" if offset else "wb") as file:
-            # Bytes beyond the announced length are not read, so that no server can fill the disk.
-            while (chunk := _read(response)) and (total is None or file.tell() <= total):
-                bar.update(file.write(chunk))
-    if total and _size(part) < total:
-        raise _Interrupted("the connection ended too early")
-    return offset > 0
-
-
-def _extent(answer: HTTPResponse) -> tuple[int | None, int | None]:
-    """Offset of a part and length of the whole file; None if the server does not tell."""
-    match = _EXTENT.fullmatch(answer.headers.get("Content-Range") or "")
-    first, total = match.groups() if match else (None, None)
-    return None if first is None else int(first), None if total in (None, "*") else int(total)
-
-
-def _read(response: HTTPResponse) -> bytes:
-    """The next bytes of a download; empty at its end."""
-    try:
-        return response.read(_CHUNK)
-    except (OSError, HTTPException) as error:
-        raise _Interrupted(str(error) or type(error).__name__) from error
-
-
-def _fault(archive: Archive, path: Path) -> str | None:
-    """How a file differs from the published one; None if it is the same."""
-    if archive.size not in (None, _size(path)):
-        return f"it has {_size(path):,} bytes, {archive.size:,} are expected"
-    kind = archive.checksum.partition(":")[0]
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, partial(hashlib.new, kind, usedforsecurity=False)).hexdigest()
-    return None if archive.checksum == f"{kind}:{found}" else f"its {kind} is {found}, {archive.checksum} is expected"
-
-
-def _failure(archive: Archive, path: Path, complaint: str) -> DatasetError:
-    complaint = " ".join(complaint.split())  # some of urllib's have several lines
-    return DatasetError(
-        f"{archive.url} cannot be downloaded ({complaint}): run again, or download it by hand and put it at {path}"
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from aga_lightning.augment.augmenter import Augmenter
+from aga_lightning.augment.availability import fetch_weights
 from aga_lightning.augment.base import Request
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import Shard, fill
@@ -34,11 +35,13 @@ def open_collection(augmenter: Augmenter, store: Store, records: RecordSets, deg
 
     Raises:
         DatasetError: If no training image shows a subject.
+        DownloadError: If weights that the augmenter cannot do without cannot be downloaded.
     """
     if augmenter.guards:
         augmenter.guard(hashes_of(list(dict.fromkeys(record.path for found in records.evaluation for record in found))))
     if not any(record.has_subject for record in records.train):
         raise DatasetError("no training image shows a subject: set --data.dataset.superclasses, or no augmenter")
+    fetch_weights(augmenter, records.train)  # before keys are made of what is there
     return Collection(augmenter, store, records.train, degree, seed)
 
 

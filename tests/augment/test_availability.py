@@ -19,6 +19,7 @@ from aga_lightning.augment.gates.subject_leak import SubjectLeak
 from aga_lightning.augment.licences import Licence, licence_of
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
+from aga_lightning.augment.segmenters.embedded import GrabCut
 
 COMMIT = "0" * 40
 
@@ -46,6 +47,7 @@ def cached(caches, repository, *files, revision="main"):
 
 def test_weights_are_named_once_with_all_parts_that_want_them():
     aga = AGA(
+        segmenter=GrabCut(),
         detector=GroundingDINO(revision="abc"),
         painter=DiffusionPainter(weights="org/paint", variant="fp16", unet="org/fast/unet.safetensors"),
         gates=[SubjectLeak(detector=GroundingDINO(revision="abc"))],
@@ -113,7 +115,7 @@ def test_a_checkpoint_in_several_files_has_to_be_complete(tmp_path):
 
 
 def test_the_weights_of_torchvision_lie_in_the_cache_of_torch(caches):
-    (wanted,) = wanted_weights(AGA(detector=TorchvisionDetector()))
+    (wanted,) = wanted_weights(AGA(segmenter=GrabCut(), detector=TorchvisionDetector()))
     place = locate(wanted)
     assert place.kind == "missing" and wanted.url in place.remedy
     path = caches / "torch" / "checkpoints" / wanted.url.rpartition("/")[2]

@@ -5,11 +5,13 @@ import yaml
 
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.card import dataset_card, kind_of_reason
+from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.pretrained import weights_identity
 from aga_lightning.augment.prompts import PromptEngine
+from aga_lightning.augment.segmenters.embedded import GrabCut
 
 
 class Plain(Augmenter):
@@ -84,7 +86,7 @@ def test_local_weights_are_known_by_their_digest_and_not_by_where_they_lie(tmp_p
 
 
 def test_without_weights_the_card_promises_the_same_bits():
-    card = card_of(AGA())
+    card = card_of(AGA(detector=CentrePrior(), segmenter=GrabCut()))
     assert "No part has weights." in card and "same to the bit in any order" in card
     assert "`CentrePrior`" in card and "`GrabCut`" in card
 

@@ -66,7 +66,8 @@ def test_both_work_from_python(own, disc_records):
     from silhouette_of_mine import Silhouette
 
     from aga_lightning import AGA
+    from aga_lightning.augment import GrabCut
 
-    for method in (AGA(painter=Grey(level=7), gates=[]), Silhouette(level=7)):
+    for method in (AGA(segmenter=GrabCut(), painter=Grey(level=7), gates=[]), Silhouette(level=7)):
         (result,) = method.augment_image(disc_records[0].path, "fruit")
         assert (result.image == 7).all(axis=2).mean() > 0.05

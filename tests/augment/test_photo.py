@@ -7,6 +7,7 @@ from tiny.profiles import display_p3
 
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.photo import AugmentedPhoto, augmented_photo, photo_record
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.reading import image_size, read_image
 
 
@@ -71,7 +72,7 @@ def test_a_reject_says_why():
 
 
 def test_the_parts_of_a_merged_photo_fit_together(pixels):
-    results = AGA().augment_image(pixels, "fruit", n=2)
+    results = AGA(segmenter=GrabCut()).augment_image(pixels, "fruit", n=2)
     for result in results:
         assert result.mask.any() and not result.mask.all()
         outside = ~result.mask

@@ -73,7 +73,10 @@ def test_models_run_where_the_trainer_does_and_are_gone_before_training(open_dat
     log = tmp_path / "log.txt"
     places = []
     monkeypatch.setattr(CostlyPainter, "on", lambda self, device: places.append(device))
-    data = open_data(AGA(detector=CostlyDetector(str(log)), painter=CostlyPainter(str(log)), gates=[]), mode=mode)
+    data = open_data(
+        AGA(segmenter=GrabCut(), detector=CostlyDetector(str(log)), painter=CostlyPainter(str(log)), gates=[]),
+        mode=mode,
+    )
     trainer, _ = fit(data)
     assert set(places) == {trainer.strategy.root_device}
     assert calls(log)["paint"] == 16 and calls(log)["load"] == calls(log)["release"] == 2
@@ -87,7 +90,7 @@ def test_models_run_where_the_trainer_does_and_are_gone_before_training(open_dat
     ],
 )
 def test_a_bar_says_augmenting_where_the_trainer_has_one(open_data, tmp_path, capsys, mode, bar):
-    data = open_data(AGA(painter=CostlyPainter(str(tmp_path / "log.txt")), gates=[]), mode=mode)
+    data = open_data(AGA(segmenter=GrabCut(), painter=CostlyPainter(str(tmp_path / "log.txt")), gates=[]), mode=mode)
     fit(data, enable_progress_bar=bar is not None, callbacks=[] if bar is None else [bar()])
     assert ("Augmenting" in "".join(capsys.readouterr())) == (bar is not None)
 

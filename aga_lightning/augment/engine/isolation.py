@@ -7,6 +7,7 @@ import numpy as np
 
 from aga_lightning.augment.augmenter import Finished
 from aga_lightning.augment.base import Detection, Detector, Request, Segmenter, Subject, accelerated
+from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Digest, Rejection, Step
 from aga_lightning.images.codec import decode_mask, encode_mask
@@ -121,9 +122,9 @@ class Subjects(Step[Subject]):
         self.segmenter = segmenter
 
     def make(self, plans: Sequence[None], *inputs: Sequence[Any]) -> list[Subject | Rejection]:
-        """Segment where there is a box."""
+        """Segment where there is a box, or where the segmenter needs none."""
         samples, boxes = inputs
-        seen = [index for index, found in enumerate(boxes) if found]
+        seen = [index for index, found in enumerate(boxes) if found or not self.segmenter.needs_box]
         found = self.segmenter.segment([samples[i] for i in seen], [boxes[i] for i in seen]) if seen else []
         subjects = dict(zip(seen, found, strict=True))
         return [subjects.get(index) or Rejection(self.complaint(sample)) for index, sample in enumerate(samples)]
@@ -137,7 +138,8 @@ class Subjects(Step[Subject]):
         parts: list[Subject] = [made, *made.instances]
         rows = [[*_rows([part.detection])[0], round(part.score, 4)] for part in parts]
         masks = encode_mask(np.concatenate([part.mask for part in parts]))
-        return {"segmenter": type(self.segmenter).__name__, "subjects": rows}, masks
+        facts = {"segmenter": type(self.segmenter).__name__, "subjects": rows}
+        return facts | ({"by": made.by} if made.by else {}), masks
 
     def decode(self, facts: Mapping[str, object], data: bytes | None, plan: None) -> Subject:
         """The subject with its instances."""
@@ -148,7 +150,18 @@ class Subjects(Step[Subject]):
             for mask, (left, top, right, bottom, detection_score, score) in zip(masks, rows, strict=True)
         ]
         whole = parts[0]
-        return Subject(whole.mask, whole.detection, whole.score, tuple(parts[1:]))
+        return Subject(whole.mask, whole.detection, whole.score, tuple(parts[1:]), str(facts.get("by", "")))
+
+
+def detector_for(detector: Detector | None, segmenter: Segmenter) -> Detector:
+    """The detector that a method asks.
+
+    Args:
+        detector: The method's setting; None for the data set's own boxes and, with a segmenter that needs a box, the
+            middle of a photo that has none.
+        segmenter: What is given the boxes.
+    """
+    return detector or DatasetBoxes(fallback=CentrePrior() if segmenter.needs_box else None)
 
 
 def mask_digest(record: ImageRecord, digest: Digest) -> str | None:

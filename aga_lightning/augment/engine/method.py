@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, dataclass_transform
 
 from aga_lightning.augment.augmenter import Augmenter, ModelStage, StageCache
+from aga_lightning.augment.availability import fetch_weights
 from aga_lightning.augment.base import Augmented, Draft, Rejected, Request, Subject, accelerated, parts_in
 from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.collection import Collection
@@ -55,6 +56,7 @@ class Method(Augmenter):
         if draft.subject is not None:
             facts["box"] = [round(edge, 2) for edge in draft.subject.detection.box]
             facts["score"] = round(draft.subject.score, 4)
+            facts |= {"isolated_by": draft.subject.by} if draft.subject.by else {}
         return facts
 
     def partner(self, request: Request, background: Request) -> Request:
@@ -208,6 +210,7 @@ class Method(Augmenter):
             # A copy learns of this photo alone; the models, which may take gigabytes, are shared.
             shared: dict[int, object] = {id(part): part for part in parts_in(self) if isinstance(part, Pretrained)}
             augmenter = copy.deepcopy(self, shared)
+            fetch_weights(augmenter, [record])
             collection = Collection(augmenter, Store(cache_dir or folder / "cache"), [record], n, seed)
             fill(collection, images=False)
             made = augmenter.drafts(collection.requests, collection.store)

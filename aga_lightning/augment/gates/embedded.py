@@ -8,7 +8,7 @@ import numpy as np
 from aga_lightning.augment.base import Draft, Gate
 from aga_lightning.augment.painters.contrast import BLANK, contrast
 from aga_lightning.augment.prompts import mentions
-from aga_lightning.augment.saliency import saliency
+from aga_lightning.augment.saliency import BY_SALIENCY, saliency
 from aga_lightning.images.boxes import components, mask_overlap
 from aga_lightning.images.pixels import Mask
 
@@ -81,22 +81,31 @@ class SaliencyAgreement(Gate):
 
     Args:
         min_overlap: Smallest intersection over union of the mask and the salient region.
+        guesses_only: Judge only the subjects that BestMask found by saliency, for want of a mask, a box and a network.
     """
 
     stage = "subject"
 
     min_overlap: float = 0.6
+    guesses_only: bool = False
 
     def objection(self, draft: Draft) -> str | None:
         """That mask and salient region differ; None if they agree."""
         if draft.subject is None:
             return "no subject was found"
+        if self.guesses_only and draft.subject.by != BY_SALIENCY:
+            return None
         levels = np.round(saliency(draft.sample.image) * 255).astype(np.uint8)
         _, salient = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
         overlap = mask_overlap(draft.subject.mask, salient > 0)
         if overlap < self.min_overlap:
             return f"the subject and the salient region overlap by {overlap:.2f}, less than {self.min_overlap:.2f}"
         return None
+
+
+def subject_gates() -> list[Gate]:
+    """The gates of subjects where a method's settings name none."""
+    return [MaskSanity(), SaliencyAgreement(guesses_only=True)]
 
 
 class AvoidedWords(Gate):

@@ -6,17 +6,16 @@ from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import BackgroundGenerator, Captioner, Detector, Draft, Gate, Request, Segmenter
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
-from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.bank import BackgroundBank
-from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
 from aga_lightning.augment.engine.step import Step
-from aga_lightning.augment.gates.embedded import AvoidedWords, MaskSanity
+from aga_lightning.augment.gates.embedded import AvoidedWords, subject_gates
 from aga_lightning.augment.painters.procedural import ProceduralScenes
 from aga_lightning.augment.prompts import PromptEngine
-from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.segmenters.best_mask import BestMask
 
 
 class AGA(Method):
@@ -33,7 +32,8 @@ class AGA(Method):
     GroundingDINO and SAM; a bank of backgrounds divides that by how often it uses each.
 
     Args:
-        detector: Step 1a, where the subject is.
+        detector: Step 1a, where the subject is; null takes the data set's own boxes and, for a segmenter that needs a
+            box, the middle of a photo that has none.
         segmenter: Step 1b, which pixels are the subject's.
         prompts: Step 2a, what the captioner is asked.
         captioner: Step 2b, the background in words.
@@ -51,8 +51,8 @@ class AGA(Method):
         ValueError: If a number is below 1.
     """
 
-    detector: Detector = CentrePrior()
-    segmenter: Segmenter = GrabCut()
+    detector: Detector | None = None
+    segmenter: Segmenter = BestMask()
     prompts: PromptEngine = PromptEngine()
     captioner: Captioner = TemplateCaptioner()
     captions_per_combination: int | None = None
@@ -67,13 +67,13 @@ class AGA(Method):
         if self.attempts < 1 or (self.captions_per_combination is not None and self.captions_per_combination < 1):
             raise ValueError("attempts and captions_per_combination are numbers of at least 1")
         if self.gates is None:
-            self.gates = [MaskSanity(), AvoidedWords()]
+            self.gates = [*subject_gates(), AvoidedWords()]
 
     def steps(self) -> Step[Draft]:
         """The paper's Figure 2, with gates between the steps."""
         gates = self.gates or []
         photo = Photo(self.max_side)
-        boxes = Boxes(self.detector, photo)
+        boxes = Boxes(detector_for(self.detector, self.segmenter), photo)
         subjects = Subjects(self.segmenter, photo, boxes)
         subject = Accept("subject", gates, subjects, photo)
 

@@ -10,19 +10,18 @@ from typing import Any
 
 from aga_lightning.augment.base import BackgroundGenerator, Detector, Draft, Gate, Request, Segmenter
 from aga_lightning.augment.compositing import Merging
-from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.engine.accepting import Accept
-from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.scenery import Backgrounds, Merge
 from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.fingerprint import describe
-from aga_lightning.augment.gates.embedded import BlankBackground, MaskSanity
+from aga_lightning.augment.gates.embedded import BlankBackground, subject_gates
 from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.class_donors import ClassDonors, Classes
 from aga_lightning.augment.painters.mean_colour import MeanColour, Of
 from aga_lightning.augment.painters.own_photo import OwnPhoto
-from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.segmenters.best_mask import BestMask
 
 
 class BackgroundControl(Method):
@@ -36,15 +35,15 @@ class BackgroundControl(Method):
         max_side: As in AGA.
     """
 
-    detector: Detector = CentrePrior()
-    segmenter: Segmenter = GrabCut()
+    detector: Detector | None = None
+    segmenter: Segmenter = BestMask()
     merging: Merging = Merging()
     gates: list[Gate] | None = None
     max_side: int | None = 512
 
     def __post_init__(self) -> None:
         if self.gates is None:
-            self.gates = [MaskSanity()]
+            self.gates = subject_gates()
         _ = self.painter  # which refuses settings that cannot be
 
     @cached_property
@@ -65,7 +64,7 @@ class BackgroundControl(Method):
         """AGA's steps, with a remark in place of a caption."""
         gates = self.gates or []
         photo = Photo(self.max_side)
-        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        subjects = Subjects(self.segmenter, photo, Boxes(detector_for(self.detector, self.segmenter), photo))
         subject = Accept("subject", gates, subjects, photo)
         remark = Texts(self.remark)
         caption = Accept("caption", gates, remark, photo)

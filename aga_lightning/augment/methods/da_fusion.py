@@ -9,19 +9,18 @@ import numpy as np
 
 from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import Caption, Detector, Draft, Gate, Request, Segmenter, Subject
-from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.accepting import Accept
-from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Digest, Step
-from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.gates.embedded import subject_gates
 from aga_lightning.augment.methods.class_words import ClassPhotos, ClassWords, TaughtPictures
 from aga_lightning.augment.methods.inversion import Inversion, Inverter
 from aga_lightning.augment.methods.pictures import Result, checked_strength
 from aga_lightning.augment.methods.texts import NOTHING_ASKED, check_text, names_of
-from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.segmenters.best_mask import BestMask
 from aga_lightning.images.pixels import Mask
 
 _GROWTH = 16 / 512
@@ -66,8 +65,8 @@ class DAFusion(Method):
     mask: Literal["none", "subject", "background"] = "none"
     inversion: Inversion = Inversion()
     editor: DiffusionEditor = DiffusionEditor(weights="CompVis/stable-diffusion-v1-4", width=512, height=512)
-    detector: Detector = CentrePrior()
-    segmenter: Segmenter = GrabCut()
+    detector: Detector | None = None
+    segmenter: Segmenter = BestMask()
     gates: list[Gate] | None = None
     max_side: int | None = 512
 
@@ -78,7 +77,7 @@ class DAFusion(Method):
             raise ValueError("strengths are none: give at least one, such as [0.5]")
         self.strengths = tuple(checked_strength(strength) for strength in self.strengths)
         if self.gates is None:
-            self.gates = [MaskSanity()]
+            self.gates = subject_gates()
 
     def steps(self) -> Step[Draft]:
         """A word for each class, and the photo edited under it; with a mask, no more than the subject or all but it."""
@@ -91,7 +90,7 @@ class DAFusion(Method):
         if self.mask == "none":
             pictures = TaughtPictures(editor, photo, texts, self.max_side, None, self.strengths, words)
             return Accept("image", gates, Result(photo, texts, pictures))
-        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        subjects = Subjects(self.segmenter, photo, Boxes(detector_for(self.detector, self.segmenter), photo))
         subject = Accept("subject", gates, subjects, photo)
         opening = Widened(subject, self.mask)
         pictures = TaughtPictures(editor, photo, texts, self.max_side, opening, self.strengths, words)

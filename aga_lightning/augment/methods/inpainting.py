@@ -8,17 +8,16 @@ import cv2
 import numpy as np
 
 from aga_lightning.augment.base import Detector, Draft, Gate, ImageEditor, Segmenter, Subject
-from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.accepting import Accept
-from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
+from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.step import Step
-from aga_lightning.augment.gates.embedded import MaskSanity
+from aga_lightning.augment.gates.embedded import subject_gates
 from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
 from aga_lightning.augment.methods.texts import Texts, check_text
 from aga_lightning.augment.prompts import PromptEngine
-from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.segmenters.best_mask import BestMask
 from aga_lightning.images.pixels import Mask
 
 
@@ -64,8 +63,8 @@ class Inpainting(Method):
     )
     paste_back: bool = False
     margin: int = 0
-    detector: Detector = CentrePrior()
-    segmenter: Segmenter = GrabCut()
+    detector: Detector | None = None
+    segmenter: Segmenter = BestMask()
     gates: list[Gate] | None = None
     max_side: int | None = 512
 
@@ -77,13 +76,13 @@ class Inpainting(Method):
         check_text(self.text)
         checked_strength(self.strength)
         if self.gates is None:
-            self.gates = [MaskSanity()]
+            self.gates = subject_gates()
 
     def steps(self) -> Step[Draft]:
         """The subject, words, and the photo edited under them where the subject is not."""
         gates = self.gates or []
         photo = Photo(self.max_side)
-        subjects = Subjects(self.segmenter, photo, Boxes(self.detector, photo))
+        subjects = Subjects(self.segmenter, photo, Boxes(detector_for(self.detector, self.segmenter), photo))
         subject = Accept("subject", gates, subjects, photo)
         texts = Texts(self.text, self.scenes)
         opening = AllButTheSubject(subject, self.margin)

@@ -1,6 +1,5 @@
 """Step 1b without a box: a network for salient objects, an ONNX file that OpenCV runs."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,14 +9,17 @@ from typing import Any, Literal, get_args
 import cv2
 import numpy as np
 import numpy.typing as npt
+from lightning.pytorch.utilities import rank_zero_info
 
-from aga_lightning.augment.availability import Wanted, locate
+from aga_lightning.augment.availability import Place, Wanted, downloads, locate
 from aga_lightning.augment.base import Detection, Segmenter, Subject
 from aga_lightning.augment.licences import licence_of
 from aga_lightning.augment.pretrained import DType, Pretrained, weights_identity
+from aga_lightning.downloads import Published, fault_of, fetch, offline
 from aga_lightning.files import pointer
 from aga_lightning.images.boxes import bounding_box, components
 from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample
 from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.paths import NameOrPath
@@ -25,25 +27,26 @@ from aga_lightning.paths import NameOrPath
 Subjects = Literal["union", "largest"]
 Map = npt.NDArray[np.float32]
 
+TIMEOUT = 15.0
+"""Seconds without a byte after which a download is given up: who is behind a wall should not wait long."""
+
 FLAT = 0.1
 """A map whose values differ by less is constant: stretched, it would be noise. U2-Net-P's differ by 1.0 on photos with
 a subject, by 0.06 on a black one and by 0.002 on other plain colours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """An ONNX file as its publisher offers it, and what its network expects; `licences.KNOWN` has licence and size.
+class Network:
+    """A network as its publisher offers it, and what it expects; `licences.KNOWN` has licence and size.
 
     Args:
-        address: Where it lies.
-        md5: Its checksum, as the publisher's own code compares it.
+        file: The ONNX file, with the checksum that the publisher's own code compares.
         side: Height and width of the input in pixels.
         mean: Taken from each channel, after the photo was divided by its own maximum.
         deviation: What each channel is then divided by.
     """
 
-    address: str
-    md5: str
+    file: Published
     side: int = 320
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -51,11 +54,14 @@ class Published:
 
 _RELEASE = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
 
-PUBLISHED = {
-    "u2netp": Published(f"{_RELEASE}u2netp.onnx", "8e83ca70e441ab06c318d82300c84806"),
-    "u2net": Published(f"{_RELEASE}u2net.onnx", "60024c5c889badc19c04ad937298a77b"),
-    "isnet": Published(
-        f"{_RELEASE}isnet-general-use.onnx", "fc16ebd8b0c10d971d3513d564d01e29", 1024, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)
+NETWORKS = {
+    "u2netp": Network(Published(f"{_RELEASE}u2netp.onnx", "md5:8e83ca70e441ab06c318d82300c84806", 4_574_861)),
+    "u2net": Network(Published(f"{_RELEASE}u2net.onnx", "md5:60024c5c889badc19c04ad937298a77b")),
+    "isnet": Network(
+        Published(f"{_RELEASE}isnet-general-use.onnx", "md5:fc16ebd8b0c10d971d3513d564d01e29"),
+        side=1024,
+        mean=(0.5, 0.5, 0.5),
+        deviation=(1.0, 1.0, 1.0),
     ),
 }
 """U2-Net (Qin et al. 2020), small and full, and IS-Net (Qin et al. 2022), turned into ONNX by rembg."""
@@ -66,12 +72,12 @@ class SalientObject(Pretrained, Segmenter):
     """Cuts out what stands out in the photo, by a network for salient objects; it needs no detector, and asks none.
 
     OpenCV runs the network on the CPU, photo by photo, so that a mask depends on its own photo alone. The score is the
-    mean of the network's map inside the mask. Nothing is downloaded: where the file is missing, the error says what to
-    fetch and where to put it.
+    mean of the network's map inside the mask. A file that is missing is downloaded from its publisher before the first
+    augmentation, unless HF_HUB_OFFLINE=1 forbids the network; the error then says what to fetch and where to put it.
 
     Args:
-        weights: u2netp (4.6 MB), u2net (176 MB) or isnet (179 MB), which are looked for in torch's cache of downloads,
-            or the path of an .onnx file. A file of another name is asked as U2-Net is: 320 x 320 RGB, divided by its
+        weights: u2netp (4.6 MB), u2net (176 MB) or isnet (179 MB), which lie in torch's cache of downloads, or the path
+            of an .onnx file. A file of another name is asked as U2-Net is: 320 x 320 RGB, divided by its
             own maximum, ImageNet's mean and deviation; its first output is the map.
         threshold: A pixel is the subject's if the map, stretched from its minimum to its maximum, reaches this.
         subjects: "union" keeps all that stands out, "largest" only its largest connected part.
@@ -81,6 +87,7 @@ class SalientObject(Pretrained, Segmenter):
     """
 
     needs_accelerator = False
+    needs_box = False
 
     weights: NameOrPath | str = "u2netp"
     threshold: float = 0.5
@@ -96,26 +103,44 @@ class SalientObject(Pretrained, Segmenter):
             raise ValueError(f"threshold is {self.threshold}; give a number above 0 and below 1")
         if self.subjects not in get_args(Subjects):
             raise ValueError(f"subjects is {self.subjects!r}; choose one of {', '.join(get_args(Subjects))}")
-        if self.weights not in PUBLISHED and not self.weights.lower().endswith(".onnx"):
-            raise ValueError(f"weights is {self.weights!r}; give one of {', '.join(PUBLISHED)}, or an .onnx file")
+        if self.weights not in NETWORKS and not self.weights.lower().endswith(".onnx"):
+            raise ValueError(f"weights is {self.weights!r}; give one of {', '.join(NETWORKS)}, or an .onnx file")
 
     @property
     def address(self) -> str:
         """The publisher's address of a known name; "" for a path."""
-        return PUBLISHED[self.weights].address if self.weights in PUBLISHED else ""
+        return NETWORKS[self.weights].file.url if self.weights in NETWORKS else ""
 
     @cached_property
-    def identity(self) -> str:
-        """Identity of the weights: the digest of the file, wherever it lies; the name where there is none yet."""
-        place = locate(Wanted(self.weights, url=self.address))
-        return weights_identity(self.weights if place.path is None else str(place.path))
+    def place(self) -> Place:
+        """Where the file is, as it was found first; `fetch` looks again."""
+        return locate(Wanted(self.weights, url=self.address))
 
     @property
-    def expected(self) -> Published:
+    def identity(self) -> str:
+        """Identity of the weights: the digest of the file, wherever it lies; the name where there is none yet."""
+        path = self.place.path
+        return weights_identity(self.weights if path is None else str(path))
+
+    @property
+    def expected(self) -> Network:
         """What the network expects of its input: known by the name, or by that of the file."""
-        file = Path(self.weights).name
-        known = (one for name, one in PUBLISHED.items() if self.weights == name or one.address.endswith(f"/{file}"))
-        return next(known, PUBLISHED["u2netp"])
+        name = Path(self.weights).name
+        known = (one for short, one in NETWORKS.items() if self.weights == short or one.file.name == name)
+        return next(known, NETWORKS["u2netp"])
+
+    def fetch(self, records: Sequence[ImageRecord]) -> None:
+        """Download the file of a known name, unless it is there or the network is forbidden.
+
+        Raises:
+            DownloadError: If it cannot be downloaded.
+        """
+        vars(self).pop("place", None)
+        if self.address and self.place.kind == "missing" and not offline():
+            folder = downloads()
+            rank_zero_info(f"{self.described} is downloaded from {self.address} to {folder}")
+            fetch(self.expected.file, folder, TIMEOUT)
+            del self.place
 
     def load(self) -> Any:  # noqa: ANN401 as in the base class
         """The network.
@@ -123,19 +148,25 @@ class SalientObject(Pretrained, Segmenter):
         Raises:
             WeightsError: If there is no such file, or OpenCV cannot read it.
         """
-        place = locate(Wanted(self.weights, url=self.address))
-        if place.kind == "missing" or place.path is None or not place.path.is_file():
-            raise WeightsError(_missing(self.weights, place.remedy))
-        if complaint := pointer(place.path):
-            raise WeightsError(f"{place.path} {complaint}")
-        content = place.path.read_bytes()
-        if self.address and hashlib.md5(content, usedforsecurity=False).hexdigest() != self.expected.md5:
-            raise WeightsError(f"{place.path} is not what {self.address} has: fetch it again")
+        path = self.place.path
+        if self.place.kind == "missing" or path is None or not path.is_file():
+            raise WeightsError(f"{self.described} is missing: {self.place.remedy or 'give a file that exists'}")
+        if complaint := pointer(path):
+            raise WeightsError(f"{path} {complaint}")
+        if self.address and (fault := fault_of(self.expected.file, path)):
+            raise WeightsError(f"{path} is not what {self.address} has ({fault}): remove it to have it downloaded")
         try:
-            return cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+            return cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
         except cv2.error as error:
             reason = _reason(error)
-            raise WeightsError(f"OpenCV cannot read {place.path} ({reason}): is it an ONNX file, and whole?") from error
+            raise WeightsError(f"OpenCV cannot read {path} ({reason}): is it an ONNX file, and whole?") from error
+
+    @property
+    def described(self) -> str:
+        """The name with its licence and size, for messages."""
+        licence = licence_of(self.weights)
+        terms = f" ({licence.name}, {1000 * (licence.download_gb or 0):.3g} MB)" if licence else ""
+        return f"{self.weights}{terms}"
 
     def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
         """The subject of each sample, whatever was detected; None where nothing stands out.
@@ -143,9 +174,10 @@ class SalientObject(Pretrained, Segmenter):
         Raises:
             WeightsError: If the network cannot be had, or gives no map.
         """
-        return [self._cut_out(sample.image) for sample in samples]
+        return [self.cut_out(sample.image) for sample in samples]
 
-    def _cut_out(self, image: Image) -> Subject | None:
+    def cut_out(self, image: Image) -> Subject | None:
+        """What stands out in a photo, (height, width, 3) RGB; None where nothing does."""
         found = self._map(image)
         low, high = float(found.min()), float(found.max())
         if not high - low >= FLAT:  # a map of not-a-number too
@@ -185,12 +217,6 @@ class SalientObject(Pretrained, Segmenter):
 def _largest(mask: Mask) -> Mask:
     labels, areas = components(mask)
     return np.asarray(labels == 1 + int(np.argmax(areas))) if areas else mask
-
-
-def _missing(weights: str, remedy: str) -> str:
-    licence = licence_of(weights)
-    terms = f" ({licence.name}, {1000 * (licence.download_gb or 0):.3g} MB)" if licence else ""
-    return f"{weights}{terms} is missing: {remedy or 'give an .onnx file that exists'}"
 
 
 def _reason(error: cv2.error) -> str:

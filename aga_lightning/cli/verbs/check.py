@@ -208,7 +208,9 @@ def _report_weights(augmenter: Augmenter, policy: LicencePolicy, console: Consol
         )
         if licence is not None and licence.note:
             notes.append(f"{one.name}: {licence.note}")
-        if place.kind == "missing":
+        if place.kind == "missing" and one.optional:
+            notes.append(f"{one.name} is missing; it is downloaded if a photo needs it, or by hand: {place.remedy}")
+        elif place.kind == "missing":
             problems.append(f"{parts}: {one.name} is missing: {place.remedy}")
         if policy == "commercial" and one.kind != "config" and may is not True:
             named = "which is unknown" if licence is None else licence.name

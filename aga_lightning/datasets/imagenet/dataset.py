@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from aga_lightning.datasets.base import ImageDataset, Split
-from aga_lightning.datasets.download import Archive, fetch_archive
+from aga_lightning.datasets.download import fetch_archive
 from aga_lightning.datasets.imagenet.classes import IMAGENET10, ImageNetClass, read_classes
 from aga_lightning.datasets.imagenet.labels import VALIDATION_IMAGE
 from aga_lightning.datasets.imagenet.trees import (
@@ -27,16 +27,17 @@ from aga_lightning.datasets.imagenet.trees import (
 from aga_lightning.datasets.lists import some
 from aga_lightning.datasets.splits import hold_out
 from aga_lightning.datasets.superclasses import Superclasses, find_superclasses
+from aga_lightning.downloads import Published
 from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.paths import UserPath
 
 # Checksums and sizes are those that tensorflow_datasets (V2) and Hugging Face's datasets (Sketch) compare with.
-_V2_ARCHIVE = Archive(
+_V2_ARCHIVE = Published(
     "https://huggingface.co/datasets/vaishaal/ImageNetV2/resolve/main/imagenetv2-matched-frequency.tar.gz",
     "sha256:f0c37fdf925916b19ea1323cd9a2208cdb6959ba2c32eef2a7fc393835c9ca7c",
     1_264_079_360,
 )
-_SKETCH_ARCHIVE = Archive(
+_SKETCH_ARCHIVE = Published(
     "https://huggingface.co/datasets/songweig/imagenet_sketch/resolve/main/data/ImageNet-Sketch.zip",
     "sha256:4d3ce6b82a7c48aabf14aeac105eb533e75707f152cc858f55bfc022031a72ed",
     7_593_573_012,

@@ -10,6 +10,7 @@ from aga_lightning.augment.base import Augmented, Gate, Rejected, Request
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.segmenters.embedded import GrabCut
 
 
 class Guard(Gate):
@@ -73,13 +74,13 @@ def test_gates_that_learn_are_shown_the_training_images(store, disc_records):
 
 
 def test_a_method_without_backgrounds_recombines_nothing(store, disc_records):
-    assert AGA().recombines and not Plain().recombines
+    assert AGA(segmenter=GrabCut()).recombines and not Plain().recombines
     with pytest.raises(TypeError, match="no separate backgrounds"):
         Plain().recombine(*requests(disc_records[:1]), 0, store)
 
 
 def test_a_copy_in_another_process_makes_the_same(store, disc_records):
-    method = AGA()
+    method = AGA(segmenter=GrabCut())
     method.prepare(disc_records, store)
     asked = requests(disc_records[:1])
     made = [one.image.tobytes() for one in method.augment(asked, store)]
@@ -90,8 +91,8 @@ def test_a_copy_in_another_process_makes_the_same(store, disc_records):
 
 def test_one_photo_is_augmented_as_a_data_set_of_one(disc_records, store):
     record = disc_records[0]
-    results = AGA().augment_image(record.path, "fruit", class_name=record.class_name, n=2, seed=3)
-    augmenter = AGA()
+    results = AGA(segmenter=GrabCut()).augment_image(record.path, "fruit", class_name=record.class_name, n=2, seed=3)
+    augmenter = AGA(segmenter=GrabCut())
     augmenter.prepare([record], store)
     made = list(augmenter.augment([Request(record, variant, 3) for variant in range(2)], store))
     assert [result.caption for result in results] == [one.facts["caption"] for one in made]
@@ -100,7 +101,7 @@ def test_one_photo_is_augmented_as_a_data_set_of_one(disc_records, store):
 
 
 def test_a_photo_leaves_what_the_augmenter_has_learned(disc_records, store):
-    augmenter = AGA()
+    augmenter = AGA(segmenter=GrabCut())
     augmenter.prepare(disc_records, store)
     before = augmenter.learned()
     augmenter.augment_image(disc_records[0].path, "bicycle")
@@ -109,7 +110,7 @@ def test_a_photo_leaves_what_the_augmenter_has_learned(disc_records, store):
 
 
 def test_a_photo_without_its_subject_is_a_reject_with_its_reason(disc_records):
-    method = AGA(gates=[MaskSanity(max_area=0.01)])
+    method = AGA(segmenter=GrabCut(), gates=[MaskSanity(max_area=0.01)])
     (result,) = method.augment_image(disc_records[0].path, "fruit")
     assert result.image is None and "more than 1.0%" in result.rejected
     with pytest.raises(ValueError, match="at least one"):

@@ -11,7 +11,7 @@ from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.workload import workload
-from aga_lightning.augment.gates.embedded import AvoidedWords, BlankBackground, MaskSanity
+from aga_lightning.augment.gates.embedded import AvoidedWords, BlankBackground, MaskSanity, SaliencyAgreement
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.methods.inpainting import AllButTheSubject, Inpainting
 from aga_lightning.augment.methods.text_to_image import TextToImage
@@ -50,7 +50,7 @@ def test_the_defaults_are_those_that_the_help_tells():
     assert one.editor.weights == "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
     assert (one.editor.task, one.editor.steps, one.editor.guidance) == ("inpainting", 50, DiffusionPainter().guidance)
     assert one.editor.denoiser_calls_per_image(one.strength) == 98
-    assert not one.paste_back and [type(gate) for gate in one.gates] == [MaskSanity]
+    assert not one.paste_back and [type(gate) for gate in one.gates] == [MaskSanity, SaliencyAgreement]
 
 
 def test_the_strength_is_the_default_of_diffusers():

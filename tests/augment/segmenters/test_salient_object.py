@@ -9,14 +9,22 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tiny.file_server import serving
 from tiny.onnx_file import save
 
-from aga_lightning.augment.availability import allows_commercial_use, licence_for, missing_weights, wanted_weights
+from aga_lightning.augment.availability import (
+    allows_commercial_use,
+    fetch_weights,
+    licence_for,
+    missing_weights,
+    wanted_weights,
+)
 from aga_lightning.augment.base import Detection, ImageRecord
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters import salient_object
-from aga_lightning.augment.segmenters.salient_object import PUBLISHED, SalientObject
+from aga_lightning.augment.segmenters.salient_object import NETWORKS, SalientObject
+from aga_lightning.downloads import DownloadError, Published
 from aga_lightning.images.boxes import mask_overlap
 from aga_lightning.images.samples import Sample
 from aga_lightning.networks.weights_files import WeightsError
@@ -47,6 +55,12 @@ def sample(*discs, size=(400, 300)):
 
 def red(one):
     return one.image[..., 0] > 200
+
+
+def publish(monkeypatch, url, data):
+    """Let u2netp be these bytes at this address."""
+    published = Published(url, f"md5:{hashlib.md5(data).hexdigest()}")
+    monkeypatch.setitem(salient_object.NETWORKS, "u2netp", replace(NETWORKS["u2netp"], file=published))
 
 
 def segment(part, *samples):
@@ -116,24 +130,44 @@ def test_a_name_is_looked_for_among_torchs_downloads(downloads, monkeypatch):
     assert str(downloads) in str(told.value) and "\n" not in str(told.value)
     assert part.identity == "u2netp@main"
     file = save(downloads / "u2netp.onnx")
-    with pytest.raises(WeightsError, match=r"is not what https://\S+/u2netp.onnx has: fetch it again"):
+    with pytest.raises(WeightsError, match=r"is not what https://\S+/u2netp.onnx has \(it has 207 bytes, 4,574,861"):
         segment(SalientObject(), sample())
-    md5 = hashlib.md5(file.read_bytes()).hexdigest()
-    monkeypatch.setitem(salient_object.PUBLISHED, "u2netp", replace(PUBLISHED["u2netp"], md5=md5))
+    publish(monkeypatch, NETWORKS["u2netp"].file.url, file.read_bytes())
     found = SalientObject()
     assert segment(found, sample((80, 80, 40)))[0] is not None
     assert found.identity == SalientObject(weights=str(file)).identity
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_check_knows_the_published_names_and_their_licence(downloads, name):
     aga = AGA(segmenter=SalientObject(weights=name))
     [line], [wanted] = missing_weights(aga), wanted_weights(aga)
-    assert line == f"{name} is missing: put {PUBLISHED[name].address} into {downloads}"
+    assert line == f"{name} is missing: put {NETWORKS[name].file.url} into {downloads}"
     assert wanted.parts == ("segmenter",) and allows_commercial_use(licence_for(wanted))
-    file = save(downloads / PUBLISHED[name].address.rpartition("/")[2])
+    file = save(downloads / NETWORKS[name].file.name)
     assert missing_weights(aga) == []
-    assert SalientObject(weights=str(file)).expected == PUBLISHED[name], "a file is asked as its name says"
+    assert SalientObject(weights=str(file)).expected == NETWORKS[name], "a file is asked as its name says"
+
+
+def test_a_known_name_is_downloaded_once_where_the_network_is_allowed(downloads, file, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    part = SalientObject()
+    aga = AGA(segmenter=part)
+    with serving() as server:
+        url = server.publish("u2netp.onnx", file.read_bytes()).url
+        publish(monkeypatch, url, file.read_bytes())
+        fetch_weights(aga, [])
+        assert part.place.kind == "missing" and not server.asked, "HF_HUB_OFFLINE is set"
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        fetch_weights(aga, [])
+        fetch_weights(aga, [])
+        assert len(server.asked) == 1 and (downloads / "u2netp.onnx").read_bytes() == file.read_bytes()
+    assert segment(part, sample((80, 80, 40)))[0] is not None
+    assert part.identity == SalientObject(weights=str(downloads / "u2netp.onnx")).identity
+    (downloads / "u2netp.onnx").unlink()
+    publish(monkeypatch, "http://127.0.0.1:9/u2netp.onnx", b"")
+    with pytest.raises(DownloadError, match=f"u2netp.onnx cannot be downloaded .*put it at {downloads}"):
+        fetch_weights(SalientObject(), [])
 
 
 def test_a_missing_path_is_told_by_check_too(downloads, tmp_path):

@@ -11,6 +11,7 @@ from tiny.checked import looked_over, spoil
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.methods.aga import AGA
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.cli.verbs.check import check
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.training.datamodule import AGADataModule
@@ -23,7 +24,7 @@ def no_downloads(tmp_path, monkeypatch):
 
 
 def test_a_sound_data_set_is_listed_class_by_class(open_checked):
-    shown, problems = looked_over(open_checked(AGA()))
+    shown, problems = looked_over(open_checked(AGA(segmenter=GrabCut())))
     assert problems == []
     rows = [[cell.strip() for cell in line.strip("│ \n").split("│")] for line in shown.splitlines() if "│" in line]
     assert rows == [["lime", "lime", "4", "3", "3"], ["plum", "fruit", "4", "3", "3"], ["all", "", "8", "6", "6"]]
@@ -65,11 +66,11 @@ def test_every_broken_set_is_a_line(open_checked, disc_folder):
 
 
 def test_missing_weights_are_told_with_the_command_that_fetches_them(open_checked):
-    shown, problems = looked_over(open_checked(AGA(detector=GroundingDINO())))
+    shown, problems = looked_over(open_checked(AGA(segmenter=GrabCut(), detector=GroundingDINO())))
     name = "IDEA-Research/grounding-dino-tiny"
     assert problems == [f"detector: {name} is missing: hf download {name}"]
     assert "Apache-2.0" in shown and "missing" in shown
-    _, problems = looked_over(open_checked(AGA(detector=GroundingDINO(weights="./gone"))))
+    _, problems = looked_over(open_checked(AGA(segmenter=GrabCut(), detector=GroundingDINO(weights="./gone"))))
     assert problems == [f"detector: {Path('gone').absolute()} is missing: give a file or folder that exists"]
 
 
@@ -77,7 +78,9 @@ def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(op
     weights = tmp_path / "clip"
     weights.mkdir()
     (weights / "model.safetensors").write_bytes(b"")
-    data = open_checked(AGA(gates=[ClipFilter(weights=str(weights), positives=["a fruit"], negatives=["a hand"])]))
+    data = open_checked(
+        AGA(segmenter=GrabCut(), gates=[ClipFilter(weights=str(weights), positives=["a fruit"], negatives=["a hand"])])
+    )
     assert looked_over(data)[1] == []
     assert looked_over(data, "commercial")[1] == [
         f"gates.0: the licence of {weights} (which is unknown) is not known to allow commercial use"
@@ -91,7 +94,7 @@ def test_commercial_use_is_refused_where_a_licence_forbids_it_or_is_not_known(op
 
 
 def test_a_narrow_terminal_shows_whole_names(open_checked):
-    shown, _ = looked_over(open_checked(AGA(detector=GroundingDINO())), width=80)
+    shown, _ = looked_over(open_checked(AGA(segmenter=GrabCut(), detector=GroundingDINO())), width=80)
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown
 
@@ -158,7 +161,9 @@ def test_a_link_to_a_file_of_the_training_set_is_that_file(disc_folder, tmp_path
 
 def test_a_class_without_a_subject_is_named(disc_folder, tmp_path):
     dataset = ImageFolder(str(disc_folder), superclasses={"lime": "", "plum": "fruit"})
-    shown, problems = looked_over(AGADataModule(dataset, AGA(), cache_dir=str(tmp_path / "cache")), width=300)
+    shown, problems = looked_over(
+        AGADataModule(dataset, AGA(segmenter=GrabCut()), cache_dir=str(tmp_path / "cache")), width=300
+    )
     assert problems == []
     assert "lime: no subject, so the augmenter is not given these images" in shown
     assert "own superclass" not in shown
