@@ -29,7 +29,11 @@ _CHUNK = 1 << 16
 
 
 class DownloadError(ValueError):
-    """A file that cannot be downloaded; the message names its address and the remedy."""
+    """A file that cannot be downloaded; the message names its address and the remedy, `reason` what went wrong."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,5 +240,6 @@ def fault_of(published: Published, path: Path) -> str | None:
 def _failure(published: Published, path: Path, complaint: str) -> DownloadError:
     complaint = " ".join(complaint.split())  # some of urllib's have several lines
     return DownloadError(
-        f"{published.url} cannot be downloaded ({complaint}): run again, or download it by hand and put it at {path}"
+        f"{published.url} cannot be downloaded ({complaint}): run again, or download it by hand and put it at {path}",
+        complaint,
     )

@@ -41,11 +41,11 @@ class BestMask(SalientObject):
         try:
             super().fetch(records)
         except DownloadError as error:
-            reason = str(error).partition(": run again")[0]
+            reason = error.reason
         if self.lacking:
             rank_zero_warn(
-                f"{self.described} is missing, so saliency and GrabCut look for the subjects, and refuse about half of "
-                f"the photos ({reason}): {self.place.remedy}"
+                f"{self.described} cannot be had ({reason}), so saliency and GrabCut look for the subjects, with worse "
+                f"masks and more rejects; {self.place.remedy}"
             )
 
     @property

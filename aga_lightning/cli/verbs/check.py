@@ -204,7 +204,7 @@ def _report_weights(augmenter: Augmenter, policy: LicencePolicy, console: Consol
             place.kind,
             "unknown" if licence is None else licence.name,
             {True: "yes", False: "no", None: "unknown"}[may],
-            "" if licence is None or licence.download_gb is None else f"{licence.download_gb:.1f}",
+            "" if licence is None or licence.download_gb is None else f"{licence.download_gb:.2g}",
         )
         if licence is not None and licence.note:
             notes.append(f"{one.name}: {licence.note}")

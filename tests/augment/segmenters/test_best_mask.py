@@ -83,7 +83,7 @@ def test_who_has_neither_mask_nor_box_is_told_of_the_missing_network_in_a_line(n
     BestMask().fetch([replace(record, box=BOX), replace(record, mask_path=Path("m.png"))])
     BestMask().fetch([replace(record, superclass="")])
     assert not recwarn.list
-    with pytest.warns(UserWarning, match=r"u2netp \(Apache-2\.0, 4\.6 MB\) is missing") as told:
+    with pytest.warns(UserWarning, match=r"u2netp \(Apache-2\.0, 4\.6 MB\) cannot be had \(HF_HUB_OFFLINE") as told:
         BestMask().fetch([record])
     message = str(told[0].message)
     assert "\n" not in message and "put https" in message and str(network.parent) in message
