@@ -6,7 +6,7 @@
     metrics.csv  hparams.yaml  events.out.tfevents.*                                 what was logged
     results.json  accuracy_per_class.csv  accuracy_per_group.csv  predictions.csv    what was judged
     training.json  augmentation.json  originals/  augmentations.png                  what was trained on, and its cost
-    predictions-<rank>.csv  explain/                                                 the verb predict; the callbacks
+    predictions-<rank>.csv  explain/  training_predictions.csv                       the verb predict; the callbacks
     earlier/<n>/                what a run that goes on in its folder had written before, checkpoints excepted
 
 A user's own files may lie beside these; none is ever written over.
@@ -31,6 +31,7 @@ METRICS = "metrics.csv"
 HPARAMS = "hparams.yaml"
 RESULTS = "results.json"
 PREDICTIONS = "predictions.csv"
+TRAINING_PREDICTIONS = "training_predictions.csv"
 TRAINING = "training.json"
 AUGMENTATION = "augmentation.json"
 EXPLAIN = "explain"
@@ -38,7 +39,7 @@ EARLIER = "earlier"
 
 _OTHERS = (
     *("config.yaml", METRICS, HPARAMS, "events.out.tfevents.*", RESULTS, "accuracy_per_*.csv", "predictions*.csv"),
-    *(TRAINING, AUGMENTATION, "originals", "augmentations.png", EXPLAIN),
+    *(TRAINING, TRAINING_PREDICTIONS, AUGMENTATION, "originals", "augmentations.png", EXPLAIN),
 )
 
 

@@ -5,3 +5,4 @@ from .augmentation_gallery import AugmentationGallery as AugmentationGallery
 from .background_reliance import BackgroundReliance as BackgroundReliance
 from .faithfulness import Faithfulness as Faithfulness
 from .prediction_writer import PredictionWriter as PredictionWriter
+from .training_predictions import TrainingPredictions as TrainingPredictions

@@ -70,7 +70,7 @@ def _facts(collection: Collection, rows: Sequence[Row], finished: Finished, told
     augmented = sum(bool(row["augmented"]) for row in rows)
     return [
         f"images: {len(rows)} ({augmented} augmentations, {len(rows) - augmented} training images)",
-        f"asked: {finished.asked}, {collection.degree} of each training image that shows a subject; "
+        f"asked: {finished.asked}, {collection.degree} of each of {len(collection.subjects)} training images; "
         f"accepted: {finished.accepted}, rejected: {len(finished.rejected)}, not made yet: {finished.missing}",
         f"seed of the augmentations: {collection.seed}",
         "settings, resolved: `config.yaml`",

@@ -22,11 +22,14 @@ class Level:
         name: The name in the report.
         settings: The settings of the level, by dotted names.
         configs: Configurations that the level adds to those of `base`.
+        after: Another level of the axis: the cells of this one use files of that one's, and start when those are
+            finished. Empty for none.
     """
 
     name: str
     settings: Mapping[str, Any]
     configs: tuple[str, ...] = ()
+    after: str = ""
 
 
 def read_axes(axes: Mapping[str, Any]) -> dict[str, tuple[Level, ...]]:
@@ -60,6 +63,11 @@ def _read_axis(name: str, levels: Any) -> tuple[Level, ...]:  # noqa: ANN401 wha
     if not found:
         raise StudyError(f"axes.{name} has no levels")
     names = [level.name for level in found]
+    afters = {level.name: level.after for level in found if level.after}
+    for level, after in afters.items():
+        if after not in names or after in afters:
+            others = ", ".join(other for other in names if other not in afters)
+            raise StudyError(f"axes.{name}.{level} starts after {after}; name one of {others}")
     if doubles := sorted({level for level in names if names.count(level) > 1}):
         raise StudyError(f"axes.{name} names a level twice: {', '.join(doubles)}")
     return tuple(found)
@@ -80,4 +88,5 @@ def _named(axis: str, name: Any, settings: Any) -> Level:  # noqa: ANN401 what a
         )
     configs = settings.get("config", [])
     configs = [configs] if isinstance(configs, str) else configs
-    return Level(str(name), {key: value for key, value in settings.items() if key != "config"}, tuple(configs))
+    others = {key: value for key, value in settings.items() if key not in ("config", "after")}
+    return Level(str(name), others, tuple(configs), str(settings.get("after", "")))

@@ -33,12 +33,14 @@ class Cell:
         configs: The configurations of the fit; later ones win.
         settings: The settings that follow the configurations, by dotted names.
         folder: The run folder; its name ends with a digest of everything that the fit depends on.
+        needs: The cells that have to be finished before this one starts.
     """
 
     levels: Mapping[str, str]
     configs: tuple[str, ...]
     settings: Mapping[str, Any]
     folder: Path
+    needs: tuple["Cell", ...] = ()
 
     @property
     def title(self) -> str:
@@ -78,6 +80,11 @@ class Comparison:
     reference: Cell
     explain: Explain
     folder: Path
+
+    @property
+    def needs(self) -> tuple[Cell, ...]:
+        """The cells that have to be finished before this test starts."""
+        return (self.cell, self.reference)
 
     @property
     def title(self) -> str:
@@ -158,8 +165,9 @@ def plan(study: Study) -> Plan:
     contents = _Contents()
     cells: dict[str, Cell] = {}
     for levels in _combinations(study.grids, axes):
-        cell = _cell(study, levels, contents)
-        cells.setdefault(cell.folder.name, cell)
+        cell = _cell(study, levels, axes, contents)
+        for one in (*cell.needs, cell):
+            cells.setdefault(one.folder.name, one)
     ordered = tuple(sorted(cells.values(), key=lambda cell: _rank(cell, axes)))
     names = {axis: tuple(level.name for level in levels) for axis, levels in axes.items()}
     comparisons = tuple(_comparisons(study, names, ordered)) if study.explain else ()
@@ -189,7 +197,15 @@ def _levels(axis: str, asked: Any, levels: Sequence[Level], grid: int) -> Sequen
     return [by_name[name] for name in names]
 
 
-def _cell(study: Study, levels: Mapping[str, Level], contents: "_Contents") -> Cell:
+def _cell(
+    study: Study, levels: Mapping[str, Level], axes: Mapping[str, Sequence[Level]], contents: "_Contents"
+) -> Cell:
+    needs = tuple(
+        _cell(study, {**levels, axis: other}, axes, contents)
+        for axis, level in levels.items()
+        for other in axes[axis]
+        if other.name == level.after
+    )
     names = {axis: level.name for axis, level in levels.items()}
     configs = tuple(study.base)
     configs += tuple(_with_levels(config, names) for level in levels.values() for config in level.configs)
@@ -201,17 +217,18 @@ def _cell(study: Study, levels: Mapping[str, Level], contents: "_Contents") -> C
     if study.budget == "epochs":
         settings["data.steps_per_epoch"] = None
     settings |= study.overrides
-    settings = {key: _with_paths(value, study.paths, key) for key, value in settings.items()}
-    if study.budget == "steps" and not contents.fixes_steps(configs, settings):
+    filled = _filled(settings, study.paths, *(str(cell.folder) for cell in needs))
+    if study.budget == "steps" and not contents.fixes_steps(configs, filled):
         raise StudyError(
             "budget is steps, but nothing sets data.steps_per_epoch, so that arms with more images would take more "
             "steps: set it in settings, or set budget to epochs, as the paper does"
         )
-    # The store's folder changes no result, so that the cells of a moved study stay finished.
-    depends = {key: value for key, value in settings.items() if key != "data.cache_dir"}
+    # Neither the store's folder nor the study's changes a result, so that the cells of a moved study stay finished.
+    del settings["data.cache_dir"]
+    depends = _filled(settings, study.paths, *(cell.folder.name for cell in needs))
     digest = contents.digest(configs, {key: _word(value) for key, value in depends.items()})
     slug = "_".join(_slug(axis, name) for axis, name in names.items())
-    return Cell(names, configs, settings, _place(study) / "cells" / f"{slug}_{digest}")
+    return Cell(names, configs, filled, _place(study) / "cells" / f"{slug}_{digest}", needs)
 
 
 def _comparisons(study: Study, axes: Mapping[str, Sequence[str]], cells: Sequence[Cell]) -> Iterator[Comparison]:
@@ -246,6 +263,12 @@ def _place(study: Study) -> Path:
 
 def _with_levels(config: str, names: Mapping[str, str]) -> str:
     return _BRACED.sub(lambda found: names.get(found[1], found[0]), config)
+
+
+def _filled(settings: Mapping[str, Any], paths: Mapping[str, str | None], *after: str) -> dict[str, Any]:
+    """Settings with what stands for the names in braces: paths, and the folder that `after` names."""
+    known = {**paths, **dict(zip(["after"], after, strict=False))}
+    return {key: _with_paths(value, known, key) for key, value in settings.items()}
 
 
 def _with_paths(value: Any, paths: Mapping[str, str | None], key: str) -> Any:  # noqa: ANN401 any setting

@@ -98,8 +98,8 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], say: Callable[[str], None] = print
 
 
 def _ready(pending: Iterable[Job]) -> list[Job]:
-    """Those that wait for no other."""
-    return [job for job in pending if isinstance(job, Cell) or (finished(job.cell) and finished(job.reference))]
+    """The jobs whose needed cells are finished."""
+    return [job for job in pending if all(map(finished, job.needs))]
 
 
 class _Processes:

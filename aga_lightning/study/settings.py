@@ -51,7 +51,9 @@ class Study:
         axes: By name, the levels of each axis: a mapping of a level's name to its settings (with `config` among them, a
             list of further configurations; {axis} in their names stands for the level of another axis), or a plain
             list, for `backbone`, `degree` and `seed`, which know their settings; {levels: [...], sets: [...]} names
-            the settings that take the level's value. Later axes win.
+            the settings that take the level's value. Later axes win. A level with `after` among its settings, the name
+            of another level of its axis, uses what that one's runs leave: {after} in its settings stands for the run
+            folder of the cell that agrees in all other axes, which is run first, whether a grid asks for it or not.
         grids: The combinations to run, each a mapping of an axis to a list of its levels, or to "all"; an axis that a
             grid leaves out stays at its first level. Cells that several grids ask for are run once. Null for all.
         paths: The data's folders on this machine; settings refer to them as {name}. A null must be replaced:

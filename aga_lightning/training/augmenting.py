@@ -1,7 +1,7 @@
 """Make augmentations for a data module: all of them before training, or those of an epoch just before it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from lightning.pytorch import Trainer
@@ -16,13 +16,20 @@ from aga_lightning.augment.engine.made import Spent
 from aga_lightning.augment.engine.ranks import Ranks
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.images.duplicates import hashes_of
-from aga_lightning.images.records import DatasetError
+from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.progress import progress
 from aga_lightning.training.record_sets import RecordSets
 from aga_lightning.training.sampling import ORIGINAL, Pick
 
 
-def open_collection(augmenter: Augmenter, store: Store, records: RecordSets, degree: int, seed: int) -> Collection:
+def open_collection(
+    augmenter: Augmenter,
+    store: Store,
+    records: RecordSets,
+    chosen: Iterable[ImageRecord],
+    degree: int,
+    seed: int,
+) -> Collection:
     """The augmentations of the training images.
 
     Args:
@@ -30,7 +37,8 @@ def open_collection(augmenter: Augmenter, store: Store, records: RecordSets, deg
         store: Keeps the augmentations.
         records: The images. An augmenter with a gate against near-duplicates gets the perceptual hashes of the
             evaluation images.
-        degree: Augmentations of each training image.
+        chosen: The training images to augment, where they show a subject.
+        degree: Augmentations of each of them.
         seed: Seed of the augmentations.
 
     Raises:
@@ -42,7 +50,7 @@ def open_collection(augmenter: Augmenter, store: Store, records: RecordSets, deg
     if not any(record.has_subject for record in records.train):
         raise DatasetError("no training image shows a subject: set --data.dataset.superclasses, or no augmenter")
     fetch_weights(augmenter, records.train)  # before keys are made of what is there
-    return Collection(augmenter, store, records.train, degree, seed)
+    return Collection(augmenter, store, records.train, degree, seed, chosen)
 
 
 def make_all(collection: Collection, trainer: Trainer | None, workers: int, shard: Shard) -> Spent:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from aga_lightning.augment.augmenter import Augmenter
@@ -20,23 +18,21 @@ from aga_lightning.augment.engine.made import Spent
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.checkpoints.datamodules import UnkeptDataModule
 from aga_lightning.datasets.base import ImageDataset
-from aga_lightning.images.finding import find_images, told
-from aga_lightning.images.records import DatasetError, ImageRecord, Unused
+from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.paths import UserPath
 from aga_lightning.preflight import Run
 from aga_lightning.training.augmenting import make_ahead, make_all, open_collection
 from aga_lightning.training.background_sets import BackgroundSets
-from aga_lightning.training.loading import EvaluationImages, TrainingImages
+from aga_lightning.training.loading import EvaluationImages, Loader, TrainingImages
 from aga_lightning.training.objections import check_numbers, objections
 from aga_lightning.training.policies import Policy
 from aga_lightning.training.quota import quotas
 from aga_lightning.training.record_sets import RecordSets, groups_of, guided
 from aga_lightning.training.sampling import MergingBatches, MixingPolicy, MixingSampler, ReplaceSchedule, planned_epochs
+from aga_lightning.training.share import choose_images
 from aga_lightning.training.transforms import build_transforms, default_size, normalisation
 from aga_lightning.training.usable import Files, Mode, Rejected, augmented_images, refuse_unreadable, usable_files
 from aga_lightning.workers import default_workers, worker_settings
-
-Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
 
 
 @dataclass(eq=False, repr=False)
@@ -54,6 +50,10 @@ class AGADataModule(UnkeptDataModule):
             it; the work of models is done in batches before each epoch. online: like pregenerate, then subjects and
             backgrounds are paired and placed afresh at each epoch. off: never.
         degree: Augmentations of each training image (the paper's k).
+        augment_share: Share of the training images of each class that are augmented, above 0 to 1; the others stay
+            originals. They are chosen before anything is made: by `augment_order`, or by a draw of `augmentation_seed`.
+        augment_order: A training_predictions.csv, which the callback TrainingPredictions writes early in a fit on these
+            images: those with the least probable class are chosen, after TADA (Nguyen et al. 2025: 30 to 40 %).
         augmented_per_class: Quota of augmentations of a class that enter training, one number for all classes or
             {class: number}; null for all. All are made, then `augmentation_seed` chooses among the accepted ones, as in
             ALIA (Dunlap et al. 2023); each image is used once before any is used twice. The mode lazy chooses among
@@ -94,6 +94,8 @@ class AGADataModule(UnkeptDataModule):
     _: KW_ONLY
     mode: Mode = "pregenerate"
     degree: int = 1
+    augment_share: float = 1.0
+    augment_order: UserPath | str | None = None
     augmented_per_class: int | dict[str, int] | None = None
     replace_probability: float = 0.0
     replace_schedule: ReplaceSchedule = "constant"
@@ -120,6 +122,7 @@ class AGADataModule(UnkeptDataModule):
             self.augmenter = None
         self.store = Store(self.cache_dir)
         self.predict_folder = None if self.predict_folder is None else UserPath.of(self.predict_folder)
+        self.augment_order = None if self.augment_order is None else UserPath.of(self.augment_order)
         self.image_size = self.image_size or default_size(self.recipe)
         self.train_transform, self.eval_transform = build_transforms(
             self.recipe, self.image_size, self.policy, self.policy_magnitude
@@ -196,7 +199,7 @@ class AGADataModule(UnkeptDataModule):
         """List all images and check the quotas, so that mistakes are found before hours of generation."""
         quotas(self.augmented_per_class, self.class_names)
         self.prepare_data()
-        _ = self.train_records, self.records.evaluation, self.records.ood
+        _ = self.to_augment, self.records.evaluation, self.records.ood
         self.records.tell_unused()
 
     def setup(self, stage: str) -> None:
@@ -217,11 +220,20 @@ class AGADataModule(UnkeptDataModule):
         return self.records.train
 
     @cached_property
+    def to_augment(self) -> list[ImageRecord]:
+        """The training images to augment, where they show a subject."""
+        if self.augmenter is None or self.augment_share == 1:
+            return self.train_records
+        share, order, seed = self.augment_share, self.augment_order, self.augmentation_seed
+        return choose_images(self.train_records, share, order, self.store.sha256, seed)
+
+    @cached_property
     def collection(self) -> Collection:
         """The augmentations of the training images."""
         if self.augmenter is None:
             raise DatasetError("there is nothing to augment with: set --data.augmenter, a degree above 0 and a mode")
-        return open_collection(self.augmenter, self.store, self.records, self.degree, self.augmentation_seed)
+        seed = self.augmentation_seed
+        return open_collection(self.augmenter, self.store, self.records, self.to_augment, self.degree, seed)
 
     @cached_property
     def augmented(self) -> Files:
@@ -253,26 +265,20 @@ class AGADataModule(UnkeptDataModule):
 
     def val_dataloader(self) -> list[Loader]:
         """The validation set, then the out-of-distribution sets."""
-        return [self._eval_loader(records, self.group_names) for records in self._val_sets()]
+        return [self.evaluation_loader(records, self.group_names) for records in self._val_sets()]
 
     def test_dataloader(self) -> list[Loader]:
         """The test set, then the out-of-distribution sets."""
-        return [self._eval_loader(records, self.group_names) for records in self._test_sets()]
+        return [self.evaluation_loader(records, self.group_names) for records in self._test_sets()]
 
     def predict_dataloader(self) -> Loader:
         """The images of the verb predict."""
-        return self._eval_loader(self.predict_records)
+        return self.evaluation_loader(self.predict_records)
 
     @cached_property
     def predict_records(self) -> list[ImageRecord]:
         """The images of the verb predict; those of a bare folder carry the label -1."""
-        if self.predict_folder is None:
-            return self.records.test
-        unused: list[Unused] = []
-        found = find_images(Path(self.predict_folder), follow_links=self.dataset.follow_links, unused=unused)
-        if passed := told(unused, photos_only=True):
-            rank_zero_warn(f"{self.predict_folder} holds more than images that are read: {'; '.join(passed)}")
-        return self.records.looked_over([ImageRecord(path, -1, "", "") for path in found])
+        return self.records.test if self.predict_folder is None else self.records.in_folder(Path(self.predict_folder))
 
     def _val_sets(self) -> list[list[ImageRecord]]:
         return [self.records.val, *(self.records.ood[name.removeprefix("ood/")] for name in self.val_names[1:])]
@@ -314,28 +320,27 @@ class AGADataModule(UnkeptDataModule):
 
     def _sampler(self) -> MixingSampler:
         trainer = self.trainer
-        policy = self.mixing_policy(trainer)
         length = None
         if self.steps_per_epoch is not None:
             batches_per_step = 1 if trainer is None else trainer.world_size * trainer.accumulate_grad_batches
             length = self.steps_per_epoch * batches_per_step * self.batch_size
+        ahead = self.mode == "lazy" and self._has_stages
         return MixingSampler(
             len(self.train_records),
             list(self.augmented),
-            policy,
+            self.mixing_policy(trainer),
             lambda: 0 if trainer is None else trainer.current_epoch,
             seed=int(os.environ.get("PL_GLOBAL_SEED", 0)),
             length=length,
-            announce=partial(make_ahead, self.collection, trainer)
-            if self.mode == "lazy" and self._has_stages
-            else None,
+            announce=partial(make_ahead, self.collection, trainer) if ahead else None,
         )
 
     @property
     def _has_stages(self) -> bool:
         return self.augmenter is not None and bool(self.augmenter.stages(self.store))
 
-    def _eval_loader(self, records: list[ImageRecord], groups: Sequence[str] = ()) -> Loader:
+    def evaluation_loader(self, records: list[ImageRecord], groups: Sequence[str] = ()) -> Loader:
+        """Some images in order, as evaluation sees them; with their groups' numbers where `groups` are named."""
         return DataLoader(
             EvaluationImages(records, self.eval_transform, groups),
             batch_size=self.batch_size,

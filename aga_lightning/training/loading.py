@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from aga_lightning.augment.base import Augmented, Request
 from aga_lightning.augment.engine.collection import Collection
@@ -19,6 +19,7 @@ from aga_lightning.images.seeds import seed_from
 from aga_lightning.training.sampling import ORIGINAL, Pick
 
 Transform = Callable[[Image.Image], Tensor]
+Loader = DataLoader[tuple[Tensor, int]] | DataLoader[tuple[Tensor, int] | tuple[Tensor, int, int]]
 
 
 class AugmentedImages(ABC):

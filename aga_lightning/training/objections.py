@@ -30,6 +30,10 @@ def check_numbers(data: Any) -> None:  # noqa: ANN401 an AGADataModule, which im
     for name, least in _LEAST.items():
         if (value := getattr(data, name)) is not None and value < least:
             raise SettingError(f"data.{name} is {least} or more, not {value}")
+    if not 0 < data.augment_share <= 1:
+        raise SettingError(f"data.augment_share is a share above 0, 1 at most, not {data.augment_share}")
+    if data.augment_order is not None and data.augment_share == 1:
+        raise SettingError("data.augment_order chooses nothing where data.augment_share is 1: set it to 0.35, say")
     if not 0 <= data.replace_probability <= 1:
         raise SettingError(f"data.replace_probability is a probability in 0..1, not {data.replace_probability}")
     quota = data.augmented_per_class or 0
@@ -57,6 +61,8 @@ def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGAData
     data.mixing_policy(run.trainer)
     if data.augmenter is None:
         return
+    if data.augment_order is not None and not Path(data.augment_order).is_file():
+        yield f"data.augment_order is {data.augment_order}, which is no file: name a training_predictions.csv"
     if data.mode == "online" and not data.augmenter.recombines:
         name = type(data.augmenter).__name__
         yield f"data.mode is online, but {name} has no separate backgrounds: set data.mode pregenerate or lazy"

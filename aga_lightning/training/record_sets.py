@@ -10,8 +10,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.files import shown
-from aga_lightning.images.finding import told
-from aga_lightning.images.records import DatasetError, ImageRecord
+from aga_lightning.images.finding import find_images, told
+from aga_lightning.images.records import DatasetError, ImageRecord, Unused
 from aga_lightning.training.background_sets import BackgroundSets
 from aga_lightning.training.screening import require_files, screen
 
@@ -100,6 +100,14 @@ class RecordSets:
             require_files(records)
             return records
         return screen(records, self.listing)
+
+    def in_folder(self, folder: Path) -> list[ImageRecord]:
+        """The usable images of a bare folder, with the label -1; a warning tells what else it holds."""
+        unused: list[Unused] = []
+        found = find_images(folder, follow_links=self.dataset.follow_links, unused=unused)
+        if passed := told(unused, photos_only=True):
+            rank_zero_warn(f"{folder} holds more than images that are read: {'; '.join(passed)}")
+        return self.looked_over([ImageRecord(path, -1, "", "") for path in found])
 
     def _split(self, split: Split) -> list[ImageRecord]:
         with guided(self.dataset):

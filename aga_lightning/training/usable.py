@@ -35,7 +35,12 @@ def usable_files(collection: Collection, mode: Mode, rejected: Rejected, limits:
         DatasetError: If the collection is not complete, or all its augmentations were rejected.
     """
     records = collection.records
-    pairs = [(index, variant) for index in range(len(records)) for variant in range(collection.degree)]
+    pairs = [
+        (index, variant)
+        for index, record in enumerate(records)
+        if collection.chooses(record)
+        for variant in range(collection.degree)
+    ]
     files: Files = dict.fromkeys(pairs)
     if mode == "lazy":  # nothing is made yet: every request counts as accepted
         accepted = {pair: records[pair[0]].has_subject for pair in pairs}
@@ -105,7 +110,8 @@ def _made(collection: Collection) -> Files:
             f"{collection.folder} lacks {missing} of {len(requests)} augmentations: "
             "call setup('fit') or run the verb augment first, or set --data.mode lazy"
         )
-    asked = [index for index, record in enumerate(collection.records) if record.has_subject]
+    subjects = set(collection.subjects)
+    asked = [index for index, record in enumerate(collection.records) if record in subjects]
     pairs = [(index, variant) for index in asked for variant in range(collection.degree)]
     made = {pair: finished[request].path for pair, request in zip(pairs, requests, strict=True)}
     _report_rejects(collection, made)

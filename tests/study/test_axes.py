@@ -18,6 +18,11 @@ def test_levels_bring_settings_and_configurations():
     assert alia == Level("alia", {"data.degree": 1}, ("arms/alia_cub.yaml",))
 
 
+def test_a_level_may_start_after_another():
+    first, second = read_axes({"arm": {"none": {}, "late": {"after": "none", "data.degree": 1}}})["arm"]
+    assert first.after == "" and second == Level("late", {"data.degree": 1}, after="none")
+
+
 def test_an_axis_may_name_the_settings_that_take_its_value():
     axes = read_axes({"seed": {"levels": [3], "sets": ["seed_everything", "data.dataset.seed"]}})
     assert axes["seed"] == (Level("3", {"seed_everything": 3, "data.dataset.seed": 3}),)
@@ -32,6 +37,9 @@ def test_an_axis_may_name_the_settings_that_take_its_value():
         ({"arm": {"aga": 4}}, "axes.arm.aga is 4"),
         ({"seed": []}, "axes.seed has no levels"),
         ({"seed": [1, "1"]}, "axes.seed names a level twice: 1"),
+        ({"arm": {"a": {"after": "c"}, "b": {}}}, "axes.arm.a starts after c; name one of b"),
+        ({"arm": {"a": {"after": "a"}, "b": {}}}, "axes.arm.a starts after a; name one of b"),
+        ({"arm": {"a": {"after": "b"}, "b": {"after": "c"}, "c": {}}}, "axes.arm.a starts after b; name one of c"),
         ({"seed": [[1]]}, "axes.seed holds more than words and numbers"),
     ],
 )

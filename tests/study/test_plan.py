@@ -129,6 +129,37 @@ def test_comparisons_pair_cells_that_agree_but_for_the_arm(tmp_path):
     assert first.folder != planned.comparisons[1].folder
 
 
+def late(tmp_path, **changes):
+    later = {"after": "baseline", "data.order": "{after}/table.csv", "trainer.callbacks": [{"init_args": "{after}"}]}
+    arms = {"late": later, "baseline": {"data.augmenter": None}}
+    return study(tmp_path, axes={"arm": arms, "degree": [1, 4], "seed": [0, 1]}, **changes)
+
+
+def test_a_cell_may_use_what_another_has_left(tmp_path):
+    planned = plan(late(tmp_path))
+    first = {cell.others: cell for cell in planned.cells if cell.levels["arm"] == "baseline"}
+    last = [cell for cell in planned.cells if cell.levels["arm"] == "late"]
+    assert len(first) == len(last) == 4 and all(cell.needs == () for cell in first.values())
+    for cell in last:
+        assert cell.needs == (first[cell.others],)
+        folder = str(first[cell.others].folder)
+        assert cell.settings["data.order"] == f"{folder}/table.csv"
+        assert cell.settings["trainer.callbacks"] == [{"init_args": folder}]
+        assert "after" not in cell.settings
+
+
+def test_a_cell_that_another_one_needs_is_run_whatever_the_grids_ask_for(tmp_path):
+    planned = plan(late(tmp_path, grids=[{"arm": ["late"], "seed": [1]}]))
+    assert names(planned) == [("late", "1", "1"), ("baseline", "1", "1")]
+
+
+def test_a_folder_changes_with_the_cell_that_is_used_and_not_with_its_place(tmp_path):
+    def folder(**changes):
+        return next(cell.folder.name for cell in plan(late(tmp_path, **changes)).cells if cell.levels["arm"] == "late")
+
+    assert folder() == folder(out="elsewhere") != folder(settings={"trainer.max_epochs": 3})
+
+
 def test_paths_have_to_be_given_and_are_filled_in(tmp_path):
     settings = {"data.dataset.root": "{cub}", "data.dataset.ood": {"sketch": "{cub}/sketch"}}
     with pytest.raises(StudyError, match=r"where cub lies: --paths.cub PATH"):

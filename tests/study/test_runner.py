@@ -76,6 +76,16 @@ def test_comparisons_wait_for_their_cells_and_not_for_those_that_failed(tmp_path
         assert order.index(("test", seed)) > sorted(fits)[1]
 
 
+@pytest.mark.parametrize("first", ["baseline", "broken"])
+def test_a_cell_waits_for_the_one_that_it_uses_and_not_for_one_that_failed(tmp_path, ran, first):
+    arms = {"late": {"after": first}, "baseline": {}, "broken": {"fail": 3}}
+    grids = [{"arm": ["late", first]}]
+    endings, _ = run(planned(tmp_path, axes={"arm": arms, "seed": [0]}, grids=grids, jobs=2))
+    order = [entry["ran"].rpartition("/")[2].partition("_")[0] for entry in ran()]
+    assert order == (["baseline", "late"] if first == "baseline" else ["broken"])
+    assert [job.levels["arm"] for job in endings[Ending.WAITING]] == ([] if first == "baseline" else ["late"])
+
+
 def test_threads_and_gpus_are_dealt_out(tmp_path, ran):
     run(planned(tmp_path, jobs=2, threads=3, gpus=[4, 6]))
     assert {entry["threads"] for entry in ran()} == {"3"}

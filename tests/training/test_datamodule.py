@@ -269,6 +269,18 @@ def test_a_quota_of_an_unknown_class_is_found_before_anything_is_made(open_data,
     assert not (tmp_path / "cache").exists()
 
 
+def test_the_images_to_augment_are_known_before_anything_is_made(open_data, tmp_path):
+    witness = Worker()
+    filled(open_data(witness, augment_share=0.25))
+    assert len({path for path in witness.shown}) == 2
+    assert {path.parent.name for path in witness.shown} == {"lime", "plum"}
+    table = tmp_path / "of_another_set.csv"
+    table.write_text("label,probability,sha256\nlime,0.5,0000\n")
+    with pytest.raises(DatasetError, match="lacks 8 of 8 training images"):
+        open_data(witness, augment_share=0.25, augment_order=str(table)).look_ahead()
+    open_data(None, augment_share=0.25, augment_order=str(table)).look_ahead()  # nothing is augmented
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
@@ -363,6 +375,11 @@ def test_wrong_settings_are_refused(open_data):
         ({"empty": True, "mode": "lazy"}, {"original": 16, 90: 4, 140: 4}, [12, 12]),
         ({"empty": True, "mode": "online"}, {"original": 8, 250: 8}, [12, 4]),
         ({"empty": True, "mode": "online", "rejected": "original"}, {"original": 16, 250: 8}, [12, 12]),
+        ({"augment_share": 0.5}, {"original": 8, 90: 4, 140: 4}, [8, 8]),
+        ({"augment_share": 0.5, "mode": "lazy"}, {"original": 8, 90: 4, 140: 4}, [8, 8]),
+        ({"augment_share": 0.5, "mode": "online"}, {"original": 8, 250: 8}, [8, 8]),
+        ({"augment_share": 0.5, "replace_probability": 1, "rejects": [1]}, {"original": 4, 90: 4}, [4, 4]),
+        ({"augment_share": 0.5, "empty": True, "rejected": "original"}, {"original": 12, 90: 2, 140: 2}, [8, 8]),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*augmentations were rejected", "ignore:.*lack .* augmentations in all")
@@ -385,6 +402,8 @@ def test_an_epoch_shows_what_is_counted_and_photos_without_a_subject_stay(open_d
     ("settings", "run_settings", "steps", "sizes"),
     [
         ({"steps_per_epoch": 7}, {"max_epochs": 2}, 14, [3] * 14),
+        ({"steps_per_epoch": 7, "augment_share": 0.25}, {"max_epochs": 2}, 14, [3] * 14),
+        ({"steps_per_epoch": 7, "replace_probability": 0.5}, {"max_epochs": 2}, 14, [3] * 14),
         ({"steps_per_epoch": 4}, {"accumulate_grad_batches": 2}, 4, [3] * 8),
         ({"steps_per_epoch": 2, "real_only_epochs": 1}, {"max_epochs": -1, "max_steps": 4}, 4, [3] * 4),
         ({"batch_size": 7, "augmenter": None}, {"max_epochs": 2}, 2, [8, 8]),  # of 8 images, none is left alone

@@ -30,6 +30,8 @@ def told(shared_disc_folder, tmp_path):
         ("steps_per_epoch", 0),
         ("real_only_epochs", -2),
         ("replace_probability", 1.5),
+        ("augment_share", 0),
+        ("augment_share", 1.5),
         ("augmented_per_class", -2),
         ("augmented_per_class", {"lime": -2}),
     ],
@@ -62,6 +64,15 @@ def test_what_needs_the_last_epoch_is_told_where_there_is_none(told):
         assert told(**settings) == []
         with pytest.raises(ValueError, match="need --trainer"):
             told(max_epochs=-1, **settings)
+
+
+def test_an_order_needs_a_share_and_a_file(told, tmp_path):
+    order = {"augment_order": str(tmp_path / "nowhere.csv")}
+    with pytest.raises(ValueError, match="augment_order chooses nothing where"):
+        told(**order)
+    (line,) = told(augment_share=0.35, **order)
+    assert line == f"data.augment_order is {tmp_path}/nowhere.csv, which is no file: name a training_predictions.csv"
+    assert told(augment_share=0.35, augmenter=None, **order) == []
 
 
 def test_fresh_pairs_are_not_asked_of_a_method_without_backgrounds(told):

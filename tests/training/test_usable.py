@@ -70,6 +70,16 @@ def test_rejects_and_photos_without_a_subject_are_treated_as_told(collect, disc_
     assert set(files) == (made if rejected == "skip" else set(pairs_of(records)))
 
 
+@pytest.mark.parametrize("rejected", ["skip", "original"])
+def test_photos_that_are_not_chosen_are_not_replaced_either(disc_records, tmp_path, rejected):
+    records = no_plums(disc_records)
+    collection = Collection(Fussy(), Store(tmp_path), records, 2, 0, chosen=[records[1], records[6]])
+    collection.make(collection.requests)
+    files = usable_files(collection, "pregenerate", rejected, {})
+    assert {index for index, _ in files} == ({6} if rejected == "skip" else {1, 6})
+    assert {index for index, path in usable_files(collection, "lazy", rejected, {})} == {1, 6}
+
+
 def test_before_anything_is_made_all_may_be_asked_for(disc_records, tmp_path):
     collection = Collection(Fussy(), Store(tmp_path), disc_records, 2, 0)
     assert usable_files(collection, "lazy", "skip", {}) == dict.fromkeys(pairs_of(disc_records))

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -39,7 +39,8 @@ class Collection:
     """`degree` augmentations of each training image, by one augmenter and one seed.
 
     The folder is named after the augmenter and the digest of everything that decides its output, and is a plain
-    ImageFolder with Hugging Face `imagefolder` metadata. A larger degree continues the same folder.
+    ImageFolder with Hugging Face `imagefolder` metadata. A larger degree, or other chosen images, continue the same
+    folder.
 
     Args:
         augmenter: How the images are made.
@@ -47,16 +48,25 @@ class Collection:
         records: The training images, and no others.
         degree: Variants of each image.
         seed: All that is random about them.
+        chosen: The training images to augment, where they show a subject; None for all. The augmenter learns from all
+            training images in any case, so that an augmentation does not depend on which others are asked for.
     """
 
     def __init__(
-        self, augmenter: Augmenter, store: Store, records: Sequence[ImageRecord], degree: int, seed: int
+        self,
+        augmenter: Augmenter,
+        store: Store,
+        records: Sequence[ImageRecord],
+        degree: int,
+        seed: int,
+        chosen: Iterable[ImageRecord] | None = None,
     ) -> None:
         self.augmenter = augmenter
         self.store = store
         self.records = records
         self.degree = degree
         self.seed = seed
+        self._chosen = None if chosen is None else frozenset(chosen)
         self.told_rejections = False  # told once, whoever is the first to see them
         augmenter.prepare(records, store)
         self._recipe = fingerprint(augmenter, augmenter.learned(), seed)
@@ -72,10 +82,14 @@ class Collection:
         """Where the images lie, a folder a class."""
         return self.shelf.folder
 
+    def chooses(self, record: ImageRecord) -> bool:
+        """Whether a training image is among the chosen ones."""
+        return self._chosen is None or record in self._chosen
+
     @cached_property
     def subjects(self) -> list[ImageRecord]:
-        """The training images that show a subject."""
-        return [record for record in self.records if record.has_subject]
+        """The training images to augment: the chosen ones that show a subject."""
+        return self._to_augment(self.records)
 
     @cached_property
     def requests(self) -> list[Request]:
@@ -84,7 +98,7 @@ class Collection:
 
     def requests_of(self, records: Sequence[ImageRecord]) -> list[Request]:
         """What is asked for of some of the records."""
-        subjects = [record for record in records if record.has_subject]
+        subjects = self._to_augment(records)
         return [Request(record, variant, self.seed) for record in subjects for variant in range(self.degree)]
 
     def find(self, request: Request, look: bool = False) -> Outcome | None:
@@ -200,6 +214,9 @@ class Collection:
         """How many requests were rejected for each reason, whatever the numbers and files in it."""
         reasons = (outcome.reason for outcome in self.find_all().values() if outcome.reason is not None)
         return Counter(kind_of_reason(reason) for reason in reasons)
+
+    def _to_augment(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
+        return [record for record in records if record.has_subject and self.chooses(record)]
 
     def _digest(self, request: Request) -> str:
         return self.store.digest(request.record.path)

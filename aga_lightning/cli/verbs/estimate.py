@@ -103,8 +103,9 @@ def estimate(data: AGADataModule, place: Place, batches: int = 2, console: Conso
     lines = [Line(task, found, workers) for task, found in zip(tasks, measured or [None] * len(tasks), strict=True)]
     asked, left = len(collection.requests), tasks[-1].units
     images = f"{len(collection.records)} training images"
-    if without := len(collection.records) - len(collection.subjects):
-        images += f", {without} of them without a subject; {len(collection.subjects)}"
+    if left_out := len(collection.records) - len(collection.subjects):
+        why = "without a subject" if data.augment_share == 1 else "not to be augmented"
+        images += f", {left_out} of them {why}; {len(collection.subjects)}"
     console.print(
         f"{images} x {data.degree} augmentations: {asked} asked, {asked - left} finished, {left} to make.",
         highlight=False,

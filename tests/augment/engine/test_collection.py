@@ -337,6 +337,14 @@ def test_rejects_are_indexed_counted_and_listed(tmp_path, disc_records):
     assert len(ImageFolder(collection.folder)) == 8
 
 
+def test_only_the_chosen_images_are_asked_for_and_their_files_are_those_of_all(tmp_path, disc_records):
+    every = fill(collect(tmp_path, disc_records))
+    some = Collection(small_aga(), Store(tmp_path), disc_records, 2, 0, chosen=disc_records[2:5:2])
+    assert some.subjects == disc_records[2:5:2] and len(some.requests) == 4
+    assert some.requests_of(disc_records[:3]) == every.requests_of(disc_records[2:3])
+    assert some.find_all() == {request: every.find(request) for request in some.requests}
+
+
 def test_an_image_without_a_subject_is_not_asked_for(tmp_path, disc_records):
     empty = replace(disc_records[3], class_name="empty", superclass="")
     collection = fill(collect(tmp_path / "cache", [*disc_records[:2], empty, *disc_records[4:6]]))

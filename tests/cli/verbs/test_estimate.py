@@ -91,6 +91,16 @@ def test_images_without_a_subject_are_told_and_not_asked_for(open_data):
     assert units(written)["Boxes"] == 4 and units(written)["Merging"] == 12
 
 
+def test_a_share_of_the_images_is_counted(open_data):
+    data = open_data()
+    data.augment_share = 0.25
+    shown, written = estimated(data, 0, width=120)
+    counts = "8 training images, 6 of them not to be augmented; 2 x 3 augmentations: 6 asked, 0 finished, 6 to make."
+    assert counts in shown
+    assert (written["training_images"], written["asked"]) == (8, 6)
+    assert units(written)["Boxes"] == 2 and units(written)["Merging"] == 6
+
+
 def test_a_probe_needs_all_weights_at_once(open_data, log):
     data = open_data()
     data.augmenter.painter.weights = "org/gone"
