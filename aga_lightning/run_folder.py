@@ -34,12 +34,13 @@ PREDICTIONS = "predictions.csv"
 TRAINING_PREDICTIONS = "training_predictions.csv"
 TRAINING = "training.json"
 AUGMENTATION = "augmentation.json"
+GALLERY = "augmentations.png"
 EXPLAIN = "explain"
 EARLIER = "earlier"
 
 _OTHERS = (
     *("config.yaml", METRICS, HPARAMS, "events.out.tfevents.*", RESULTS, "accuracy_per_*.csv", "predictions*.csv"),
-    *(TRAINING, TRAINING_PREDICTIONS, AUGMENTATION, "originals", "augmentations.png", EXPLAIN),
+    *(TRAINING, TRAINING_PREDICTIONS, AUGMENTATION, "originals", GALLERY, EXPLAIN),
 )
 
 

@@ -299,12 +299,14 @@ class Gate(Part):
 
     `guards` says that the gate compares with evaluation images, `learns` that it looks at the training images first,
     `opens` that it opens their files for that, which takes long; a gate that does not learns from the records alone.
+    `decided_by` tells by some words of the gate's reasons which setting the reason depends on.
     """
 
     stage: ClassVar[Literal["subject", "caption", "background", "image"]]
     guards: ClassVar[bool] = False
     learns: ClassVar[bool] = False
     opens: ClassVar[bool] = True
+    decided_by: ClassVar[Mapping[str, str]] = {}
 
     def guard(self, hashes: Sequence[int]) -> None:
         """Take perceptual hashes of the evaluation images (`guards`)."""
@@ -319,6 +321,10 @@ class Gate(Part):
         Reasons are counted by the words before the first colon: what differs from image to image comes after it, but
         for a number and its limit ("the score is 0.31, less than 0.45").
         """
+
+    def setting_of(self, reason: str) -> str | None:
+        """The setting that a reason depends on; None for reasons of other gates."""
+        return next((setting for words, setting in self.decided_by.items() if words in reason), None)
 
     def objections(self, drafts: Sequence[Draft]) -> list[str | None]:
         """The objections to several drafts."""

@@ -42,7 +42,7 @@ def kind_of_reason(reason: str) -> str:
     the limit stays: "the score is 0.31, less than 0.45" becomes "the score is less than 0.45". Other numbers are left
     out, and each path becomes "a file".
     """
-    words = _FILE.sub("a file", reason).partition(": ")[0]
+    words = _FILE.sub("a file", reason).removeprefix("a file: ").partition(": ")[0]
     return _MEASURED.sub(_without, _ASIDE.sub("", words)).strip()
 
 

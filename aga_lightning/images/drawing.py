@@ -1,7 +1,9 @@
 """Pictures, outlines and words on the axes of a sheet."""
 
+import io
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,16 +19,30 @@ RIGHT_COLOUR, WRONG_COLOUR = "#00694c", "#b84700"
 RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 
-def blank_figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float, dpi: int = 110) -> Figure:
     """A figure without a window.
 
     Args:
         width: Inches.
         height: Inches.
+        dpi: Pixels an inch.
     """
-    figure = Figure(figsize=(width, height), dpi=110)
+    figure = Figure(figsize=(width, height), dpi=dpi)
     FigureCanvasAgg(figure)
     return figure
+
+
+def png(figure: Figure, **settings: Any) -> bytes:  # noqa: ANN401 they are matplotlib's
+    """A figure as a PNG file.
+
+    Args:
+        figure: The figure.
+        settings: Of `Figure.savefig`.
+    """
+    picture = io.BytesIO()
+    # matplotlib would write its version into the file; without it the same figure gives the same bytes.
+    figure.savefig(picture, format="png", metadata={"Software": None}, **settings)
+    return picture.getvalue()
 
 
 def show(axis: Axes, picture: Image | Mask | None, title: str = "") -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from aga_lightning.augment.advice import advice
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.availability import fetch_weights
 from aga_lightning.augment.base import Request
@@ -20,6 +21,9 @@ from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.progress import progress
 from aga_lightning.training.record_sets import RecordSets
 from aga_lightning.training.sampling import ORIGINAL, Pick
+
+_ENOUGH = 0.9
+"""The share of accepted augmentations from which on no advice is given."""
 
 
 def open_collection(
@@ -111,9 +115,21 @@ def _sheet_of_rejects(collection: Collection) -> bytes | None:
 
 
 def _report(collection: Collection) -> None:
-    rejections = collection.rejections()
-    total, rejected = len(collection.requests), sum(rejections.values())
-    rank_zero_info(f"{total - rejected} augmented images in {collection.folder} ({rejected} of {total} rejected)")
-    for reason, count in rejections.most_common(5):
-        rank_zero_info(f"  rejected {count}: {reason}")
+    rank_zero_info(summary(collection))
     collection.told_rejections = True
+
+
+def summary(collection: Collection) -> str:
+    """A sentence: what share of the finished augmentations was accepted, why most others were not, and what would help.
+
+    Args:
+        collection: The augmentations.
+    """
+    finished, rejections = len(collection.find_all()), collection.rejections()
+    accepted = finished - rejections.total()
+    told = f"{accepted:,} of {finished:,} augmentations in {collection.folder} were accepted"
+    if not rejections:
+        return told
+    [(reason, count)] = rejections.most_common(1)
+    told += f" ({accepted / finished:.0%}), {count:,} of the others were rejected because {reason}"
+    return told if accepted >= _ENOUGH * finished else f"{told}: {advice(collection.augmenter, reason)}"

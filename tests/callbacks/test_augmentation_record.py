@@ -74,7 +74,7 @@ def test_a_fit_tells_what_its_augmentations_are(tmp_path, open_data):
     found = written(tmp_path / "run")
     assert found["collection"] == str(data.collection.folder)
     assert (found["mode"], found["asked"], found["accepted"]) == ("pregenerate", 16, 8)
-    assert found["rejected"] == {"N is too grey": 8}
+    assert found["rejected"] == {"is too grey": 8}
     (stage,) = found["stages"]
     assert 0 < stage.pop("seconds") < found["seconds"]
     assert stage == {"name": "Images", "units": 16, "model_calls": {}, "denoiser_calls": 0}
@@ -119,7 +119,7 @@ def test_examples_have_a_copy_of_the_original_and_what_became_of_each_request(tm
         assert accepted["caption"] == "grey number 0"
         assert "lime_0" not in accepted["file"]
         assert read(data.collection.folder / accepted["file"]).shape == (48, 48, 3)
-        assert rejected == {"rejected": "N is too grey"}
+        assert rejected == {"rejected": "is too grey"}
         number = Path(accepted["file"]).stem.split("-")[0]
         original = read(Path(data.dataset.root) / "train" / example["class"] / f"{number}.png")
         # The noise of the photos is all that JPEG loses; that of two photos differs by 20.

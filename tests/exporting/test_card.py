@@ -47,7 +47,7 @@ def test_the_card_counts_what_was_exported(write_card):
     assert "- images: 13 (5 augmentations, 8 training images)" in body
     assert "asked: 24, 3 of each of 8 training images; accepted: 5, rejected: 2, not made yet: 17" in body
     assert "| 0 | plum | plum | 5 | 4 |\n| 1 | lime | lime | 0 | 4 |" in body
-    assert "## Rejected\n\n| reason | rejected |\n| --- | --- |\n| a file: variant N is refused | 2 |\n" in body
+    assert "## Rejected\n\n| reason | rejected |\n| --- | --- |\n| variant is refused | 2 |\n" in body
     assert "rejected.png" not in body and "rejected.jsonl" not in body
 
 

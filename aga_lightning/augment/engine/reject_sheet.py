@@ -1,6 +1,5 @@
 """What the gates have rejected and why, as a picture: source with the subject's outline, background, reason."""
 
-import io
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from aga_lightning.augment.base import Draft, Request
 from aga_lightning.augment.card import kind_of_reason
 from aga_lightning.augment.engine.collection import Collection
-from aga_lightning.images.drawing import blank_figure, outline, show, write
+from aga_lightning.images.drawing import blank_figure, outline, png, show, write
 from aga_lightning.images.reading import ImageReadError, read_image
 from aga_lightning.images.samples import Sample
 
@@ -27,12 +26,7 @@ def rejects_png(collection: Collection, rows: int = 12) -> bytes | None:
         rows: Rejects to show, at most.
     """
     figure = draw_rejects(collection, rows)
-    if figure is None:
-        return None
-    picture = io.BytesIO()
-    # matplotlib would write its version into the file; without it the same rejects give the same bytes.
-    figure.savefig(picture, format="png", bbox_inches="tight", metadata={"Software": None})
-    return picture.getvalue()
+    return None if figure is None else png(figure, bbox_inches="tight")
 
 
 def draw_rejects(collection: Collection, rows: int = 12) -> Figure | None:
@@ -55,7 +49,7 @@ def draw_rejects(collection: Collection, rows: int = 12) -> Figure | None:
     chosen = spread(sorted(kinds.values(), key=len, reverse=True), rows)
     if not chosen:
         return None
-    drafts = [_kept(collection, request) for request in chosen]
+    drafts = [kept(collection, request) for request in chosen]
     backgrounds = any(draft is not None and draft.background is not None for draft in drafts)
     widths = [1.0, 1.0, 1.5] if backgrounds else [1.0, 1.5]
     across = min(_ACROSS, len(chosen))
@@ -94,8 +88,13 @@ def spread(groups: Sequence[Sequence[Request]], count: int) -> list[Request]:
     return [group[round(place)] for group, chosen in zip(images, places, strict=True) for place in chosen]
 
 
-def _kept(collection: Collection, request: Request) -> Draft | None:
-    """What there is to show of a request, at least its image; None where that cannot be read."""
+def kept(collection: Collection, request: Request) -> Draft | None:
+    """What there is to show of a request, at least its image; None where that cannot be read.
+
+    Args:
+        collection: Where it is looked up; nothing is made.
+        request: One of its requests.
+    """
     try:
         draft = collection.augmenter.kept(request, collection.store)
         return draft or Draft(Sample(np.asarray(read_image(request.record.path)), request.record, digest=""))

@@ -1,6 +1,7 @@
 """Gates without weights; each gives its reason in words and numbers."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -27,6 +28,16 @@ class MaskSanity(Gate):
     """
 
     stage = "subject"
+    decided_by = MappingProxyType(
+        {
+            "the subject covers less": "min_area",
+            "the subject covers more": "max_area",
+            "the subject touches": "max_border",
+            "edge of the picture": "allow_spanning",
+            "the subject is in": "max_parts",
+            "the subject's score": "min_score",
+        }
+    )
 
     min_area: float = 0.02
     max_area: float = 0.65
@@ -85,6 +96,7 @@ class SaliencyAgreement(Gate):
     """
 
     stage = "subject"
+    decided_by = MappingProxyType({"the subject and the salient region overlap": "min_overlap"})
 
     min_overlap: float = 0.6
     guesses_only: bool = False
@@ -132,6 +144,7 @@ class BlankBackground(Gate):
     """
 
     stage = "background"
+    decided_by = MappingProxyType({"the background is nearly blank": "min_contrast"})
 
     min_contrast: float = BLANK
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lightning.pytorch.callbacks import Callback
+from PIL import Image
 from tiny.augmented import Plain, trainer
 
 from aga_lightning.augment.augmenter import Augmenter
@@ -49,13 +50,17 @@ class Picky(Augmenter):
                 yield Augmented(one, np.full((48, 48, 3), 128, np.uint8))
 
 
-def test_augment_says_what_it_does_and_rejects_are_told_once(open_data, capsys, caplog):
+def test_augment_says_what_it_does_and_in_a_sentence_what_came_of_it(open_data, capsys, caplog):
     data = open_data(Picky(), degree=3)
     with caplog.at_level(logging.INFO):
         AgaTrainer(accelerator="cpu").augment(datamodule=data)
     assert "Augmenting" in capsys.readouterr().err
-    told = [message for message in caplog.messages if "rejected" in message]
-    assert told[1:] == ["  rejected 16: it covers less than 5.0% of the picture"] and "16 of 24" in told[0]
+    folder = data.collection.folder
+    assert caplog.messages[-2:] == [
+        f"8 of 24 augmentations in {folder} were accepted (33%), 16 of the others were rejected because it covers less "
+        "than 5.0% of the picture: rejected.png shows some",
+        f"To look at: {folder / 'augmentations.png'}",
+    ]
     assert sum(path is not None for path in data.augmented.values()) == 8, "without a warning"
     assert not Path("runs").exists(), "the store is filled for all runs, and is no run itself"
 
@@ -70,7 +75,10 @@ def test_augment_fills_the_store_and_describes_it(open_data):
         "rejected.jsonl",
         "config.yaml",
         "DATASET_CARD.md",
+        "augmentations.png",
     }
+    with Image.open(data.collection.folder / "augmentations.png") as sheet:
+        assert min(sheet.size) > 400
 
 
 def test_augmenting_a_complete_store_makes_nothing(open_data):

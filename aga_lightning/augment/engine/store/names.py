@@ -20,7 +20,9 @@ _SPLIT = re.compile(
 )
 _SUSPECT = re.compile(r"train|val|dev|test|data/")  # all paths but a few are done with at this
 _SHARD = re.compile(r"(?<=-\d{5}-)of(?=-\d{5})")  # as in data/train-00000-of-00001.jpg
-_TAKEN = frozenset("config.yaml dataset_card.md metadata.jsonl readme.md rejected.jsonl rejected.png".split())
+_TAKEN = frozenset(
+    "augmentations.png config.yaml dataset_card.md metadata.jsonl readme.md rejected.jsonl rejected.png".split()
+)
 """Files that lie beside the class folders, in lower case."""
 
 
