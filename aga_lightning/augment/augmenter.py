@@ -8,7 +8,18 @@ from pathlib import Path
 
 import torch
 
-from aga_lightning.augment.base import Augmented, Draft, Gate, Part, Rejected, Request, Subject, accelerated, parts_in
+from aga_lightning.augment.base import (
+    Augmented,
+    BackgroundGenerator,
+    Draft,
+    Gate,
+    Part,
+    Rejected,
+    Request,
+    Subject,
+    accelerated,
+    parts_in,
+)
 from aga_lightning.augment.pretrained import Pretrained
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample
@@ -184,8 +195,8 @@ class Augmenter(Part):
 
     @property
     def guards(self) -> bool:
-        """Whether a gate compares what is made with the evaluation images."""
-        return any(isinstance(part, Gate) and part.guards for part in parts_in(self))
+        """Whether a part compares with the evaluation images."""
+        return any(isinstance(part, Gate | BackgroundGenerator) and part.guards for part in parts_in(self))
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Learn what the method needs from the training images, and from no others."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from aga_lightning.augment.base import Part, parts_in
+from aga_lightning.augment.base import Part
 from aga_lightning.augment.licences import Licence, licence_in, licence_of
 from aga_lightning.augment.pretrained import FILES, Pretrained
 from aga_lightning.images.records import ImageRecord
@@ -55,11 +55,11 @@ class Place:
 def wanted_weights(part: Part) -> list[Wanted]:
     """The weights that a part and all parts among its settings need; shared weights are listed once."""
     found: dict[Wanted, list[str]] = {}
-    for path, pretrained in _named_parts(part, ""):
+    for path, pretrained, optional in _named_parts(part, ""):
         if isinstance(pretrained, Pretrained):
             for kind in FILES:
                 if isinstance(name := getattr(pretrained, kind, None), str):
-                    wanted = Wanted(name, kind, optional=pretrained.does_without)
+                    wanted = Wanted(name, kind, optional=optional or kind in pretrained.does_without)
                     if kind == "weights":
                         variant = getattr(pretrained, "variant", None)
                         url = pretrained.address or _torchvision_url(pretrained)
@@ -98,7 +98,7 @@ def missing_weights(part: Part) -> list[str]:
 
 
 def fetch_weights(part: Part, records: Sequence[ImageRecord]) -> None:
-    """Download what a part needs for some records, where the part's own library does not do that by itself.
+    """Download what a part and the parts among its settings need for some records.
 
     Args:
         part: A part, or a whole method.
@@ -107,8 +107,8 @@ def fetch_weights(part: Part, records: Sequence[ImageRecord]) -> None:
     Raises:
         DownloadError: If weights that the part cannot do without cannot be downloaded.
     """
-    for one in parts_in(part):
-        if isinstance(one, Pretrained):
+    for _, one, optional in _named_parts(part, ""):
+        if not optional:  # else its owner knows what to do without
             one.fetch(records)
 
 
@@ -127,15 +127,16 @@ def allows_commercial_use(licence: Licence | None) -> bool | None:
     return True if _ALLOWS.search(licence.name) else None
 
 
-def _named_parts(value: object, name: str) -> Iterator[tuple[str, Part]]:
+def _named_parts(value: object, name: str, optional: bool = False) -> Iterator[tuple[str, Part, bool]]:
+    """All parts among the settings of a part, with their names, and whether their owner does without their weights."""
     if isinstance(value, Part):
-        yield name, value
+        yield name, value, optional
         for setting, inner in vars(value).items():
             if not setting.startswith("_"):
-                yield from _named_parts(inner, f"{name}.{setting}".lstrip("."))
+                yield from _named_parts(inner, f"{name}.{setting}".lstrip("."), setting in value.does_without)
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
-            yield from _named_parts(item, f"{name}.{number}")
+            yield from _named_parts(item, f"{name}.{number}", optional)
 
 
 def _torchvision_url(part: Pretrained) -> str:

@@ -162,13 +162,16 @@ class Part(ABC):
     Each constructor argument is kept as an attribute of the same name; together they describe the part in the keys
     of the store. `version` is raised when the same settings start to give other output; `not_in_key` names arguments
     that cannot change the output (a batch size, a device). `needs_accelerator` keeps the part's work in the process
-    that holds the device. `does_without` says that the part has another way where its weights are missing.
+    that holds the device. `does_without` names settings whose weights the part can do without, by another way.
     """
 
     version: ClassVar[int] = 1
     not_in_key: ClassVar[frozenset[str]] = frozenset()
     needs_accelerator: ClassVar[bool] = False
-    does_without: ClassVar[bool] = False
+    does_without: ClassVar[frozenset[str]] = frozenset()
+
+    def fetch(self, records: Sequence[ImageRecord]) -> None:
+        """Download what the part needs for these records, where nothing else does that."""
 
     def setting(self, argument: str) -> object:
         """A constructor argument as it enters the key; local weights, for example, enter by their content."""
@@ -261,10 +264,15 @@ class SubjectSource(ABC):
 class BackgroundGenerator(Part):
     """Step 3a: paint the background.
 
-    `borrows` says that the painter takes real backgrounds from the training images.
+    `borrows` says that the painter takes real backgrounds from the training images, `guards` that it leaves out what
+    resembles an evaluation image.
     """
 
     borrows: ClassVar[bool] = False
+    guards: ClassVar[bool] = False
+
+    def guard(self, hashes: Sequence[int]) -> None:
+        """Take perceptual hashes of the evaluation images (`guards`)."""
 
     def borrow(self, training: SubjectSource) -> None:
         """Take the training images, for painters of real backgrounds; no other images are ever given."""

@@ -18,7 +18,6 @@ from torch.utils.data import get_worker_info
 
 from aga_lightning.augment.base import Part
 from aga_lightning.files import pointer
-from aga_lightning.images.records import ImageRecord
 from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.paths import NameOrPath
 
@@ -127,9 +126,6 @@ class Pretrained(Part):
     def address(self) -> str:
         """The publisher's address of weights that torch's cache of downloads may hold; "" for all others."""
         return ""
-
-    def fetch(self, records: Sequence[ImageRecord]) -> None:
-        """Download the weights before their first use, if these records need them and `load` does not download them."""
 
     @cached_property
     def identity(self) -> str:

@@ -91,10 +91,9 @@ class Method(Augmenter):
         return next((step for step in found if self.photo in Runner.ordered(step)), None)
 
     def guard(self, hashes: Sequence[int]) -> None:
-        """Let the gates compare what is made with the evaluation images; call it before `prepare`."""
+        """Let gates and painters compare with the evaluation images; call it before `prepare`."""
         for step in self.all_steps:
-            if isinstance(step, Accept):
-                step.guard(hashes)
+            step.guard(hashes)
 
     def prepare(self, records: Sequence[ImageRecord], cache: StageCache) -> None:
         """Let each step learn from the training images, and from no others."""

@@ -151,6 +151,11 @@ class Backgrounds(Step[Image]):
         self.lenders = lenders
         self._sizes: dict[Path, tuple[int, int]] = {}
 
+    def guard(self, hashes: Sequence[int]) -> None:
+        """Let a painter that guards leave out pictures that resemble an evaluation image."""
+        if self.painter.guards:
+            self.painter.guard(hashes)
+
     def prepare(self, training: SubjectSource) -> None:
         """Lend the training photos to a painter that borrows, and deal out the bank."""
         super().prepare(training)

@@ -108,6 +108,9 @@ class Step(ABC, Generic[Made]):
         """What decides all values besides parts, inputs and plans; plain JSON values."""
         return None
 
+    def guard(self, hashes: Sequence[int]) -> None:
+        """Take perceptual hashes of the evaluation images, for parts that compare with them; `prepare` comes after."""
+
     def prepare(self, training: SubjectSource) -> None:
         """Learn what it needs from the training images, and from no others. A subclass calls this method too."""
         vars(self).pop("own_key", None)

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lightning.pytorch.utilities import rank_zero_warn
-
 from aga_lightning.augment.base import Detection, Subject
 from aga_lightning.augment.detectors.embedded import SaliencyBox
 from aga_lightning.augment.saliency import BY_SALIENCY
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
 from aga_lightning.augment.segmenters.salient_object import SalientObject
-from aga_lightning.downloads import DownloadError
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample
 
@@ -29,7 +26,7 @@ class BestMask(SalientObject):
         size: Longest side in pixels at which GrabCut works.
     """
 
-    does_without = True
+    does_without = frozenset({"weights"})
 
     size: int = 256
 
@@ -37,21 +34,7 @@ class BestMask(SalientObject):
         """Download the network if a photo needs it; where that fails, say what is used in its place."""
         if all(record.mask_path is not None or record.box is not None for record in records if record.has_subject):
             return
-        reason = "HF_HUB_OFFLINE forbids the network"
-        try:
-            super().fetch(records)
-        except DownloadError as error:
-            reason = error.reason
-        if self.lacking:
-            rank_zero_warn(
-                f"{self.described} cannot be had ({reason}), so saliency and GrabCut look for the subjects, with worse "
-                f"masks and more rejects; {self.place.remedy}"
-            )
-
-    @property
-    def lacking(self) -> bool:
-        """Whether the network of a known name is missing; a path that does not exist is an error instead."""
-        return bool(self.address) and self.place.kind == "missing"
+        self.fetch_if_possible("saliency and GrabCut look for the subjects, with worse masks and more rejects")
 
     def segment(self, samples: Sequence[Sample], detections: Sequence[Sequence[Detection]]) -> list[Subject | None]:
         """The subject of each sample; None where the way that was chosen finds none.

@@ -9,13 +9,13 @@ from typing import Any, Literal, get_args
 import cv2
 import numpy as np
 import numpy.typing as npt
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from aga_lightning.augment.availability import Place, Wanted, downloads, locate
 from aga_lightning.augment.base import Detection, Segmenter, Subject
 from aga_lightning.augment.licences import licence_of
 from aga_lightning.augment.pretrained import DType, Pretrained, weights_identity
-from aga_lightning.downloads import Published, fault_of, fetch, offline
+from aga_lightning.downloads import DownloadError, Published, fault_of, fetch, offline
 from aga_lightning.files import pointer
 from aga_lightning.images.boxes import bounding_box, components
 from aga_lightning.images.pixels import Image, Mask
@@ -141,6 +141,25 @@ class SalientObject(Pretrained, Segmenter):
             rank_zero_info(f"{self.described} is downloaded from {self.address} to {folder}")
             fetch(self.expected.file, folder, TIMEOUT)
             del self.place
+
+    def fetch_if_possible(self, otherwise: str) -> None:
+        """`fetch` for who can do without the network.
+
+        Args:
+            otherwise: What happens without it; told in a warning where the network cannot be had.
+        """
+        reason = "HF_HUB_OFFLINE forbids the network"
+        try:
+            SalientObject.fetch(self, ())
+        except DownloadError as error:
+            reason = error.reason
+        if self.lacking:
+            rank_zero_warn(f"{self.described} cannot be had ({reason}), so {otherwise}; {self.place.remedy}")
+
+    @property
+    def lacking(self) -> bool:
+        """Whether the network of a known name is missing; a path that does not exist is an error instead."""
+        return bool(self.address) and self.place.kind == "missing"
 
     def load(self) -> Any:  # noqa: ANN401 as in the base class
         """The network.

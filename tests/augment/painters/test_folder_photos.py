@@ -1,14 +1,20 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from tiny.blots import blots
+from tiny.onnx_file import save
 
+from aga_lightning.augment.availability import fetch_weights, wanted_weights
 from aga_lightning.augment.base import Caption, Prompt, Scene
 from aga_lightning.augment.fingerprint import fingerprint
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.painters.folder_photos import FolderPhotos
+from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.images.perceptual_hash import perceptual_hash
 from aga_lightning.images.reading import file_digest
 from aga_lightning.images.records import DatasetError
 
@@ -93,6 +99,56 @@ def test_a_folder_that_cannot_be_used_is_told_in_one_line(folder, tmp_path):
             assert "\n" not in str(told.value)
     with pytest.raises(ValueError, match="min_crop"):
         FolderPhotos(folder=str(folder), min_crop=0.0)
+
+
+def test_a_photo_with_a_large_subject_is_left_out_where_the_network_is_there(folder, tmp_path, recwarn):
+    """The network of this test finds what is red."""
+    network = str(save(tmp_path / "red.onnx"))
+    for name, radius in (("large", 40), ("small", 9)):
+        image = np.full((120, 160, 3), 90, np.uint8)
+        cv2.circle(image, (80, 60), radius, (230, 30, 40), -1)
+        Image.fromarray(image).save(folder / f"{name}.png")
+    (folder / "a.png").unlink()  # red all over
+
+    def used(**settings):
+        painter = FolderPhotos(folder=str(folder), min_crop=1.0, **settings)
+        made = painter.paint([scene(seed, (160, 120)) for seed in range(40)])
+        return {round(float((image[..., 0] > 200).mean()), 1) for image in made}, fingerprint(painter)
+
+    checked, key = used(network=network)
+    assert checked == {0.0} and used(network=network, max_subject=0.5)[0] == {0.0, 0.3}
+    everything, other = used(max_subject=None)
+    assert everything == {0.0, 0.3} and other != key
+    assert used() == (everything, fingerprint(FolderPhotos(folder=str(folder), min_crop=1.0))), "it cannot be had"
+    FolderPhotos(folder=str(folder), max_subject=None).fetch([])
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"u2netp .* cannot be had .*, so photos with a subject of their own are not"):
+        fetch_weights(AGA(segmenter=GrabCut(), painter=FolderPhotos(folder=str(folder))), [])
+    with pytest.raises(DatasetError, match="show a subject on more than 1% of their area"):
+        [path.unlink() for path in folder.rglob("*.png") if path.name not in ("large.png", "small.png")]
+        used(network=network, max_subject=0.01)
+
+
+def test_the_network_is_one_that_check_knows_of_and_can_do_without(folder):
+    [wanted] = wanted_weights(AGA(segmenter=GrabCut(), painter=FolderPhotos(folder=str(folder))))
+    assert (wanted.name, wanted.parts, wanted.optional) == ("u2netp", ("painter.finder",), True)
+
+
+def test_a_photo_like_an_evaluation_image_is_left_out(tmp_path):
+    for number in range(4):
+        blots(number, (120, 90)).save(tmp_path / f"{number}.png")
+    painter = FolderPhotos(folder=str(tmp_path))
+    key, seen = fingerprint(painter), Image.open(tmp_path / "2.png").resize((60, 45)).transpose(Image.FLIP_LEFT_RIGHT)
+    aga = AGA(segmenter=GrabCut(), painter=painter)
+    assert aga.guards
+    aga.guard([perceptual_hash(np.asarray(seen))])
+    assert sorted(path.name for path in painter.photos.values()) == ["0.png", "1.png", "3.png"]
+    assert fingerprint(painter) != key
+    painter.guard([perceptual_hash(np.asarray(Image.open(tmp_path / f"{number}.png"))) for number in range(4)])
+    with pytest.raises(DatasetError, match=r"all 4 photos of .* resemble an evaluation image"):
+        painter.paint([scene(0)])
+    painter.guard([])
+    assert fingerprint(painter) == key
 
 
 def test_a_photo_that_goes_away_meanwhile_is_told(folder):
