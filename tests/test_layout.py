@@ -38,7 +38,8 @@ FLOORS = (
 FLOOR_OF = {f"aga_lightning.{name}": -floor for floor, names in enumerate(FLOORS) for name in names.split()}
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.
-HEAVY = "accelerate captum diffusers gptqmodel groundingdino matplotlib.pyplot segment_anything transformers".split()
+HEAVY = ["accelerate", "captum", "datasets", "diffusers", "gptqmodel", "groundingdino", "matplotlib.pyplot"]
+HEAVY += ["segment_anything", "transformers"]
 
 # Tests of the whole, which mirror no source file.
 WHOLE = {

@@ -26,6 +26,7 @@ from aga_lightning.datasets.csv_images import CsvImages
 from aga_lightning.datasets.cub import CUB
 from aga_lightning.datasets.fieldguide import FieldGuide
 from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.datasets.hub_images import HubImages
 from aga_lightning.datasets.imagenet import ImageNet10
 from aga_lightning.datasets.iwildcam import IWildCam
 from aga_lightning.training import augmenting
@@ -70,6 +71,18 @@ def listed(root):
     return CsvImages(str(root / "photos.csv"), val_fraction=0.25, test_fraction=0.25)
 
 
+def hub(root):
+    datasets = pytest.importorskip("datasets", reason="needs the extra [hub]")
+    from conftest import write_discs
+
+    write_discs(root, "all", 8)
+    paths = sorted(root.rglob("*.png"))
+    rows = {"image": [{"bytes": path.read_bytes(), "path": None} for path in paths]}
+    table = datasets.Dataset.from_dict(rows, features=datasets.Features({"image": datasets.Image()}))
+    table.add_column("label", [path.parent.name for path in paths]).to_parquet(root / "discs.parquet")
+    return HubImages(str(root / "discs.parquet"), folder=str(root / "hub"), val_fraction=0.25, test_fraction=0.25)
+
+
 def field_guide(root):
     return FieldGuide(str(root), train_per_class=3, val_per_class=1, test_per_class=1, ood_per_class=1)
 
@@ -94,6 +107,7 @@ def imagenet(root):
 DATASETS = {
     "folder": folder,
     "csv": listed,
+    "hub": hub,
     "fieldguide": field_guide,
     "cub": cub,
     "iwildcam alia": alia,

@@ -1,7 +1,7 @@
 """Find the columns of a CSV or TSV file: those that settings name, or those with usual names."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def find_columns(file: Path, named: Mapping[str, str | None], box: Sequence[str]
         DatasetError: If the file cannot be read, lacks a column, has it twice, or has several with usual names.
     """
     header, delimiter = read_header(file, "set `file` to a CSV or TSV file in UTF-8")
-    found = {kind: _usual(kind, header, file) if name is None else name for kind, name in named.items()}
+    found = {kind: usual_column(kind, header, file) if name is None else name for kind, name in named.items()}
     if box is None:
         box = next((names for names in BOX_COLUMNS if set(names) <= set(header)), ())
     wanted = [(f"{kind}_column", name) for kind, name in found.items() if name or kind in _REQUIRED]
@@ -78,8 +78,23 @@ def find_columns(file: Path, named: Mapping[str, str | None], box: Sequence[str]
     return Columns(**found, box=tuple(box), delimiter=delimiter)
 
 
-def _usual(kind: str, header: Sequence[str], file: Path) -> str:
-    """The column with a usual name; empty if there is none."""
+def label_order(labels: Collection[str]) -> list[str]:
+    """Labels in their order: by their numbers if all are whole numbers, otherwise by name."""
+    is_number = all(label.isascii() and label.isdigit() for label in labels)
+    return sorted(labels, key=int) if is_number else sorted(labels)
+
+
+def usual_column(kind: str, header: Sequence[str], file: Path) -> str:
+    """The column with a usual name; empty if there is none.
+
+    Args:
+        kind: What it holds: path, label, split, group or mask.
+        header: All columns.
+        file: Where they are, for errors.
+
+    Raises:
+        DatasetError: If several have usual names, but none is called `kind`.
+    """
     if kind in header:
         return kind
     usual = _USUAL[kind].split()

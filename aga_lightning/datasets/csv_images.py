@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.datasets.boxes import area, box_of
-from aga_lightning.datasets.columns import Columns, find_columns
+from aga_lightning.datasets.columns import Columns, find_columns, label_order
 from aga_lightning.datasets.folder import alike_but_for_case
 from aga_lightning.datasets.lists import Row, read_table, refuse_wrong
 from aga_lightning.datasets.split_folders import SPELLINGS
@@ -85,8 +85,7 @@ class CsvImages(ImageDataset):
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels of the training images, sorted."""
-        labels = {image.label for image in self._splits["train"]}
-        return tuple(sorted(labels, key=int) if all(map(_is_number, labels)) else sorted(labels))
+        return tuple(label_order({image.label for image in self._splits["train"]}))
 
     def superclass(self, class_name: str) -> str:
         """The superclass of a class, for which a detector is asked."""
@@ -282,7 +281,3 @@ def _merged(first: _Image, again: _Image) -> _Image:
     if first.box is None or again.box is None or replace(again, box=first.box, line=first.line) != first:
         raise ValueError(f"{again.name!r} is also in line {first.line}: leave one of them out")
     return first if area(first.box) >= area(again.box) else again
-
-
-def _is_number(label: str) -> bool:
-    return label.isascii() and label.isdigit()

@@ -4,12 +4,11 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.datasets.boxes import Boxes
 from aga_lightning.datasets.split_folders import find_splits, likely_root, looks_like_split, refuse_nested
-from aga_lightning.datasets.splits import check_fractions, three_ways
+from aga_lightning.datasets.splits import Source, check_fractions, source_of, three_ways
 from aga_lightning.datasets.superclasses import Superclasses, check_known, find_superclasses
 from aga_lightning.files import shown
 from aga_lightning.images.finding import check_link, find_folders, find_images, told
@@ -18,9 +17,6 @@ from aga_lightning.paths import UserPath
 
 _PARTS = frozenset("annotations images img imgs labels masks segmentations".split())
 """Frequent names of folders in a data set that hold no class."""
-
-_TEST_FRACTION = 0.2
-"""The share of the test images in a folder without splits."""
 
 
 class ImageFolder(ImageDataset):
@@ -108,14 +104,18 @@ class ImageFolder(ImageDataset):
                 are in folders that are named like splits or other classes.
         """
         source = self._source(split)
-        folder = source.folder
+        folder = self._folder_of(source.given)
         records = []
         for name in self._classes_in(folder, Path(self.root)):
             images = self._images_of(folder / name, Path(self.root))
             if split == "train" and not images:
                 there = "".join(f", but {line}" for line in told(self._unused[folder / name])[:1])
                 raise DatasetError(f"{shown(folder / name)} holds no images{there}: add some, or remove the folder")
-            records += [self._record(path, name) for path in source.chosen(images, self.split_seed)]
+            if source.part:
+                names = [path.relative_to(folder).as_posix() for path in images]
+                parts = three_ways(names, source.val_fraction, source.test_fraction, self.split_seed)
+                images = [path for path, part in zip(images, parts, strict=True) if part == source.part]
+            records += [self._record(path, name) for path in images]
         if not records and split == "test" and source.part:
             return self.records("val")
         if not records:
@@ -276,47 +276,18 @@ class ImageFolder(ImageDataset):
         """The folder that links must not lead out of; None if they may lead anywhere."""
         return None if self.follow_links else root.resolve()
 
-    def _source(self, split: Split) -> "_Source":
-        """The folder of a split's images, and which of them they are."""
-        splits, test = self._splits, self.test_fraction
-        if not splits:
-            return _Source(Path(self.root), split, self.val_fraction, _TEST_FRACTION if test is None else test)
-        if "test" not in splits and split != "train":
-            part: Split | None = None if not test else "val" if split == "test" else "train"
-            return _Source(self._folder_of("val"), part, test or 0)
-        if splits.keys() == {"train", "test"} and split != "test" and not self._misnamed:
-            return _Source(self._folder_of("train"), split, self.val_fraction)
-        return _Source(self._folder_of(split))
+    def _source(self, split: Split) -> Source:
+        """Where the images of a split are taken from."""
+        given: set[Split] = {"train", *self._splits}
+        if self._splits and ("test" not in given or self._misnamed):
+            given.add("val")  # it has to be there
+        return source_of(split, given, self.val_fraction, self.test_fraction)
 
     @property
     def _misnamed(self) -> Path | None:
         """The first folder beside the splits that is called like a split; None if there is none."""
         folders = find_folders(Path(self.root))
         return next((one for one in folders if looks_like_split(one.name) and one not in self._splits.values()), None)
-
-
-class _Source(NamedTuple):
-    """The images of a split.
-
-    Args:
-        folder: The folder of the class folders.
-        part: The part of each class's images, which are divided by `three_ways`; None for all images.
-        val_fraction: The share of the part "val".
-        test_fraction: The share of the part "test".
-    """
-
-    folder: Path
-    part: Split | None = None
-    val_fraction: float = 0.0
-    test_fraction: float = 0.0
-
-    def chosen(self, images: list[Path], seed: int) -> list[Path]:
-        """The split's images among those of a class."""
-        if self.part is None:
-            return images
-        names = [path.relative_to(self.folder).as_posix() for path in images]
-        parts = three_ways(names, self.val_fraction, self.test_fraction, seed)
-        return [path for path, part in zip(images, parts, strict=True) if part == self.part]
 
 
 def alike_but_for_case(names: Sequence[str]) -> list[str]:

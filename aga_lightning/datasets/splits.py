@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from aga_lightning.datasets.base import Split
 from aga_lightning.images.records import DatasetError
@@ -57,6 +58,50 @@ def three_ways(names: Sequence[str], val_fraction: float, test_fraction: float, 
     rest = [name for name, held in zip(names, held_out, strict=True) if held]
     validates = dict(zip(rest, hold_out(rest, val, seed), strict=True))
     return ["train" if name not in validates else "val" if validates[name] else "test" for name in names]
+
+
+class Source(NamedTuple):
+    """Where the images of a split are taken from.
+
+    Args:
+        given: The given split of which they are.
+        part: Their part of each class, which is split by `three_ways`; None for all images.
+        val_fraction: The share of the part "val".
+        test_fraction: The share of the part "test".
+    """
+
+    given: Split
+    part: Split | None = None
+    val_fraction: float = 0.0
+    test_fraction: float = 0.0
+
+
+def source_of(split: Split, given: Collection[Split], val_fraction: float, test_fraction: float | None) -> Source:
+    """Where the images of a split are taken from: those of a given split if it is missing.
+
+    Validation images are taken from the training images. Test images are taken from them too, or from the validation
+    images if those are given.
+
+    Args:
+        split: The split.
+        given: The splits that a data set has; "train" is one of them.
+        val_fraction: Share of the validation images if they are not given.
+        test_fraction: Share of the test images if they are not given; None for 0.2 of the training images and 0 of
+            given validation images. With 0 the validation images are also the test images.
+    """
+    if "test" in given:
+        test_fraction = 0.0
+    elif test_fraction is None:
+        test_fraction = 0.0 if "val" in given else 0.2
+    if split == "test" and "test" in given:
+        return Source("test")
+    if split == "test" and not test_fraction:
+        split = "val"
+    if "val" not in given:
+        return Source("train", split, val_fraction, test_fraction)
+    if split == "train" or not test_fraction:
+        return Source(split)
+    return Source("val", "val" if split == "test" else "train", test_fraction)
 
 
 def by_class(images: Sequence[tuple[str, str]], val_fraction: float, test_fraction: float, seed: int) -> list[Split]:
