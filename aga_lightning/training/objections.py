@@ -58,9 +58,16 @@ def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGAData
     if run.verb != "fit":
         return
     quotas(data.augmented_per_class, data.class_names)
-    data.mixing_policy(run.trainer)
+    policy = data.mixing_policy(run.trainer)
     if data.augmenter is None:
         return
+    if policy.is_real_only(0):
+        yield (
+            f"data.real_only_epochs is {data.real_only_epochs}, but the fit has {policy.max_epochs} epochs, so that no "
+            "augmentation would be shown: lower it, or set data.augmenter null"
+        )
+    if data.replace_schedule != "constant" and data.replace_probability == 0:
+        yield f"data.replace_schedule is {data.replace_schedule}, but data.replace_probability is 0: set a probability"
     if data.augment_order is not None and not Path(data.augment_order).is_file():
         yield f"data.augment_order is {data.augment_order}, which is no file: name a training_predictions.csv"
     if data.mode == "online" and not data.augmenter.recombines:

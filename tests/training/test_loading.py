@@ -16,6 +16,7 @@ from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.reading import ImageReadError, read_image
 from aga_lightning.training.loading import (
+    AugmentedImages,
     EvaluationImages,
     LazyImages,
     RecombinedImages,
@@ -113,6 +114,24 @@ def test_originals_and_augmentations_are_told_apart(tmp_path, disc_records):
     assert torch.equal(original, EXACT(read_image(disc_records[5].path)))
     assert label == disc_records[5].label == 1
     assert [grey(images[Pick(5, variant, 0)][0]) for variant in (0, 2)] == [40, 160]
+
+
+class Same(AugmentedImages):
+    """Augmentations that equal the originals."""
+
+    def image(self, pick):
+        return read_image(self.records[pick.record].path)
+
+
+def test_a_policy_treats_an_augmentation_as_it_treats_an_original(disc_records):
+    same = Same()
+    same.records = disc_records
+    plain, _ = build_transforms("torchvision", image_size=32)
+    images, unpoliced = (TrainingImages(disc_records, transform, same) for transform in (TRAIN, plain))
+    for seed in range(5):
+        image, label = images[Pick(5, 0, seed)]
+        assert image.equal(images[Pick(5, ORIGINAL, seed)][0]) and label == disc_records[5].label
+    assert any(not images[Pick(5, 0, seed)][0].equal(unpoliced[Pick(5, 0, seed)][0]) for seed in range(5))
 
 
 def test_lazy_makes_an_image_when_it_is_first_touched_and_reads_it_ever_after(tmp_path, disc_records):

@@ -66,6 +66,19 @@ def test_what_needs_the_last_epoch_is_told_where_there_is_none(told):
             told(max_epochs=-1, **settings)
 
 
+def test_augmentations_that_no_epoch_would_show_are_told(told):
+    assert told(real_only_epochs=2) == told(real_only_epochs=3, augmenter=None) == []
+    (line,) = told(real_only_epochs=3)
+    assert line.startswith("data.real_only_epochs is 3, but the fit has 3 epochs")
+
+
+def test_a_schedule_needs_a_probability(told):
+    assert told(replace_schedule="cosine") == [
+        "data.replace_schedule is cosine, but data.replace_probability is 0: set a probability"
+    ]
+    assert told(replace_schedule="cosine", replace_probability=0.3) == []
+
+
 def test_an_order_needs_a_share_and_a_file(told, tmp_path):
     order = {"augment_order": str(tmp_path / "nowhere.csv")}
     with pytest.raises(ValueError, match="augment_order chooses nothing where"):
