@@ -1,22 +1,27 @@
-"""The quality of subjects that are isolated without weights. Prints a Markdown table.
+"""How well subjects are isolated: overlap with known masks, and processor time a picture. Prints a Markdown table.
 
-Pictures with known masks: photos of PASCAL VOC 2012 (`--voc`, a folder of `images` and `masks`), FieldGuide drawings
-(`--fieldguide N` a species), or any class folders with masks (`--images`, and `--masks` with the same names in PNG).
+    python benchmarks/isolation.py --folders ecssd voc12 --weights u2netp.onnx --fieldguide 4
+
+A folder has images/ and masks/ with PNG files of the same names: bright is subject, or, in files with a palette, each
+label above 0 is an object and 255 unknown, as PASCAL VOC has them. `--fieldguide N` adds N drawings a species, twice.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 from measuring import head, parser, row
+from PIL import Image as PillowImage
 
-from aga_lightning.augment.base import Detector, Draft, Gate, Segmenter
-from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes, SaliencyBox
+from aga_lightning.augment.base import Detector, Draft, Gate, Segmenter, Subject
+from aga_lightning.augment.detectors.embedded import DatasetBoxes, SaliencyBox
 from aga_lightning.augment.gates.embedded import MaskSanity, SaliencyAgreement
+from aga_lightning.augment.segmenters.best_mask import BestMask
 from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.segmenters.salient_object import SalientObject
 from aga_lightning.datasets.fieldguide import FieldGuide
 from aga_lightning.images.boxes import bounding_box, mask_overlap
 from aga_lightning.images.formats import open_image
@@ -37,34 +42,47 @@ class Case(NamedTuple):
     ignored: Mask
 
 
-class Result(NamedTuple):
-    """The result of one case."""
+class Method(NamedTuple):
+    """A way to isolate the subject, and the gates of which the table shows what they accept."""
 
-    iou: float
-    precision: float
-    recall: float
-    score: float
-    accepted: bool
+    detector: Detector | None
+    segmenter: Segmenter
+    gates: Sequence[Gate] = ()
+
+
+def methods(weights: str) -> Mapping[str, Method]:
+    """The methods by their names in the table."""
+    return {
+        "saliency box, GrabCut": Method(SaliencyBox(), GrabCut(size=256), [SaliencyAgreement()]),
+        "SalientObject": Method(None, SalientObject(weights=weights), [MaskSanity()]),
+        "SalientObject, largest part": Method(None, SalientObject(weights=weights, subjects="largest")),
+        "true box, GrabCut": Method(DatasetBoxes(), GrabCut(size=256)),
+        "BestMask, no box": Method(None, BestMask(weights=weights)),
+        "BestMask, true box": Method(DatasetBoxes(), BestMask(weights=weights)),
+    }
 
 
 def case(image: Path, truth: Mask, ignored: Mask | None = None) -> Case:
     box = bounding_box(truth)
-    record = ImageRecord(image, 0, "subject", "subject", box)
-    sample = Sample(np.asarray(read_image(image)), record, image.name, box)
+    sample = Sample(np.asarray(read_image(image)), ImageRecord(image, 0, "subject", "subject", box), image.name, box)
     return Case(sample, truth, np.zeros_like(truth) if ignored is None else ignored)
 
 
-def voc_photos(folder: Path, subject: str) -> Iterator[Case]:
-    for path in sorted((folder / "masks").glob("*.png")):
-        with open_image(path) as image:
-            labels = np.asarray(image)
-        objects = (labels > 0) & (labels < 255)
-        largest = labels == np.bincount(labels[objects]).argmax()
-        truth = largest if subject == "largest" else objects
-        yield case(folder / "images" / f"{path.stem}.jpg", truth, labels == 255)
+def folder_cases(folder: Path, objects: str, every: int) -> Iterator[Case]:
+    for path in sorted((folder / "masks").glob("*.png"))[::every]:
+        image = next((folder / "images").glob(f"{path.stem}.*"))
+        with open_image(path) as mask:
+            has_labels, labels = mask.mode == "P", np.asarray(mask if mask.mode == "P" else mask.convert("L"))
+        known = (labels > 0) & (labels < 255)
+        if not has_labels:
+            yield case(image, labels > 127)
+        elif objects == "all":
+            yield case(image, known, labels == 255)
+        else:
+            yield case(image, labels == np.bincount(labels[known]).argmax(), labels == 255)
 
 
-def fieldguide_drawings(per_class: int, size: int) -> Iterator[Case]:
+def fieldguide_cases(per_class: int, size: int) -> Iterator[Case]:
     with TemporaryDirectory() as folder:
         drawings = FieldGuide(
             folder, size=size, train_per_class=per_class, val_per_class=1, test_per_class=1, ood_per_class=per_class
@@ -75,75 +93,73 @@ def fieldguide_drawings(per_class: int, size: int) -> Iterator[Case]:
             yield case(record.path, np.asarray(read_image(record.mask_path))[..., 0] > 0)
 
 
-def folder_pictures(images: Path, masks: Path) -> Iterator[Case]:
-    for path in sorted(masks.rglob("*.png")):
-        image = next((images / path.relative_to(masks)).parent.glob(f"{path.stem}.*"))
-        yield case(image, np.asarray(read_image(path))[..., 0] > 0)
+def isolate(case: Case, method: Method) -> Subject | None:
+    """What the method finds."""
+    boxes = [[]] if method.detector is None else method.detector.detect([case.sample])
+    [subject] = method.segmenter.segment([case.sample], boxes)
+    return subject
 
 
-def isolate(case: Case, detector: Detector, segmenter: Segmenter, gates: Sequence[Gate]) -> Result:
-    [subject] = segmenter.segment([case.sample], detector.detect([case.sample]))
-    accepted = all(gate.objection(Draft(case.sample, subject)) is None for gate in gates)
-    if subject is None:
-        return Result(0, 0, 0, 0, accepted)
-    found, truth = subject.mask & ~case.ignored, case.truth & ~case.ignored
-    hits = int(np.count_nonzero(found & truth))
-    precision = hits / max(1, int(np.count_nonzero(found)))
-    recall = hits / max(1, int(np.count_nonzero(truth)))
-    return Result(mask_overlap(found, truth), precision, recall, subject.score, accepted)
+def overlap(case: Case, subject: Subject | None) -> float:
+    """Intersection over union with the true mask; 0 where nothing was found."""
+    return 0.0 if subject is None else mask_overlap(subject.mask & ~case.ignored, case.truth & ~case.ignored)
 
 
-def ranking(results: Sequence[Result]) -> float:
-    """The probability that a good mask has a higher score than a bad one."""
-    good = np.array([result.score for result in results if result.iou >= GOOD])
-    bad = np.array([result.score for result in results if result.iou < GOOD])
-    return float(((good[:, None] > bad) + 0.5 * (good[:, None] == bad)).mean()) if len(good) and len(bad) else np.nan
+def report(pictures: str, cases: Sequence[Case], weights: str) -> None:
+    """Print a row a method, and one for what each of its gates accepts."""
+    for name, method in methods(weights).items():
+        isolate(cases[0], method)  # loads what has to be loaded
+        start = time.process_time()
+        found = [isolate(one, method) for one in cases]
+        milliseconds = round((time.process_time() - start) / len(cases) * 1000)
+        ious = np.array([overlap(one, subject) for one, subject in zip(cases, found, strict=True)])
+        print(row(pictures, name, *measured(ious, len(cases)), milliseconds), flush=True)
+        for gate in method.gates:
+            drafts = [Draft(one.sample, subject) for one, subject in zip(cases, found, strict=True)]
+            accepted = ious[[gate.objection(draft) is None for draft in drafts]]
+            print(row(pictures, f"... accepted by {type(gate).__name__}", *measured(accepted, len(cases)), ""))
 
 
-def report(name: str, cases: Sequence[Case], sizes: Sequence[int]) -> None:
-    methods: dict[str, tuple[Detector, list[Gate]]] = {
-        "true box": (DatasetBoxes(), [MaskSanity()]),
-        "centre": (CentrePrior(), [MaskSanity()]),
-        "saliency": (SaliencyBox(), [MaskSanity()]),
-        "saliency, agreement": (SaliencyBox(), [MaskSanity(), SaliencyAgreement()]),
-    }
-    for size in sizes:
-        for method, (detector, gates) in methods.items():
-            start = time.perf_counter()
-            results = [isolate(case, detector, GrabCut(size=size), gates) for case in cases]
-            milliseconds = round((time.perf_counter() - start) / len(cases) * 1000)
-            kept = [result for result in results if result.accepted]
-            for gate, chosen in (("none", results), ("accepted", kept)):
-                measured = np.array([result[:3] for result in chosen]).reshape(-1, 3)
-                iou, precision, recall = measured.mean(0) if len(chosen) else [np.nan] * 3
-                middle = float(np.median(measured[:, 0])) if len(chosen) else np.nan
-                good = float((measured[:, 0] >= GOOD).mean()) if len(chosen) else np.nan
-                share = f"{len(chosen)}/{len(cases)}"
-                numbers = (f"{number:.3f}" for number in (iou, middle, precision, recall, good, ranking(results)))
-                print(row(name, method, size, gate, share, *numbers, milliseconds))
+def measured(ious: np.ndarray, count: int) -> list[str]:
+    """How many masks there are, their mean and median overlap, and the share of good ones."""
+    numbers = (ious.mean(), np.median(ious), (ious >= GOOD).mean()) if len(ious) else [np.nan] * 3
+    return [f"{len(ious)} of {count}", *(f"{number:.3f}" for number in numbers)]
+
+
+def sheet(cases: Sequence[Case], weights: str, cell: int = 240) -> PillowImage.Image:
+    """Pictures, and beside each what SalientObject cuts out of it on magenta, four pairs a row."""
+    page = PillowImage.new("RGB", (8 * cell, -(-len(cases) // 4) * cell), "white")
+    method = methods(weights)["SalientObject"]
+    for index, one in enumerate(cases):
+        subject = isolate(one, method)
+        mask = np.zeros_like(one.truth) if subject is None else subject.mask
+        cut = np.where(mask[..., None], one.sample.image, np.uint8([255, 0, 255]))
+        for side, pixels in enumerate((one.sample.image, cut)):
+            thumbnail = PillowImage.fromarray(pixels)
+            thumbnail.thumbnail((cell - 4, cell - 4))
+            page.paste(thumbnail, ((index % 4 * 2 + side) * cell, index // 4 * cell))
+    return page
 
 
 def main() -> None:
     script = parser(__doc__)
-    script.add_argument("--voc", type=Path, help="folder with images/*.jpg and masks/*.png of VOC 2012")
-    script.add_argument("--subject", choices=["largest", "all"], default="largest", help="which VOC objects are sought")
+    script.add_argument("--folders", type=Path, nargs="*", default=[], help="folders with images/ and masks/*.png")
+    script.add_argument("--weights", default="u2netp", help="u2netp, u2net, isnet, or an .onnx file")
+    script.add_argument("--objects", choices=["largest", "all"], default="largest", help="which labels are the subject")
+    script.add_argument("--every", type=int, default=1, metavar="N", help="every N-th picture of a folder alone")
     script.add_argument("--fieldguide", type=int, default=0, metavar="N", help="N drawings a species, twice")
     script.add_argument("--drawing-size", type=int, default=64, help="pixels of a side of the drawings")
-    script.add_argument("--images", type=Path, help="class folders of pictures")
-    script.add_argument("--masks", type=Path, help="their masks, same names, PNG, non-zero is subject")
-    script.add_argument("--sizes", type=int, nargs="+", default=[128, 192, 256, 384], help="working sizes of GrabCut")
+    script.add_argument("--sheet", type=Path, metavar="PNG", help="write cut-outs of the first folder's first pictures")
     options = script.parse_args()
-    if bool(options.images) != bool(options.masks):
-        script.error("--images and --masks go together")
 
-    titles = ("pictures", "box", "size", "gate", "kept", "IoU", "median", "precision", "recall", f"IoU >= {GOOD}")
-    print(head(*titles, "score ranks good first", "ms"))
-    if options.voc:
-        report(f"VOC, {options.subject}", list(voc_photos(options.voc, options.subject)), options.sizes)
+    print(head("pictures", "method", "kept", "mean IoU", "median", f"IoU >= {GOOD}", "CPU ms"))
+    by_name = {folder.name: list(folder_cases(folder, options.objects, options.every)) for folder in options.folders}
     if options.fieldguide:
-        report("FieldGuide", list(fieldguide_drawings(options.fieldguide, options.drawing_size)), options.sizes)
-    if options.images:
-        report(options.images.name, list(folder_pictures(options.images, options.masks)), options.sizes)
+        by_name["FieldGuide"] = list(fieldguide_cases(options.fieldguide, options.drawing_size))
+    for name, cases in by_name.items():
+        report(name, cases, options.weights)
+    if options.sheet:
+        sheet(next(iter(by_name.values()))[:12], options.weights).save(options.sheet)
 
 
 if __name__ == "__main__":
