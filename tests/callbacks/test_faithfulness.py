@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny.explained import Small, classifier, noise, open_data, open_trainer, read_csv, write_checkpoint
+from tiny.explained import Small, classifier, noise, open_data, open_trainer, write_checkpoint
 
 from aga_lightning.callbacks import faithfulness
 from aga_lightning.callbacks.evaluation_sample import EvaluationSample
@@ -16,6 +16,7 @@ from aga_lightning.callbacks.faithfulness_summary import scalars, summarise
 from aga_lightning.callbacks.measuring import MEASURES
 from aga_lightning.explain.information import InformationMemory
 from aga_lightning.explain.prediction import Pixels
+from aga_lightning.files import read_csv
 from aga_lightning.training.models.classifier import ImageClassifier
 
 # An untrained net is never sure of anything.

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from aga_lightning.callbacks.predictions_table import PredictionsTable
 from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.files import read_csv
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.models.classifier import ImageClassifier
@@ -80,7 +81,7 @@ def open_trainer(folder, **settings):
 
 
 def table(folder):
-    return explained.read_csv(Path(folder) / "predictions.csv")
+    return read_csv(Path(folder) / "predictions.csv")
 
 
 def column(rows, name, of_set):

@@ -1,13 +1,14 @@
 """The measures as metrics: what the functions say, whatever the batches and on however many ranks."""
 
+import os
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny.explained import on_two_ranks
 from torch import nn
 from torchmetrics import MetricCollection
 
@@ -149,21 +150,8 @@ def test_batches_do_not_matter(alone, shares):
 
 
 def test_two_ranks_say_what_one_process_says(tmp_path, alone):
-    """With uneven shares, one image on both, then all images on one rank, then none at all.
-
-    It takes seconds: two processes start, which import torch and talk through gloo.
-    """
-    ranks = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)], stderr=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
-    try:
-        for rank in ranks:
-            complaints = rank.communicate(timeout=120)[1]
-            assert rank.returncode == 0, complaints
-    finally:
-        for rank in ranks:
-            rank.kill()
+    """With uneven shares, one image on both, then all images on one rank, then none at all."""
+    on_two_ranks(tmp_path, Path(__file__), f"speak({str(tmp_path)!r})")
     for rank in range(2):
         uneven, one_sided, nothing, own = torch.load(tmp_path / f"{rank}.pt")
         assert_same(uneven, alone)
@@ -180,9 +168,9 @@ SHARES = [
 ]
 
 
-def speak_as_rank(rank, folder):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+def speak(folder):
+    rank = int(os.environ["LOCAL_RANK"])
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
     results = []
     for shares in SHARES:
         ours = metrics()
@@ -192,7 +180,6 @@ def speak_as_rank(rank, folder):
         if shares is SHARES[0]:
             own = len(ours["energy"].flat("ids"))
     torch.save([*results, own], f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize("name", ["insertion", "deletion", "pic"])
@@ -275,10 +262,6 @@ def test_images_without_ids_count_but_cannot_be_compared():
     assert len(metric.image_curves().ids) == IMAGES
     with pytest.raises(ValueError, match="give each image its own"):
         common(metric.image_curves().of("sic"), metric.image_curves().of("sic"))
-
-
-if __name__ == "__main__":
-    speak_as_rank(int(sys.argv[1]), sys.argv[2])
 
 
 def test_every_setting_of_the_curves_reaches_them(monkeypatch):

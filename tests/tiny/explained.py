@@ -1,17 +1,13 @@
 """Runs that are explained: discs with known masks, a tiny classifier, and the same run on two ranks."""
 
-import csv
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer, seed_everything
 from PIL import Image
+from tiny.processes import Job
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -63,12 +59,6 @@ def write_checkpoint(path, folder, seed, steps=2):
     return str(path)
 
 
-def read_csv(path):
-    """The rows of a table."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 class Small(LightningModule):
     """A classifier of one's own, with dropout and batch norm, whose state a look could disturb."""
 
@@ -100,22 +90,6 @@ def noise(*labels, channels=3, size=(12, 16)):
 
 
 def on_two_ranks(folder, module, call):
-    """Run a call of a test module's function in two processes, which import everything anew: that takes seconds."""
-    tests = Path(__file__).parents[1]
-    script = folder / "job.py"
-    script.write_text(
-        f"import sys\nsys.path[:0] = {[str(tests), str(module.parent)]!r}\n"
-        f"from {module.stem} import *\n{call}\n"
-        "import torch\ntorch.distributed.barrier()\n"
-        "torch.distributed.destroy_process_group()  # threads of gloo that outlive Python may abort it\n"
-    )
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Run a call of a test module's function in two processes."""
+    script = f"import sys\nsys.path.insert(0, {str(module.parent)!r})\nfrom {module.stem} import *\n{call}\n"
+    Job(script, folder, ranks=2).end()

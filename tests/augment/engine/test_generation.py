@@ -1,16 +1,14 @@
 """The store is filled completely, and with the same bytes however the work is shared out."""
 
 import os
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from tiny.costly import calls, entries
+from tiny.processes import Job
 
 from aga_lightning.augment.augmenter import Augmenter
 from aga_lightning.augment.base import Augmented, Detector
@@ -102,9 +100,8 @@ def test_only_what_is_missing_is_made(tmp_path, disc_records):
 
 # A job as a user starts it: every part loads something, and writes down what it is asked.
 JOB = """
-import os, signal, sys
+import os, signal
 from pathlib import Path
-sys.path.insert(0, {tests!r})
 from tiny.costly import CostlyCaptioner, CostlyDetector, CostlyGate, CostlyPainter, CostlySegmenter
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.engine.bank import BackgroundBank
@@ -156,30 +153,9 @@ else:
 
 def start(folder, root, devices=1, shard="0/1", bank="None", workers=0, mortal=False, fits=False):
     folder.mkdir(exist_ok=True)
-    script = folder / f"job-{shard.replace('/', '-of-')}-{devices}-{mortal}.py"
-    tests = str(Path(__file__).parents[2])
-    script.write_text(
-        JOB.format(
-            tests=tests,
-            root=str(root),
-            devices=devices,
-            shard=shard,
-            bank=bank,
-            workers=workers,
-            mortal=mortal,
-            fits=fits,
-        )
-    )
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.Popen(
-        [sys.executable, script.name], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def end(job, fails=False):
-    output, _ = job.communicate(timeout=240)
-    assert (job.returncode != 0) == fails, output
+    settings = {"devices": devices, "shard": shard, "bank": bank, "workers": workers, "mortal": mortal, "fits": fits}
+    name = f"job-{shard.replace('/', '-of-')}-{devices}-{mortal}"
+    return Job(JOB.format(root=str(root), **settings), folder, devices, name)
 
 
 def made_in(folder):
@@ -192,7 +168,7 @@ def made_in(folder):
 def alone(tmp_path_factory, shared_disc_folder):
     """What one process makes, and how many calls that takes."""
     folder = tmp_path_factory.mktemp("alone")
-    end(start(folder, shared_disc_folder))
+    start(folder, shared_disc_folder).end()
     return made_in(folder), calls(folder / "log.txt")
 
 
@@ -205,7 +181,7 @@ def test_ranks_shards_and_workers_make_the_same_images_each_once(tmp_path, share
     images, counted = alone
     counted = {verb: count for verb, count in counted.items() if verb not in ("load", "release")}
     ranks = tmp_path / "ranks"
-    end(start(ranks, shared_disc_folder, devices=2, workers=1, fits=True))  # a plain Trainer
+    start(ranks, shared_disc_folder, devices=2, workers=1, fits=True).end()  # a plain Trainer
     assert made_in(ranks) == images
     made = calls(ranks / "log.txt")
     assert {verb: made[verb] for verb in counted} == counted
@@ -213,7 +189,7 @@ def test_ranks_shards_and_workers_make_the_same_images_each_once(tmp_path, share
 
     shards = tmp_path / "shards"
     for job in [start(shards, shared_disc_folder, shard=f"{number}/2") for number in range(2)]:
-        end(job)
+        job.end()
     assert made_in(shards) == images
     made = calls(shards / "log.txt")
     assert {verb: made[verb] for verb in counted} == counted
@@ -223,7 +199,7 @@ def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, shared_disc
     folder = tmp_path / "bank"
     bank = "BackgroundBank(size=4)"
     for job in [start(folder, shared_disc_folder, shard=f"{number}/2", bank=bank) for number in range(2)]:
-        end(job)
+        job.end()
     rejected = next((folder / "cache" / "augmented").iterdir()) / "rejected.jsonl"
     assert len(made_in(folder)) + len(rejected.read_text().splitlines()) == 24
     assert once(folder)
@@ -233,11 +209,10 @@ def test_jobs_that_share_a_bank_paint_each_background_once(tmp_path, shared_disc
 def test_a_rank_that_is_killed_is_made_up_for_by_the_next_run(tmp_path, shared_disc_folder, alone):
     images, counted = alone
     folder = tmp_path / "killed"
-    job = start(folder, shared_disc_folder, devices=2, mortal=True)
-    end(job, fails=True)
+    start(folder, shared_disc_folder, devices=2, mortal=True).end(fails=True)
     assert (folder / "died").exists()
     painted = calls(folder / "log.txt")["paint"]
-    end(start(folder, shared_disc_folder))
+    start(folder, shared_disc_folder).end()
     assert made_in(folder) == images
     in_flight = 2  # a batch
     assert counted["paint"] <= calls(folder / "log.txt")["paint"] <= counted["paint"] + in_flight

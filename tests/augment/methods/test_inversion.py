@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -15,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import load
+from tiny.processes import Job
 from tiny.sd1 import save_tiny_sd1
 
 from aga_lightning.augment.methods.inversion import TEMPLATES, Inversion, Inverter, Lessons
@@ -96,9 +95,9 @@ def test_it_leaves_no_trace(inverter, tmp_path, monkeypatch, capsys, caplog):
 
 
 RANK_1 = """
-import sys, torch.distributed
-torch.distributed.init_process_group("gloo", init_method=f"file://{sys.argv[1]}", rank=1, world_size=2)
-sys.stdin.read()
+import time, torch.distributed
+torch.distributed.init_process_group("gloo", init_method={meeting!r}, rank=1, world_size=2)
+time.sleep(240)
 """
 
 # What is told to the second of two processes; under srun as Lightning itself would not take it.
@@ -138,14 +137,14 @@ def test_it_is_no_rank_of_the_job_that_it_is_trained_in(inverter, launcher, monk
 
 def test_it_waits_for_no_other_rank(inverter, tmp_path):
     alone = inverter.invert("<plum>", PHOTOS)
-    meeting = str(tmp_path / "meeting")
-    idle = subprocess.Popen([sys.executable, "-c", RANK_1, meeting], stdin=subprocess.PIPE)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=0, world_size=2)
+    meeting = f"file://{tmp_path}/meeting"
+    idle = Job(RANK_1.format(meeting=meeting), tmp_path)
+    torch.distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=2)
     try:
         assert inverter.invert("<plum>", PHOTOS) == alone  # the other rank never answers
     finally:
         torch.distributed.destroy_process_group()
-        idle.communicate()
+        idle.kill()
 
 
 def test_frozen_weights_compute_in_their_own_numbers(folder):
