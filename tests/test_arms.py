@@ -19,7 +19,7 @@ QUICK = [
     *("--trainer.max_epochs", "1", "--trainer.check_val_every_n_epoch", "1", "--trainer.callbacks", "[]"),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
     *("--data.num_workers", "0", "--data.degree", "1", "--data.steps_per_epoch", "2", "--data.batch_size", "4"),
-    *("--data.image_size", "32", "--model.width", "8", "--trainer.run_dir", "run"),
+    *("--data.image_size", "32", "--model.weights", "null", "--model.width", "8", "--trainer.run_dir", "run"),
 ]
 
 

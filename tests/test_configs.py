@@ -118,7 +118,7 @@ def test_imagenet10_trains_by_the_reference_of_torchvision():
         yaml.safe_load((CONFIGS / name).read_text()) for name in ("imagenet10.yaml", "recipes/torchvision.yaml")
     )
     defaults = {"check_val_every_n_epoch": 1, "steps_per_epoch": None, "image_size": 224}  # those of the command line
-    model = {"width": 64, "label_smoothing": 0.0, "mixing": "none"}
+    model = {"weights": None, "body_lr": 1.0, "width": 64, "label_smoothing": 0.0, "mixing": "none"}
     assert recipe["model"].items() <= (model | imagenet10["model"]).items()
     for group in ("trainer", "data"):
         assert recipe[group].items() <= (defaults | imagenet10[group]).items()

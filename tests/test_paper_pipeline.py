@@ -113,7 +113,18 @@ def test_augment_and_fit_run_the_whole_of_it(words, command, tmp_path, monkeypat
     assert {decode_rgb(data).shape for data in made.values()} == {(48, 48, 3)}
 
     before = dict(seen)
-    fit = ["--model.width", "8", "--trainer.max_epochs", "1", "--data.steps_per_epoch", "2", "--data.image_size", "32"]
+    fit = [
+        "--model.weights",
+        "null",
+        "--model.width",
+        "8",
+        "--trainer.max_epochs",
+        "1",
+        "--data.steps_per_epoch",
+        "2",
+        "--data.image_size",
+        "32",
+    ]
     fit += ["--data.batch_size", "4", "--trainer.check_val_every_n_epoch", "1", "--trainer.log_every_n_steps", "1"]
     command("fit", *words, *fit)
     assert dict(seen) == before

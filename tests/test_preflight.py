@@ -48,6 +48,8 @@ TINY = [
         "4",
         "--data.num_workers",
         "0",
+        "--model.weights",
+        "null",
         "--model.width",
         "8",
         "--trainer.enable_progress_bar",

@@ -71,9 +71,11 @@ def check_going_on(checkpoint: Mapping[str, Any], plan: Plan, source: str) -> li
             f"--model.schedule.name {schedule}, or {anew}"
         )
     if len(groups) != plan.groups:
+        told = checkpoint.get("hyper_parameters") or {}
+        decay = str(told.get("decay_norms", len(groups) == 1)).lower()
         raise CheckpointError(
-            f"{source} was trained with decay_norms {str(len(groups) == 1).lower()}: set that as --model.decay_norms, "
-            f"or {anew}"
+            f"{source} was trained with --model.decay_norms {decay} --model.body_lr {told.get('body_lr', 1.0)}: set "
+            f"these, or {anew}"
         )
     if plan.max_epochs is not None and done > plan.max_epochs:
         raise CheckpointError(

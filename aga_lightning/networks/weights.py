@@ -1,10 +1,12 @@
 """Weights for a classifier: read them from torchvision or from a local file, and fit them to a net."""
 
 import re
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
-from urllib.error import URLError
 
 import torch
 import torchvision
@@ -12,10 +14,19 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from aga_lightning.checkpoints.facts import other_classes
+from aga_lightning.downloads import offline
 from aga_lightning.networks.weights_files import StateDict, WeightsError, listed, misfits, read_weights_file
 
 # torchvision's own DenseNet files still spell "norm.1" what the code calls "norm1".
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
+
+
+_TIMEOUT = 15.0
+"""Seconds without a byte after which a download is given up: who is behind a wall should not wait long."""
+
+
+class UnreachableError(WeightsError):
+    """Published weights that are neither on this machine nor can be downloaded."""
 
 
 class Weights(NamedTuple):
@@ -64,7 +75,8 @@ def read_weights(name: str, weights: str) -> Weights:
         The state dict, and the names of its classes if they are known.
 
     Raises:
-        WeightsError: If there is no such name or file, or it cannot be downloaded or read.
+        UnreachableError: If torchvision's weights are not on this machine and cannot be downloaded.
+        WeightsError: If there is no such name or file, or it cannot be read.
     """
     published = torchvision.models.get_model_weights(name)
     if weights in published.__members__:
@@ -132,7 +144,7 @@ def fitting(
     if problems:
         raise WeightsError(
             f"The weights {source} do not fit this net: {listed(problems)}. "
-            "Use the backbone, stem and width that they were trained with."
+            "Use the backbone, stem and width that they were trained with, or no weights."
         )
     return {key: value for key, value in state.items() if key not in other_head}
 
@@ -159,13 +171,29 @@ def _check_rows(num_classes: int, available: int, rows: Sequence[int], source: s
 
 
 def _download(name: str, published: Any) -> StateDict:  # noqa: ANN401  torchvision has no types
+    file = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
     try:
-        # Not published.get_state_dict: only the model's own builder brings the keys of old files up to date.
-        net: nn.Module = torchvision.models.get_model(name, weights=published)
-    except (URLError, OSError) as error:
-        file = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
-        raise WeightsError(
+        if offline() and not file.is_file():
+            raise OSError("HF_HUB_OFFLINE forbids the network")
+        with _patience(_TIMEOUT):
+            # Not published.get_state_dict: only the model's own builder brings the keys of old files up to date.
+            net: nn.Module = torchvision.models.get_model(name, weights=published)
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        if file.is_file():
+            raise WeightsError(f"{file} is damaged ({error}): remove it, and it is downloaded anew.") from error
+        raise UnreachableError(
             f"Cannot download {published.url} ({error}). On a machine with a network, download it; then copy it to "
             f"{file}, or give its path as the weights."
         ) from error
     return dict(net.state_dict())
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """A block in which connections are given up after some seconds without a byte; torch's own never are."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

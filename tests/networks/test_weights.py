@@ -1,3 +1,4 @@
+import socket
 from urllib.error import URLError
 
 import pytest
@@ -7,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from aga_lightning.networks.backbones import build_backbone
-from aga_lightning.networks.weights import fit_weights, head_name, read_weights
+from aga_lightning.networks.weights import UnreachableError, fit_weights, head_name, read_weights
 from aga_lightning.networks.weights_files import WeightsError
 
 FAMILIES = [
@@ -179,17 +180,40 @@ def test_a_name_that_is_neither_file_nor_published_is_refused_with_the_published
         read_weights("resnet18", "IMAGENET")
 
 
-def test_published_weights_come_from_torchvision(monkeypatch):
-    state = torchvision.models.resnet18().state_dict()
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **kwargs: state)
+def test_published_weights_come_from_torchvision_which_does_not_wait_for_ever(monkeypatch):
+    state, patience = torchvision.models.resnet18().state_dict(), []
+
+    def load(*args, **kwargs):
+        patience.append(socket.getdefaulttimeout())
+        return state
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", load)
     net = build_backbone("resnet18", 3, weights="IMAGENET1K_V1")
     assert torch.equal(net.state_dict()["conv1.weight"], state["conv1.weight"])
+    assert patience == [15] and socket.getdefaulttimeout() is None
+
+
+def test_a_user_who_forbids_the_network_is_not_connected(monkeypatch):
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: pytest.fail("asked"))
+    with pytest.raises(UnreachableError, match="HF_HUB_OFFLINE forbids"):
+        read_weights("resnet18", "IMAGENET1K_V1")
+
+
+def test_a_damaged_file_of_an_earlier_download_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    file = tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"<html>")
+    with pytest.raises(WeightsError, match=r"squeezenet1_1-b8a52dc0\.pth is damaged .*remove it"):
+        read_weights("squeezenet1_1", "DEFAULT")
 
 
 def test_without_a_network_the_remedy_is_named(monkeypatch):
     def offline(*args, **kwargs):
         raise URLError("no route to host")
 
+    monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     with pytest.raises(
         WeightsError, match=r"resnet50-11ad3fa6\.pth.*no route to host.*copy it to .*checkpoints"

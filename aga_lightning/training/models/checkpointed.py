@@ -35,6 +35,7 @@ class CheckpointedClassifier(LightningModule):
     stem: Stem
     width: int
     decay_norms: bool
+    body_lr: float
     optimizer: OptimizerCallable
     schedule: Schedule
     trained_on: Facts = Facts()
@@ -172,7 +173,7 @@ class CheckpointedClassifier(LightningModule):
             max_steps=None if trainer.max_steps == -1 else trainer.max_steps,
             optimizer=type(optimizer).__name__,
             defaults=optimizer.defaults,
-            groups=1 if self.decay_norms else 2,
+            groups=(1 if self.decay_norms else 2) * (2 if self.body_lr < 1 else 1),
             schedule=self.schedule.name,
             settings=self.hparams,
         )

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -17,13 +18,14 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from aga_lightning.files import shown
 from aga_lightning.networks.backbones import Stem, build_backbone, check_backbone
+from aga_lightning.networks.weights import UnreachableError, read_weights
 from aga_lightning.paths import NameOrPath
 from aga_lightning.preflight import Run
 from aga_lightning.training.models.checkpointed import CheckpointedClassifier
 from aga_lightning.training.models.metrics import background_gap, evaluation_metrics, worst_group_accuracy
 from aga_lightning.training.models.mixing import Mixing, build_mixing
 from aga_lightning.training.models.objections import objections, planned_net
-from aga_lightning.training.models.parameters import parameter_groups
+from aga_lightning.training.models.parameters import parameter_groups, slow_down
 from aga_lightning.training.models.schedules import Schedule, build_scheduler
 
 Batch = tuple[Tensor, Tensor]
@@ -58,6 +60,11 @@ class ImageClassifier(CheckpointedClassifier):
         backbone: A classifier of torchvision: resnet18, resnet50, resnet101, resnet152, convnext_tiny, ...
         weights: None starts from random weights. Otherwise torchvision's name for weights (IMAGENET1K_V1, DEFAULT),
             or a local file of them.
+        missing_weights: What happens where torchvision's weights are neither on this machine nor to be downloaded,
+            which HF_HUB_OFFLINE=1 forbids too: "error" stops the run before it starts, "scratch" starts from random
+            weights and says so.
+        body_lr: The learning rate of all layers but the last as a share of the optimiser's own, in 0..1; where training
+            starts from random weights all layers learn at the optimiser's own.
         head: "new" starts the last layer at random where the weights have another number of classes. "kept" takes the
             data's classes out of the 1000 of ImageNet that the weights were trained for, so that they can be judged
             without training.
@@ -90,6 +97,8 @@ class ImageClassifier(CheckpointedClassifier):
         num_classes: int,
         backbone: str = "resnet18",
         weights: NameOrPath | str | None = None,
+        missing_weights: Literal["error", "scratch"] = "error",
+        body_lr: float = 1.0,
         head: Literal["new", "kept"] = "new",
         stem: Stem = "imagenet",
         width: int = 64,
@@ -109,7 +118,11 @@ class ImageClassifier(CheckpointedClassifier):
         if head == "kept" and (weights is None or imagenet_indices is None):
             missing = "weights" if weights is None else "a data set that knows ImageNet's indices, such as ImageNet10"
             raise ValueError(f"head is kept, which needs {missing}: set it, or set head to new")
+        if head == "kept" and missing_weights == "scratch":
+            raise ValueError("head is kept, which random weights have not learnt: set missing_weights to error")
         check_backbone(backbone, stem, width)
+        if not 0 <= body_lr <= 1:
+            raise ValueError(f"body_lr is a share in 0..1, not {body_lr}")
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing is a share in 0..1, not {label_smoothing}")
         weights = None if weights is None else NameOrPath.of(weights)
@@ -119,6 +132,8 @@ class ImageClassifier(CheckpointedClassifier):
         self.num_classes = num_classes
         self.backbone = backbone
         self.weights = weights
+        self.missing_weights = missing_weights
+        self.body_lr = body_lr
         self.head_rows = imagenet_indices if head == "kept" else None
         self.stem = stem
         self.width = width
@@ -141,11 +156,25 @@ class ImageClassifier(CheckpointedClassifier):
         """Build the net, once; verbs that do not train or evaluate never do."""
         if hasattr(self, "net"):
             return
+        self.settle_weights()
+        if self._trainer is not None:  # the ranks start alike, wherever each one's files lie
+            self.weights = self.trainer.strategy.broadcast(self.weights)
         names = getattr(self.datamodule, "class_names", None)
         net = build_backbone(
             self.backbone, self.num_classes, self.weights, self.stem, self.width, self.head_rows, names
         )
         self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
+
+    def settle_weights(self) -> None:
+        """Start from random weights after all, where `missing_weights` says so and the weights cannot be had."""
+        if self.weights is None or self.missing_weights == "error":
+            return
+        with torch.random.fork_rng(devices=[]):  # a network draws weights before it reads any
+            try:
+                read_weights(self.backbone, self.weights)
+            except UnreachableError as error:
+                rank_zero_info(f"Training starts from random weights, which takes more photos and epochs: {error}")
+                self.weights = None
 
     def planned_net(self) -> nn.Module:
         """The net that `configure_model` will build, without its weights, and where possible without numbers."""
@@ -177,7 +206,9 @@ class ImageClassifier(CheckpointedClassifier):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser over decayed and spared parameters, and the schedule over the trainer's optimiser steps."""
-        optimizer = self.optimizer(parameter_groups(self.net, self.decay_norms))
+        optimizer = self.optimizer(parameter_groups(self.net, self.decay_norms, self.body_lr < 1))
+        if self.body_lr < 1 and self.weights is not None:
+            slow_down(optimizer, self.body_lr)
         total_steps = self.trainer.estimated_stepping_batches
         # Asked for only now: the trainer knows its batches once it has estimated the steps.
         steps_per_epoch = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches

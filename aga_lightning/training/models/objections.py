@@ -82,7 +82,9 @@ def _check_weights(model: Any, net: nn.Module, run: Run) -> None:  # noqa: ANN40
             except NotImplementedError:
                 whole = torchvision.models.get_model(model.backbone)
         fitting(net, whole.state_dict(), model.weights, model.head_rows)
-        if run.network:
-            read_weights(model.backbone, model.weights)  # so that a network that fails does so before hours of work
+        if run.network and model.missing_weights == "scratch":
+            model.settle_weights()
+        elif run.network:  # so that a network that fails does so before hours of work
+            read_weights(model.backbone, model.weights)
         return
     fitting(net, read_weights(model.backbone, model.weights).state, str(Path(model.weights)), model.head_rows)

@@ -1,9 +1,11 @@
+import logging
 import math
 import warnings
 from functools import partial
 
 import pytest
 import torch
+import torchvision
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -11,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.optim import SGD, AdamW
 from torch.utils.data import DataLoader, TensorDataset
 
+from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.training.models.classifier import ImageClassifier, inverse_frequencies
 from aga_lightning.training.models.schedules import Schedule
 
@@ -451,6 +454,39 @@ def test_the_body_of_a_checkpoint_starts_another_classifier(tmp_path):
     other.configure_model()
     assert torch.equal(other.net.layer1[0].conv1.weight, model.net.layer1[0].conv1.weight)
     assert other.net.fc.out_features == 7
+
+
+def test_weights_of_torchvision_are_taken_where_they_are_and_their_layers_learn_more_slowly(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = torchvision.models.squeezenet1_1().state_dict()
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(state, tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
+    settings = {"backbone": "squeezenet1_1", "width": 64, "body_lr": 0.1}
+    model = classifier(weights="IMAGENET1K_V1", missing_weights="scratch", **settings)
+    model.configure_model()
+    assert torch.equal(model.net.features[0].weight, state["features.0.weight"])
+    run = trainer(tmp_path)
+    run.fit(model, datamodule=TinyData())
+    assert [group["lr"] for group in run.optimizers[0].param_groups] == [0.01, 0.01, 0.001, 0.001]
+    run.save_checkpoint(tmp_path / "half.ckpt")
+    later = trainer(tmp_path, max_epochs=2)
+    later.fit(classifier(**settings), datamodule=TinyData(), ckpt_path=tmp_path / "half.ckpt")
+    assert [group["lr"] for group in later.optimizers[0].param_groups] == [0.01, 0.01, 0.001, 0.001]
+
+
+def test_where_they_cannot_be_had_training_starts_from_scratch_and_says_so(caplog):
+    settings = {"weights": "IMAGENET1K_V1", "width": 64, "body_lr": 0.1}
+    model = classifier(missing_weights="scratch", **settings)
+    with caplog.at_level(logging.INFO):
+        seed_everything(1, verbose=False)
+        model.configure_model()
+    assert [line for line in caplog.messages if "random weights" in line and "HF_HUB_OFFLINE" in line]
+    seed_everything(1, verbose=False)
+    plain = classifier(width=64)
+    plain.configure_model()
+    assert torch.equal(model.net.conv1.weight, plain.net.conv1.weight)
+    with pytest.raises(WeightsError, match="Cannot download"):
+        classifier(**settings).configure_model()
 
 
 def test_a_kept_head_judges_the_classes_of_the_data_among_those_of_the_weights(tmp_path):

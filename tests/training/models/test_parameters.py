@@ -4,7 +4,7 @@ from torch import nn
 from torch.optim import SGD
 
 from aga_lightning.networks.backbones import build_backbone
-from aga_lightning.training.models.parameters import parameter_groups
+from aga_lightning.training.models.parameters import parameter_groups, slow_down
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "swin_t"])
@@ -41,3 +41,17 @@ def test_decay_moves_weights_and_not_biases():
     optimizer.step()
     assert torch.allclose(net.weight, before["weight"] * 0.95)
     assert torch.equal(net.bias, before["bias"])
+
+
+@pytest.mark.parametrize("decay_norms", [True, False])
+def test_all_layers_but_the_last_can_learn_more_slowly(decay_norms):
+    net = build_backbone("resnet18", 3, width=4)
+    optimizer = SGD(parameter_groups(net, decay_norms, apart=True), lr=0.5)
+    slow_down(optimizer, 0.1)
+    rates = {id(one): group["lr"] for group in optimizer.param_groups for one in group["params"]}
+    assert {name: rates[id(one)] for name, one in net.named_parameters() if name.startswith("fc")} == {
+        "fc.weight": 0.5,
+        "fc.bias": 0.5,
+    }
+    assert sorted(rates.values()) == [0.05] * (len(rates) - 2) + [0.5, 0.5]
+    assert len(optimizer.param_groups) == (2 if decay_norms else 4)
