@@ -1,6 +1,5 @@
 import logging
 import math
-import warnings
 from functools import partial
 
 import pytest
@@ -16,6 +15,11 @@ from torch.utils.data import DataLoader, TensorDataset
 from aga_lightning.networks.weights_files import WeightsError
 from aga_lightning.training.models.classifier import ImageClassifier, inverse_frequencies
 from aga_lightning.training.models.schedules import Schedule
+
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:.*{words}")
+    for words in ("have no `val_dataloader`", "callbacks used to create the checkpoint need to be provided")
+]
 
 CLASSES = 3
 
@@ -91,16 +95,8 @@ class UnnamedData(TinyData):
 
 
 def trainer(tmp_path, **settings):
-    defaults = {
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "default_root_dir": tmp_path,
-        "max_epochs": 1,
-    }
-    return Trainer(**(defaults | settings))
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    return Trainer(**(quiet | {"accelerator": "cpu", "default_root_dir": tmp_path, "max_epochs": 1} | settings))
 
 
 def classifier(**settings):
@@ -109,22 +105,8 @@ def classifier(**settings):
 
 
 @pytest.fixture(autouse=True)
-def _quiet_and_seeded(monkeypatch):
+def seeded():
     seed_everything(0, verbose=False)
-    # Lightning 2.6 calls what jsonargparse and, below, PyTorch would rather not have called any more.
-    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-    ignored = [
-        # Lightning's advice on speed and on short epochs, which does not apply to eight images.
-        "does not have many workers",
-        "is smaller than the logging interval",
-        "have no `val_dataloader`",
-        "callbacks used to create the checkpoint need to be provided",
-        "isinstance\\(treespec, LeafSpec\\)",
-    ]
-    with warnings.catch_warnings():
-        for message in ignored:
-            warnings.filterwarnings("ignore", message=f"(?s).*{message}")
-        yield
 
 
 def test_it_learns_eight_images_by_heart(tmp_path):
@@ -136,15 +118,13 @@ def test_it_learns_eight_images_by_heart(tmp_path):
     assert run.callback_metrics["train/acc"] == 1
 
 
-def test_the_names_in_fit(tmp_path):
+@pytest.mark.parametrize(("kind", "more"), [(TinyData, []), (GroupedData, ["worst_group_acc"])])
+def test_the_names_in_fit(tmp_path, kind, more):
     run = trainer(tmp_path)
-    run.fit(classifier(), datamodule=TinyData())
-    sets = ("val", "ood/new_habitats")
-    assert set(run.callback_metrics) == {
-        "train/loss",
-        "train/acc",
-        *(f"{name}/{metric}" for name in sets for metric in ("acc", "recall", "f1", "loss")),
-    }
+    run.fit(classifier(), datamodule=kind())
+    metrics = ("acc", "recall", "f1", "loss", *more)
+    evaluated = {f"{name}/{metric}" for name in ("val", "ood/new_habitats") for metric in metrics}
+    assert set(run.callback_metrics) == {"train/loss", "train/acc", *evaluated}
 
 
 @pytest.mark.parametrize(("verb", "sets"), [("validate", TinyData.val_names), ("test", TinyData.test_names)])
@@ -164,20 +144,6 @@ def test_a_data_module_without_names_gets_the_usual_ones(tmp_path):
     assert "val/acc" in run.callback_metrics
     run.test(model, datamodule=data, verbose=False)
     assert {"test/acc", "test/acc_per_class/2"} <= set(run.callback_metrics)
-
-
-def test_loaders_alone_will_do(tmp_path):
-    run = trainer(tmp_path)
-    run.fit(classifier(), TinyData().loader(), TinyData().loader())
-    assert "val/acc" in run.callback_metrics
-
-
-def test_the_names_in_fit_where_there_are_groups(tmp_path):
-    run = trainer(tmp_path)
-    run.fit(classifier(), datamodule=GroupedData())
-    sets, metrics = ("val", "ood/new_habitats"), ("acc", "recall", "f1", "loss", "worst_group_acc")
-    expected = {"train/loss", "train/acc", *(f"{name}/{metric}" for name in sets for metric in metrics)}
-    assert set(run.callback_metrics) == expected
 
 
 @pytest.mark.parametrize(("verb", "sets"), [("validate", TinyData.val_names), ("test", TinyData.test_names)])
@@ -211,13 +177,6 @@ def test_batches_that_tell_groups_without_names_are_counted_without_groups(tmp_p
     assert not [name for name in run.callback_metrics if "group" in name]
 
 
-def test_images_of_groups_are_predicted(tmp_path):
-    model, data = classifier(), GroupedData()
-    predictions = trainer(tmp_path).predict(model, datamodule=data)
-    labels = torch.cat([prediction.labels for prediction in predictions])
-    assert torch.equal(labels, model.eval()(data.images).argmax(1))
-
-
 def test_more_loaders_than_names_is_an_error_with_the_remedy(tmp_path):
     loaders = [TinyData().loader() for _ in range(2)]
     with pytest.raises(ValueError, match=r"2 evaluation loaders.*\['val'\].*val_names"):
@@ -238,14 +197,15 @@ def test_scores_are_of_the_whole_set_and_of_each_epoch_alone(tmp_path):
     )
 
 
-def test_predict_gives_the_class_and_the_probabilities(tmp_path):
-    model, data = classifier(), TinyData()
+@pytest.mark.parametrize("kind", [TinyData, GroupedData])
+def test_predict_gives_the_class_and_the_probabilities(tmp_path, kind):
+    model, data = classifier(), kind()
     predictions = trainer(tmp_path).predict(model, datamodule=data)
     labels = torch.cat([prediction.labels for prediction in predictions])
     probabilities = torch.cat([prediction.probabilities for prediction in predictions])
-    assert probabilities.shape == (8, CLASSES)
-    assert torch.allclose(probabilities.sum(1), torch.ones(8))
-    assert torch.equal(labels, model(data.images).argmax(1))
+    assert probabilities.shape == (len(data.labels), CLASSES)
+    assert torch.allclose(probabilities.sum(1), torch.ones(len(data.labels)))
+    assert torch.equal(labels, model.eval()(data.images).argmax(1))
 
 
 def test_class_weights_by_hand():
@@ -253,27 +213,19 @@ def test_class_weights_by_hand():
     assert inverse_frequencies([10, 0, 20]).tolist() == pytest.approx([1.0, 0.0, 0.5])
 
 
-def test_class_weights_enter_the_loss(tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "weights", "smoothed"),
+    [({"class_weights": True}, [2 / 3, 2 / 3, 1], 0), ({"label_smoothing": 0.3}, [1, 1, 1], 0.3)],
+)
+def test_class_weights_and_label_smoothing_enter_the_loss(tmp_path, settings, weights, smoothed):
     data = TinyData(batch_size=8)  # 3, 3 and 2 images
-    model = classifier(class_weights=True, optimizer=partial(SGD, lr=0.0))
+    model = classifier(**settings, optimizer=partial(SGD, lr=0.0))
     run = trainer(tmp_path, limit_val_batches=0)
     run.fit(model, datamodule=data)
-    model.train()
-    logits = model(data.images)
-    nats = -logits.log_softmax(1)[torch.arange(8), data.labels]
-    weights = torch.tensor([2 / 3, 2 / 3, 1.0])[data.labels]
-    expected = (nats * weights).sum() / weights.sum()
-    assert run.callback_metrics["train/loss"].item() == pytest.approx(expected.item(), rel=1e-4)
-
-
-def test_label_smoothing_enters_the_loss(tmp_path):
-    data = TinyData(batch_size=8)
-    model = classifier(label_smoothing=0.3, optimizer=partial(SGD, lr=0.0))
-    run = trainer(tmp_path, limit_val_batches=0)
-    run.fit(model, datamodule=data)
-    model.train()
-    nats = -model(data.images).log_softmax(1)
-    expected = 0.7 * nats[torch.arange(8), data.labels].mean() + 0.3 * nats.mean()
+    nats = -model.train()(data.images).log_softmax(1)
+    weights = torch.tensor(weights)[data.labels]
+    weighted = (nats[torch.arange(8), data.labels] * weights).sum() / weights.sum()
+    expected = (1 - smoothed) * weighted + smoothed * nats.mean()
     assert run.callback_metrics["train/loss"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -291,6 +243,8 @@ def test_class_weights_without_counts_is_an_error_with_the_remedy(tmp_path):
 
 
 class Rates(Callback):
+    """The rate of each step."""
+
     def __init__(self):
         self.seen = []
 
@@ -298,30 +252,26 @@ class Rates(Callback):
         self.seen.append(optimizer.param_groups[0]["lr"])
 
 
-def test_onecycle_ends_with_the_last_optimizer_step(tmp_path):
+@pytest.mark.parametrize(
+    ("schedule", "ends", "expected"),
+    [
+        # Three batches an epoch in groups of two: two optimiser steps an epoch.
+        (Schedule("step", step_size=2), {"max_epochs": 4}, [0.01] * 4 + [0.001] * 4),
+        (Schedule("cosine"), {"max_epochs": -1, "max_steps": 7},
+         [0.01 * (1 + math.cos(math.pi * step / 7)) / 2 for step in range(7)]),
+        (Schedule("onecycle"), {"max_epochs": 5}, [*[None] * 9, 0.01 / 25 / 1e4]),
+    ],
+    ids=["it drops between epochs", "max_steps is its end", "it ends with the last optimiser step"],
+)  # fmt: skip
+def test_a_schedule_goes_by_the_steps_of_the_optimizer(tmp_path, schedule, ends, expected):
     rates = Rates()
-    model = classifier(schedule=Schedule("onecycle"))
-    # Three batches an epoch in groups of two: two optimiser steps an epoch.
-    run = trainer(tmp_path, max_epochs=5, accumulate_grad_batches=2, callbacks=rates, limit_val_batches=0)
-    run.fit(model, datamodule=TinyData(batch_size=3))
-    assert len(rates.seen) == run.global_step == 10
-    assert rates.seen[-1] == min(rates.seen) == pytest.approx(0.01 / 25 / 1e4)
-
-
-def test_a_step_schedule_drops_between_epochs(tmp_path):
-    rates = Rates()
-    model = classifier(schedule=Schedule("step", step_size=2))
-    run = trainer(tmp_path, max_epochs=4, accumulate_grad_batches=2, callbacks=rates, limit_val_batches=0)
-    run.fit(model, datamodule=TinyData(batch_size=3))
-    assert rates.seen == pytest.approx([0.01] * 4 + [0.001] * 4)
-
-
-def test_max_steps_is_the_end_of_the_schedule(tmp_path):
-    rates = Rates()
-    model = classifier(schedule=Schedule("cosine"))
-    run = trainer(tmp_path, max_epochs=-1, max_steps=7, callbacks=rates, limit_val_batches=0)
-    run.fit(model, datamodule=TinyData())
-    assert rates.seen == pytest.approx([0.01 * (1 + math.cos(math.pi * step / 7)) / 2 for step in range(7)])
+    run = trainer(tmp_path, **ends, accumulate_grad_batches=2, callbacks=rates, limit_val_batches=0)
+    run.fit(classifier(schedule=schedule), datamodule=TinyData(batch_size=3))
+    assert len(rates.seen) == run.global_step == len(expected)
+    assert [rate for rate, known in zip(rates.seen, expected, strict=True) if known] == pytest.approx(
+        [known for known in expected if known]
+    )
+    assert schedule.name != "onecycle" or rates.seen[-1] == min(rates.seen)
 
 
 @pytest.mark.parametrize("mixing", ["mixup", "cutmix", "both"])
@@ -540,21 +490,11 @@ def test_the_command_line_chooses_optimizer_and_schedule():
     assert model.schedule == Schedule("onecycle")
 
 
-def test_the_default_optimizer_is_the_reference_recipes():
-    for model in (parse(), ImageClassifier(3)):
+def test_the_default_optimizer_is_the_reference_recipes_and_one_setting_of_it_can_be_changed():
+    for model, rate in ((parse(), 0.1), (ImageClassifier(3), 0.1), (parse("--model.optimizer.lr", "0.01"), 0.01)):
         optimizer = model.optimizer([torch.nn.Parameter(torch.zeros(1))])
         assert isinstance(optimizer, SGD)
-        assert {key: optimizer.defaults[key] for key in ("lr", "momentum", "weight_decay")} == {
-            "lr": 0.1,
-            "momentum": 0.9,
-            "weight_decay": 1e-4,
-        }
-
-
-def test_one_setting_of_the_default_optimizer_can_be_changed():
-    optimizer = parse("--model.optimizer.lr", "0.01").optimizer([torch.nn.Parameter(torch.zeros(1))])
-    assert optimizer.defaults["lr"] == 0.01
-    assert optimizer.defaults["momentum"] == 0.9
+        assert [optimizer.defaults[key] for key in ("lr", "momentum", "weight_decay")] == [rate, 0.9, 1e-4]
 
 
 def test_a_run_of_the_command_line_keeps_optimizer_and_schedule_in_its_checkpoint(tmp_path, monkeypatch):
