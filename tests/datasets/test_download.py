@@ -113,87 +113,69 @@ def test_what_is_there_is_left_alone(server, tmp_path):
     assert not server.asked
 
 
+TGZ = tarred(FILES)
+
+
 @pytest.mark.parametrize("size", [True, False])
-def test_a_download_goes_on_where_an_earlier_one_ended(server, tmp_path, size):
-    data = tarred(FILES)
-    archive = server.publish("birds.tgz", data, size=size)
-    (tmp_path / ".birds.tgz.part").write_bytes(data[:123_456])
-    assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
-    assert server.asked == ["bytes=123456-"]
-    assert server.served == [len(data) - 123_456]
+@pytest.mark.parametrize(
+    ("part", "server_does", "asked", "served"),
+    [
+        (TGZ[:123_456], {}, ["bytes=123456-"], [len(TGZ) - 123_456]),
+        (TGZ[:1000], {"honours_ranges": False}, ["bytes=1000-"], [len(TGZ)]),
+        (TGZ[:1000], {"honours_ranges": False, "tells_length": False}, ["bytes=1000-"], [len(TGZ)]),
+        (b"o" * 1000, {}, ["bytes=1000-", None], [len(TGZ) - 1000, len(TGZ)]),
+        (b"o" * 900_000, {}, ["bytes=900000-", None], [len(TGZ)]),
+        (TGZ, {}, [], []),
+    ],
+    ids=["it goes on", "no ranges", "no length", "a file that changed", "a longer one", "complete"],
+)
+def test_a_download_goes_on_where_an_earlier_one_ended(server, tmp_path, size, part, server_does, asked, served):
+    vars(server).update(server_does)
+    (tmp_path / ".birds.tgz.part").write_bytes(part)
+    assert content_of(fetch_archive(server.publish("birds.tgz", TGZ, size=size), tmp_path, "birds")) == BIRDS
+    if part == TGZ and not size:
+        asked = [f"bytes={len(part)}-"]  # whether it is complete only the server knows
+    assert (server.asked, server.served) == (asked, served)
     assert names_in(tmp_path) == ["birds"]
 
 
 def test_a_connection_that_breaks_is_made_again_from_there(server, tmp_path):
-    data = tarred(FILES)
     server.cuts = [150_000, 100_000]
-    assert content_of(fetch_archive(server.publish("birds.tgz", data), tmp_path, "birds")) == BIRDS
+    assert content_of(fetch_archive(server.publish("birds.tgz", TGZ), tmp_path, "birds")) == BIRDS
     assert server.asked == [None, "bytes=150000-", "bytes=250000-"]
-    assert sum(server.served) == len(data)
+    assert sum(server.served) == len(TGZ)
 
 
 def test_a_server_that_is_lost_leaves_what_came_and_the_next_run_goes_on(server, tmp_path):
-    data = tarred(FILES)
-    archive = server.publish("birds.tgz", data)
+    archive = server.publish("birds.tgz", TGZ)
     server.cuts = [150_000, 0]
     message = refusal(archive, tmp_path)
     assert archive.url in message and "150,000" in message and str(tmp_path / "birds.tgz") in message
     assert names_in(tmp_path) == [".birds.tgz.part"]
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
     assert server.asked[-1] == "bytes=150000-"
-    assert sum(server.served) == len(data)
-
-
-@pytest.mark.parametrize("tells_length", [True, False])
-def test_a_server_without_ranges_starts_again(server, tmp_path, tells_length):
-    data = tarred(FILES)
-    server.honours_ranges, server.tells_length = False, tells_length
-    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
-    assert content_of(fetch_archive(server.publish("birds.tgz", data), tmp_path, "birds")) == BIRDS
-    assert server.asked == ["bytes=1000-"]
-    assert server.served == [len(data)]
+    assert sum(server.served) == len(TGZ)
 
 
 def test_a_part_that_was_not_asked_for_is_not_taken(server, tmp_path):
-    data = tarred(FILES)
     server.shift = 10
-    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
-    assert "another part" in refusal(server.publish("birds.tgz", data), tmp_path)
-    assert (tmp_path / ".birds.tgz.part").read_bytes() == data[:1000]
-
-
-@pytest.mark.parametrize("size", [True, False])
-@pytest.mark.parametrize("old", [1000, 900_000])
-def test_a_file_that_changed_between_two_parts_is_fetched_once_more(server, tmp_path, size, old):
-    data = tarred(FILES)
-    (tmp_path / ".birds.tgz.part").write_bytes(b"o" * old)
-    assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
-    assert server.asked[-1] is None
-    assert server.served[-1] == len(data)
-    assert names_in(tmp_path) == ["birds"]
-
-
-@pytest.mark.parametrize("size", [True, False])
-def test_a_part_that_is_complete_is_not_fetched_again(server, tmp_path, size):
-    data = tarred(FILES)
-    (tmp_path / ".birds.tgz.part").write_bytes(data)
-    assert content_of(fetch_archive(server.publish("birds.tgz", data, size=size), tmp_path, "birds")) == BIRDS
-    assert not server.served and len(server.asked) == (not size)
+    (tmp_path / ".birds.tgz.part").write_bytes(TGZ[:1000])
+    assert "another part" in refusal(server.publish("birds.tgz", TGZ), tmp_path)
+    assert (tmp_path / ".birds.tgz.part").read_bytes() == TGZ[:1000]
 
 
 def test_another_file_is_removed_and_both_checksums_are_named(server, tmp_path):
-    data = tarred(FILES)
     wanted = f"md5:{'0' * 32}"
-    server.publish("birds.tgz", data)
+    server.publish("birds.tgz", TGZ)
     message = refusal(Published(server.url("birds.tgz"), wanted), tmp_path)
-    for part in (server.url("birds.tgz"), wanted, hashlib.md5(data).hexdigest(), str(tmp_path / "birds.tgz")):
+    for part in (server.url("birds.tgz"), wanted, hashlib.md5(TGZ).hexdigest(), str(tmp_path / "birds.tgz")):
         assert part in message
     assert server.asked == [None]
     assert names_in(tmp_path) == []
 
 
 def test_a_file_of_another_length_is_not_even_fetched_and_harms_nothing(server, tmp_path):
-    archive = server.publish("birds.tgz", tarred(FILES))
+    archive = server.publish("birds.tgz", TGZ)
     server.content["/files/birds.tgz"] = b"<html>log in first</html>"
     server.honours_ranges = False
     (tmp_path / ".birds.tgz.part").write_bytes(b"a good beginning")
@@ -204,7 +186,7 @@ def test_a_file_of_another_length_is_not_even_fetched_and_harms_nothing(server, 
 
 
 def test_a_server_that_does_not_stop_is_left(server, tmp_path):
-    archive = server.publish("birds.tgz", tarred(FILES))
+    archive = server.publish("birds.tgz", TGZ)
     server.tells_length = False
     server.content["/files/birds.tgz"] += bytes(50_000_000)
     sizes = []
@@ -221,17 +203,16 @@ def test_a_server_that_does_not_stop_is_left(server, tmp_path):
 
 
 def test_an_archive_put_there_by_hand_needs_no_network_and_stays(tmp_path):
-    data = tarred(FILES)
-    archive = Published("https://nowhere.invalid/birds.tgz", f"md5:{hashlib.md5(data).hexdigest()}", len(data))
-    (tmp_path / "birds.tgz").write_bytes(data)
+    archive = Published("https://nowhere.invalid/birds.tgz", f"md5:{hashlib.md5(TGZ).hexdigest()}", len(TGZ))
+    (tmp_path / "birds.tgz").write_bytes(TGZ)
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
-    assert (tmp_path / "birds.tgz").read_bytes() == data
+    assert (tmp_path / "birds.tgz").read_bytes() == TGZ
     assert names_in(tmp_path) == ["birds", "birds.tgz"]
 
 
 def test_what_a_browser_has_begun_to_fetch_is_not_touched(server, tmp_path):
     (tmp_path / "birds.tgz.part").write_bytes(b"half of it")
-    assert content_of(fetch_archive(server.publish("birds.tgz", tarred(FILES)), tmp_path, "birds")) == BIRDS
+    assert content_of(fetch_archive(server.publish("birds.tgz", TGZ), tmp_path, "birds")) == BIRDS
     assert (tmp_path / "birds.tgz.part").read_bytes() == b"half of it"
     assert names_in(tmp_path) == ["birds", "birds.tgz.part"]
 
@@ -266,15 +247,14 @@ def test_what_the_server_answers_is_handed_on(server, tmp_path, answer):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's")
 def test_a_full_disk(server, tmp_path):
     (tmp_path / ".birds.tgz.part").symlink_to("/dev/full")
-    message = refusal(server.publish("birds.tgz", tarred(FILES)), tmp_path)
+    message = refusal(server.publish("birds.tgz", TGZ), tmp_path)
     assert "No space left" in message and str(tmp_path / "birds") in message
 
 
 def test_archives_may_lie_at_another_host(server, tmp_path):
-    data = tarred(FILES)
-    target = server.publish("stored.bin", data)
+    target = server.publish("stored.bin", TGZ)
     server.moved["/files/birds.tgz"] = target.url.replace("127.0.0.1", "localhost")
-    (tmp_path / ".birds.tgz.part").write_bytes(data[:1000])
+    (tmp_path / ".birds.tgz.part").write_bytes(TGZ[:1000])
     archive = Published(server.url("birds.tgz"), target.checksum)
     assert content_of(fetch_archive(archive, tmp_path, "birds")) == BIRDS
     assert server.asked == ["bytes=1000-", "bytes=1000-"]
@@ -388,7 +368,7 @@ def test_an_archive_that_grows_out_of_all_proportion_is_refused(server, tmp_path
 
 
 def test_an_archive_without_the_member_names_what_it_has(server, tmp_path):
-    message = refusal(server.publish("b.tgz", tarred(FILES)), tmp_path, "fish")
+    message = refusal(server.publish("b.tgz", TGZ), tmp_path, "fish")
     assert "'fish'" in message and "'birds'" in message and "'notes.txt'" in message
     for target in ("birds", "."):
         link = [tar_entry("fish", tarfile.SYMTYPE, target)]
@@ -428,7 +408,7 @@ def start(archive, folder, pace="quick"):
 
 
 def test_a_process_killed_while_unpacking_leaves_nothing_that_matters(server, tmp_path):
-    archive = server.publish("birds.tgz", tarred(FILES))
+    archive = server.publish("birds.tgz", TGZ)
     with start(archive, tmp_path, "slow") as process:
         print(file=process.stdin, flush=True)
         until = time.monotonic() + 30
@@ -446,7 +426,7 @@ def test_a_process_killed_while_unpacking_leaves_nothing_that_matters(server, tm
 
 
 def test_of_two_processes_at_once_one_works(server, tmp_path):
-    archive = server.publish("birds.tgz", tarred(FILES))
+    archive = server.publish("birds.tgz", TGZ)
     server.pause = 0.3
     with start(archive, tmp_path) as one, start(archive, tmp_path) as other:
         for process in (one, other):

@@ -12,6 +12,7 @@ from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
 from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.stage import StepStage
 from aga_lightning.augment.engine.step import Rejection, Step
 from aga_lightning.augment.gates.embedded import BlankBackground
 
@@ -31,6 +32,19 @@ class Pictures(Step):
     def make(self, plans: Sequence[Any], *inputs: Sequence[Any]):
         noise = np.random.default_rng(0).integers(1, 256, (9, 9, 3), np.uint8)
         return [(noise, noise * 0, np.full((9, 9, 3), 90, np.uint8))[plan] for plan in plans]
+
+
+class Unlucky(Step):
+    """Rejects everything, and keeps nothing."""
+
+    def make(self, plans, *inputs):
+        return [Rejection("bad luck")] * len(plans)
+
+
+class Kept(Unlucky):
+    """The same, in a folder."""
+
+    name = "pictures"
 
 
 class Student(Gate):
@@ -150,6 +164,17 @@ def test_further_attempts_are_made_where_a_gate_has_objected_and_nowhere_else(st
               for one in first.wants(second, Request(disc_records[0], variant), Runner(store))]  # fmt: skip
     assert wanted == [1, 2]
     assert [step.decides for step in first.inputs] == [True, True, False]
+
+
+def test_that_an_input_was_rejected_is_kept_under_the_key_of_a_verdict_alone(log, store, disc_records):
+    gate, asked = CostlyGate(str(log)), [Request(disc_records[0], 0)]
+    verdicts = Accept("background", [gate], Unlucky())
+    verdicts.remembers = True
+    for step, left in ((verdicts, 0), (Kept(Unlucky(), parts=[gate]), 1)):  # whose key tells no gate
+        stage = StepStage(step, step, store)
+        units = stage.pending(asked, store)
+        stage.run(units, [stage.load(unit) for unit in units])
+        assert len(units) == 1 and len(stage.pending(asked, store)) == left
 
 
 def test_a_photo_that_cannot_be_read_needs_no_second_attempt(store, disc_records):

@@ -20,7 +20,7 @@ from aga_lightning.augment.base import (
     Segmenter,
     Subject,
 )
-from aga_lightning.augment.compositing import Merging
+from aga_lightning.augment.compositing import Merging, Placement
 from aga_lightning.augment.engine.bank import BackgroundBank
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.grey import is_grey
@@ -170,6 +170,14 @@ def cache(tmp_path):
 
 def pixels(record):
     return np.asarray(Image.open(record.path).convert("RGB"))
+
+
+def test_by_default_a_subject_is_mirrored_turned_scaled_and_moved_a_little():
+    merging = AGA().merging
+    assert (merging.flip_probability, merging.max_rotation, merging.scale, merging.shift) == (0.5, 15, (0.8, 1.2), 0.1)
+    assert (merging.edge, merging.harmonise, merging.in_place, merging.match_grey) == ("hard", 0, False, False)
+    placement = Placement()
+    assert (placement.flip, placement.rotation, placement.scale, placement.shift) == (False, 0, 1, (0, 0))
 
 
 def test_each_part_works_on_what_the_one_before_has_made(cache, disc_records):

@@ -85,7 +85,7 @@ def test_tables_tell_of_sets_and_methods(tmp_path):
     groups = compared(outcomes, None, {})
     assert (sets_of(groups, "faithfulness_per_image.csv"), protocol_of(groups), aggregation_of(groups)) == ([], "", "")
     first, second = outcomes.explained
-    write_scores(first, {"test": {"aic": ([0.1], [0.2])}})
+    write_scores(first, {"test": {"aic": ([0.1], [0.2]), "insertion": ([0.1], [0.2])}})  # whose mean is no curve
     write_scores(second, {"test": {"aic": ([0.1], [0.2])}, "ood/dusk": {"aic": ([0.1], [0.2])}})
     assert sets_of(groups, "faithfulness_per_image.csv") == ["test", "ood/dusk"]
     assert protocol_of(groups) == "Attributions: Grad-CAM of net.layer2 for the true class."
