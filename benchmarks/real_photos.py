@@ -17,8 +17,9 @@ import torch
 from PIL import Image
 
 from aga_lightning.augment.base import Detection
-from aga_lightning.augment.compositing import Merging, Placement
+from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.grey import is_grey
+from aga_lightning.augment.placement import Placement
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.datasets.iwildcam import IWildCam
 from aga_lightning.explain import energy_inside_mask

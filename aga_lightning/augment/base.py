@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
-from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.pixels import Alpha, Image, Mask
 from aga_lightning.images.records import Box, ImageRecord
 from aga_lightning.images.samples import Sample
 
@@ -33,6 +33,8 @@ class Subject:
         score: Joint score of detector and segmenter, 0..1.
         instances: The single instances, best first, if each is to be pasted alone; empty if all are pasted together.
         by: How it was found, by a segmenter that chooses among several ways; "" by all others.
+        alpha: How much of each pixel is the subject's, if the segmenter knows: solid inside, soft near the outline, 0
+            elsewhere. The mask is where it is at least 128.
     """
 
     mask: Mask
@@ -40,6 +42,12 @@ class Subject:
     score: float
     instances: tuple[Self, ...] = ()
     by: str = ""
+    alpha: Alpha | None = None
+
+    @property
+    def visible(self) -> Mask:
+        """All pixels that show anything of the subject: its mask, and its soft edge where it has one."""
+        return self.mask if self.alpha is None else self.alpha > 0
 
     def for_variant(self, variant: int) -> Self:
         """The subject that augmentation number `variant` pastes: the instances in turn, or the whole subject."""
@@ -161,12 +169,14 @@ class Part(ABC):
 
     Each constructor argument is kept as an attribute of the same name; together they describe the part in the keys
     of the store. `version` is raised when the same settings start to give other output; `not_in_key` names arguments
-    that cannot change the output (a batch size, a device). `needs_accelerator` keeps the part's work in the process
-    that holds the device. `does_without` names settings whose weights the part can do without, by another way.
+    that cannot change the output (a batch size, a device), `added_later` those that came after the first stores, each
+    with the value that changes nothing and stays out of the key. `needs_accelerator` keeps the part's work in the
+    process that holds the device. `does_without` names settings whose weights the part can do without, by another way.
     """
 
     version: ClassVar[int] = 1
     not_in_key: ClassVar[frozenset[str]] = frozenset()
+    added_later: ClassVar[Mapping[str, object]] = {}
     needs_accelerator: ClassVar[bool] = False
     does_without: ClassVar[frozenset[str]] = frozenset()
 

@@ -5,43 +5,24 @@ background take no part in any resampling, and a placement that only moves by wh
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from aga_lightning.augment.base import Part
+from aga_lightning.augment.cutout import KERNEL_REACH, beyond, continued, extended, moved, unmixed
 from aga_lightning.augment.grey import as_grey, is_grey
-from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.augment.placement import Placement, land
+from aga_lightning.images.pixels import Alpha, Image, Mask
 
-Edge = Literal["hard", "feathered"]
-Vector = npt.NDArray[np.float64]
+Edge = Literal["hard", "feathered", "soft"]
+Position = Literal["own", "uniform", "centre"]
 
-_KERNEL_REACH = 3  # pixels beyond the outline that an interpolation kernel gives weight to
 _LIGHT_RANGE = np.array([30.0, 10.0, 10.0])  # of 255: largest change of lightness and of the two chroma axes
-_SMALL_AREA = 128 * 128  # up to here the best resampling costs little, and field marks are few pixels wide
-_LARGE_AREA = 300 * 300  # beyond it a plain linear warp is good enough
-_DENSITY = 1.5  # samples per landing pixel before the final linear warp
-_LANCZOS_MIN_SCALE = 0.7  # further down it would alias
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Placement of a subject: mirrored, turned and scaled about its own centre, then moved.
-
-    Args:
-        flip: Mirrored left to right.
-        rotation: Degrees, counter-clockwise.
-        scale: Factor on the subject's width and height.
-        shift: Movement to the right and down, as fractions of the frame's width and height.
-    """
-
-    flip: bool = False
-    rotation: float = 0.0
-    scale: float = 1.0
-    shift: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -53,16 +34,28 @@ class Merging(Part):
         max_rotation: Largest turn to either side, in degrees.
         scale: Smallest and largest factor on the subject's size.
         shift: Largest movement in each direction, as a fraction of the frame.
-        edge: A hard edge keeps every pixel of the subject; a feathered one blends across the outline.
+        edge: A hard edge keeps every pixel of the subject; a feathered one blends across the outline; a soft one blends
+            as the segmenter's alpha says, without the old background's colours, and is a feathered one where the
+            segmenter gives a mask alone.
         feather: Standard deviation of a feathered edge, in pixels of the result.
         harmonise: Adaptation of the subject's colours to the background's mean and contrast, 0 (none) to 1 (as much as
             a change of light would).
         in_place: Leave the subject at its place: it is neither turned, scaled nor moved, only mirrored.
         match_grey: Give a grey photo (such as a camera trap's at night) a grey background with the light and the cast
             of its own background.
+        size: In place of `scale`: smallest and largest share of the frame's width or height, whichever is larger, that
+            the subject's box takes before it is turned; a small subject is enlarged, and gets blurred. Null keeps the
+            subject's own size, by `scale`.
+        position: own is the subject's own place, and centre the middle of the frame, from which `shift` moves it;
+            uniform is anywhere in the frame. With `size`, uniform or centre a subject that its photo's border cuts off
+            stays at that border, and is not turned.
+
+    Raises:
+        ValueError: If a setting is out of range, or `in_place` contradicts `size` or `position`.
     """
 
     version = 2
+    added_later: ClassVar[Mapping[str, object]] = {"size": None, "position": "own"}
 
     flip_probability: float = 0.5
     max_rotation: float = 15.0
@@ -73,6 +66,8 @@ class Merging(Part):
     harmonise: float = 0.0
     in_place: bool = False
     match_grey: bool = False
+    size: tuple[float, float] | None = None
+    position: Position = "own"
 
     def __post_init__(self) -> None:
         if not 0 <= self.flip_probability <= 1:
@@ -85,23 +80,46 @@ class Merging(Part):
             raise ValueError(f"edge must be one of {', '.join(get_args(Edge))}, not {self.edge!r}")
         if not 0 <= self.harmonise <= 1:
             raise ValueError(f"harmonise must lie in 0..1, not {self.harmonise}")
+        self._check_placing()
+
+    def _check_placing(self) -> None:
+        if self.size is not None and not 0 < self.size[0] <= self.size[1] <= 1:
+            raise ValueError(f"size must be a smallest and a largest share of the frame in 0..1, not {(*self.size,)}")
+        if self.position not in get_args(Position):
+            raise ValueError(f"position must be one of {', '.join(get_args(Position))}, not {self.position!r}")
+        if self.in_place and (self.size is not None or self.position != "own"):
+            raise ValueError(
+                "in_place leaves the subject as it is: set it to false, or size to null and position to own"
+            )
 
     def draw(self, rng: np.random.Generator) -> Placement:
-        """A random placement; the scale is log-uniform, so that halving is as likely as doubling."""
+        """A random placement; scale and size are log-uniform, so that halving is as likely as doubling.
+
+        Whatever `size` and `position` are, the same numbers are drawn: two settings give the same turns and mirrors.
+        """
         flip = bool(rng.random() < self.flip_probability)
         if self.in_place:
             return Placement(flip)
         rotation = rng.uniform(-self.max_rotation, self.max_rotation)
-        scale = math.exp(rng.uniform(math.log(self.scale[0]), math.log(self.scale[1])))
+        smallest, largest = self.scale if self.size is None else self.size
+        factor = math.exp(rng.uniform(math.log(smallest), math.log(largest)))
+        scale, size = (factor, None) if self.size is None else (1.0, factor)
+        if self.position == "uniform":
+            right, down = rng.uniform(0, 1, size=2)
+            return Placement(flip, rotation, scale, (0.0, 0.0), size, (float(right), float(down)))
         right, down = rng.uniform(-self.shift, self.shift, size=2)
-        return Placement(flip, rotation, scale, (float(right), float(down)))
+        middle = (0.5, 0.5) if self.position == "centre" else None
+        return Placement(flip, rotation, scale, (float(right), float(down)), size, middle)
 
-    def merge(self, image: Image, mask: Mask, background: Image, placement: Placement) -> tuple[Image, Mask]:
+    def merge(
+        self, image: Image, mask: Mask, background: Image, placement: Placement, alpha: Alpha | None = None
+    ) -> tuple[Image, Mask]:
         """`merge` with this part's edge and colours."""
-        feather = self.feather if self.edge == "feathered" else 0.0
+        feather = 0.0 if self.edge == "hard" else self.feather
         if self.match_grey and is_grey(image):
             background = as_grey(background, image, mask)
-        return merge(image, mask, background, placement, feather, self.harmonise)
+        alpha = alpha if self.edge == "soft" else None
+        return merge(image, mask, background, placement, feather, self.harmonise, alpha)
 
 
 def merge(
@@ -111,6 +129,7 @@ def merge(
     placement: Placement,
     feather: float = 0.0,
     harmonise: float = 0.0,
+    alpha: Alpha | None = None,
 ) -> tuple[Image, Mask]:
     """Put the subject of an image in front of a background (section 4.3, Figure 5).
 
@@ -123,6 +142,7 @@ def merge(
         placement: The placement of the subject.
         feather: Standard deviation of the soft edge in pixels; 0 is a hard edge.
         harmonise: Adaptation of the subject's colours to the background's, 0..1.
+        alpha: (height, width), at least 128 where the mask is: the edge in place of a feathered one.
 
     Returns:
         The merged image, and the mask of the subject at its new place.
@@ -135,29 +155,31 @@ def merge(
             f"image {image.shape}, mask {mask.shape} and background {background.shape} must be of one size: "
             "resize the background to the image first"
         )
-    solid = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
-    left, top, width, height = cv2.boundingRect(solid)
+    whole = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+    left, top, width, height = box = cv2.boundingRect(whole)
     if width == 0:
         raise ValueError("the mask is empty: reject images without a subject before merging")
-    box = (slice(top, top + height), slice(left, left + width))
-    colours, solid = image[box], solid[box]
-    if harmonise > 0:
-        colours = _harmonised(colours, solid, background, harmonise)
-    if placement.flip:
-        colours, solid = _bytes(cv2.flip(colours, 1)), _bytes(cv2.flip(solid, 1))
-
-    landing = _fitted(solid, np.array((left + width / 2, top + height / 2)), placement, mask.shape)
-    softness = _softness(feather)
-    start = np.maximum(np.floor(landing.low) - softness, 0).astype(int)
-    stop = np.minimum(np.ceil(landing.high) + softness, mask.shape[::-1]).astype(int)
-    if placement.rotation != 0 or placement.scale != 1:
-        cutout = _extended(colours, solid, math.ceil(softness / _scale_of(landing.linear)) + _KERNEL_REACH)
-        cutout = _warped(cutout, landing.linear, landing.centre - start, stop - start)
+    inside = (slice(top, top + height), slice(left, left + width))
+    solid = _bytes(cv2.flip(whole[inside], 1)) if placement.flip else whole[inside]
+    landing = land(solid, (left, top), placement, mask.shape)
+    kernel = KERNEL_REACH if landing.resampled else 0
+    if alpha is None:
+        colours = image[inside] if harmonise == 0 else _harmonised(image[inside], whole[inside], background, harmonise)
+        colours = _bytes(cv2.flip(colours, 1)) if placement.flip else colours
+        softness = _softness(feather)
+        margin = math.ceil(softness / landing.scale) + kernel
+        cutout = extended(colours, solid, margin)
     else:
-        skipped = (start + softness - landing.low).astype(int)  # the margin beyond the frame
-        cutout = _extended(colours, solid, softness)[skipped[1] :, skipped[0] :]
-        cutout = cutout[: stop[1] - start[1], : stop[0] - start[0]]
-    return _pasted(cutout, (slice(start[1], stop[1]), slice(start[0], stop[0])), background, feather)
+        reach = beyond(alpha, box)
+        softness, margin = math.ceil(reach * landing.scale), reach + kernel
+        cutout = unmixed(image, alpha, box, margin)
+        if harmonise > 0:
+            known = (cutout[..., 3] >= 128) * np.uint8(255)
+            cutout[..., :3] = _harmonised(np.ascontiguousarray(cutout[..., :3]), known, background, harmonise)
+        cutout = _bytes(cv2.flip(cutout, 1)) if placement.flip else cutout
+    continued(cutout, margin, landing.held)
+    pasted, onto = moved(cutout, landing, softness, mask.shape)
+    return _pasted(pasted, onto, background, 0.0 if alpha is not None else feather, alpha is not None)
 
 
 def cover(background: Image, size: tuple[int, int]) -> Image:
@@ -177,92 +199,17 @@ def cover(background: Image, size: tuple[int, int]) -> Image:
     return np.ascontiguousarray(scaled[top : top + height, left : left + width], np.uint8)
 
 
-class _Landing(NamedTuple):
-    """A 2 x 2 matrix about the subject's centre, the new place of the centre, and the corners of the covered area."""
-
-    linear: npt.NDArray[np.float64]
-    centre: Vector
-    low: Vector
-    high: Vector
-
-
-def _fitted(solid: Image, centre: Vector, placement: Placement, frame: tuple[int, ...]) -> _Landing:
-    """The landing of a subject, limited so that all of it is in the frame."""
-    size = np.array(frame[1::-1], dtype=np.float64)
-    angle = math.radians(placement.rotation)
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])  # y points down
-    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline = cv2.convexHull(np.concatenate(contours))[:, 0] + 0.5 - np.array(solid.shape[::-1]) / 2
-    landed = outline @ turn.T
-    half_pixel = np.abs(turn).sum(axis=1) / 2
-    low, high = landed.min(axis=0) - half_pixel, landed.max(axis=0) + half_pixel
-    scale = min(placement.scale, float((size / (high - low)).min()))
-    # Moved by whole pixels, a subject that is not turned needs no resampling.
-    wanted = centre + np.round(np.array(placement.shift) * size)
-    centre = np.clip(wanted, -scale * low, size - scale * high)
-    return _Landing(scale * turn, centre, centre + scale * low, centre + scale * high)
-
-
-def _extended(colours: Image, solid: Image, reach: int) -> Image:
-    """The subject as RGBA with a margin of `reach` pixels, filled with local means of the subject's colours."""
-    height, width = (length + 2 * reach for length in solid.shape)
-    # Means of the known pixels over 5 x 5 cells; smoothly enlarged, they are right up to 1.5 cells from the subject.
-    # Small cells are closer to the outline's own colours, but slow.
-    fewest = 1 if solid.size <= _SMALL_AREA else 2
-    halvings = max(fewest, math.ceil(math.log2(max(reach, 1) / 1.5)))
-    cell = 2**halvings
-    rows, columns = math.ceil(height / cell), math.ceil(width / cell)
-    inner = (slice(reach, height - reach), slice(reach, width - reach))
-    opaque = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
-    canvas = np.zeros((rows * cell, columns * cell, 4), np.uint8)
-    cv2.copyTo(opaque, solid, canvas[inner])
-    if reach == 0:
-        return canvas[:height, :width]
-    coarse = canvas
-    for _ in range(halvings):
-        coarse = _bytes(cv2.resize(coarse, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    sums = cv2.boxFilter(coarse, cv2.CV_16U, (5, 5), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    known = cv2.extractChannel(sums, 3)
-    means = cv2.divide(sums, cv2.merge([known] * 4), scale=255, dtype=cv2.CV_8U)  # far from the subject: 0 / 0 is 0
-    means[..., 3] = 0
-    extended = cv2.resize(means, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
-    cv2.copyTo(opaque, solid, extended[inner])
-    return _bytes(extended[:height, :width])
-
-
-def _warped(cutout: Image, linear: npt.NDArray[np.float64], centre: Vector, canvas: npt.NDArray[np.int_]) -> Image:
-    """The cut-out after a linear map, with its centre at a point of a canvas (width and height)."""
-    size = np.array(cutout.shape[1::-1])
-    scale = _scale_of(linear)
-    area = size.prod()
-    shrinks = scale < _LANCZOS_MIN_SCALE
-    kernel = cv2.INTER_LANCZOS4 if area <= _SMALL_AREA and not shrinks else cv2.INTER_LINEAR
-    if shrinks or _SMALL_AREA < area <= _LARGE_AREA:
-        # A fast cubic (or area) resize beyond the final resolution, then a linear warp: nearly as sharp as a cubic warp
-        # in a quarter of its time, and free of aliasing at any scale.
-        dense = np.maximum(np.round(size * _DENSITY * scale), 1).astype(int)
-        resize = cv2.INTER_CUBIC if _DENSITY * scale > 1 else cv2.INTER_AREA
-        cutout = _bytes(cv2.resize(cutout, dense.tolist(), interpolation=resize))
-        linear = linear * (size / dense)
-        size = dense
-    # OpenCV counts from the middle of the first pixel, we from its corner.
-    offset = centre - 0.5 - linear @ (size / 2 - 0.5)
-    return _bytes(cv2.warpAffine(cutout, np.column_stack([linear, offset]), canvas.tolist(), flags=kernel))
-
-
-def _pasted(cutout: Image, onto: tuple[slice, slice], background: Image, feather: float) -> tuple[Image, Mask]:
+def _pasted(
+    cutout: Image, onto: tuple[slice, slice], background: Image, feather: float, soft: bool
+) -> tuple[Image, Mask]:
     """The background with the cut-out over some of its rows and columns, and the mask of the subject."""
     merged = np.array(background, order="C")
     landed = np.zeros(background.shape[:2], np.uint8)
     under = merged[onto]
     colours, alpha = cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB), cv2.extractChannel(cutout, 3)
     cv2.threshold(alpha, 127, 1, cv2.THRESH_BINARY, dst=landed[onto])
-    if feather > 0:
-        # A subject that the frame cuts off continues beyond it, and so must not fade at the border.
-        # The separable filter takes half the time of OpenCV's own Gaussian.
-        kernel = cv2.getGaussianKernel(2 * _softness(feather) + 1, feather)
-        soft = cv2.sepFilter2D(alpha, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
-        weights = cv2.merge([soft, soft, soft])
+    if feather > 0 or soft:
+        weights = cv2.merge([alpha if soft else _feathered(_bytes(alpha), feather)] * 3)
         cv2.multiply(colours, weights, dst=colours, scale=1 / 255)
         cv2.bitwise_not(weights, dst=weights)
         cv2.multiply(under, weights, dst=weights, scale=1 / 255)
@@ -272,14 +219,17 @@ def _pasted(cutout: Image, onto: tuple[slice, slice], background: Image, feather
     return merged, landed.view(np.bool_)
 
 
+def _feathered(alpha: Alpha, feather: float) -> Alpha:
+    """A solid mask whose edge fades as a Gaussian's integral, of a standard deviation in pixels."""
+    # A subject that the frame cuts off continues beyond it, and so must not fade at the border.
+    # The separable filter takes half the time of OpenCV's own Gaussian.
+    kernel = cv2.getGaussianKernel(2 * _softness(feather) + 1, feather)
+    return _bytes(cv2.sepFilter2D(alpha, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE))
+
+
 def _softness(feather: float) -> int:
     """Reach of a soft edge in pixels; further out its weight is below 1 %."""
     return math.ceil(2.5 * feather)
-
-
-def _scale_of(linear: npt.NDArray[np.float64]) -> float:
-    """The factor by which a turning and scaling matrix changes lengths."""
-    return math.hypot(linear[0, 0], linear[1, 0])
 
 
 def _harmonised(colours: Image, alpha: Image, background: Image, strength: float) -> Image:

@@ -29,7 +29,7 @@ def describe(value: object) -> object:
         settings = {
             argument: describe(value.setting(argument))
             for argument in inspect.signature(kind).parameters
-            if argument not in kind.not_in_key
+            if argument not in kind.not_in_key and not _as_before(value, argument)
         }
         return {"part": part_name(kind), "version": kind.version, **settings}
     if isinstance(value, Mapping):
@@ -41,6 +41,12 @@ def describe(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"a setting of type {_full_name(type(value))} cannot be part of a key; use a plain value or a Part")
+
+
+def _as_before(part: Part, argument: str) -> bool:
+    """Whether an argument that was added later has the value under which the part works as it did without."""
+    added = type(part).added_later
+    return argument in added and bool(getattr(part, argument) == added[argument])
 
 
 def fingerprint(*values: object, length: int = 32) -> str:

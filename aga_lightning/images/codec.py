@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.pixels import Alpha, Image, Mask
 
 
 def encode_jpeg(image: Image, quality: int = 95) -> bytes:
@@ -44,7 +44,12 @@ def is_image(data: bytes) -> bool:
 
 def encode_mask(mask: Mask) -> bytes:
     """A mask as a grey PNG, 255 where the subject is."""
-    return _encode(".png", mask.astype(np.uint8) * 255, [])
+    return encode_alpha(mask.astype(np.uint8) * np.uint8(255))
+
+
+def encode_alpha(alpha: Alpha) -> bytes:
+    """Levels from 0 to 255 as a grey PNG."""
+    return _encode(".png", alpha, [])
 
 
 def decode_mask(data: bytes) -> Mask:
@@ -53,7 +58,16 @@ def decode_mask(data: bytes) -> Mask:
     Raises:
         ValueError: If the bytes are no image.
     """
-    return np.asarray(_decode(data, cv2.IMREAD_GRAYSCALE) >= 128)
+    return np.asarray(decode_alpha(data) >= 128)
+
+
+def decode_alpha(data: bytes) -> Alpha:
+    """The levels in a grey PNG that this module has written.
+
+    Raises:
+        ValueError: If the bytes are no image.
+    """
+    return _decode(data, cv2.IMREAD_GRAYSCALE)
 
 
 def _decode(data: bytes, mode: int) -> npt.NDArray[np.uint8]:

@@ -8,3 +8,6 @@ Image = npt.NDArray[np.uint8]
 
 Mask = npt.NDArray[np.bool_]
 """(height, width); True where the subject is."""
+
+Alpha = npt.NDArray[np.uint8]
+"""(height, width); how much of a pixel is the subject's, 0 (nothing) to 255 (all of it)."""

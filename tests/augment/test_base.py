@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aga_lightning.augment.augmenter import Augmenter
-from aga_lightning.augment.base import BackgroundGenerator, Gate, Request
+from aga_lightning.augment.base import BackgroundGenerator, Detection, Gate, Request, Subject
 from aga_lightning.images.records import ImageRecord
 
 
@@ -37,6 +38,13 @@ def test_a_method_that_isolates_nothing_says_so():
     assert method.learned() is None
     with pytest.raises(TypeError, match=r"Method has no separate backgrounds; use --data\.mode"):
         method.recombine(request, request, 0, None)
+
+
+def test_a_subject_is_visible_where_its_alpha_is_not_nothing():
+    alpha, detection = np.array([[0, 1, 127, 128, 255]], np.uint8), Detection((0, 0, 5, 1), 1.0)
+    soft = Subject(alpha >= 128, detection, 1.0, alpha=alpha)
+    assert soft.visible.tolist() == [[False, True, True, True, True]]
+    assert Subject(soft.mask, detection, 1.0).visible is soft.mask
 
 
 def test_a_part_without_its_verb_cannot_be_made():

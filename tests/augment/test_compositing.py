@@ -7,8 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from aga_lightning.augment.compositing import Merging, Placement, cover, merge
+from aga_lightning.augment.compositing import Merging, cover, merge
+from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.grey import as_grey, is_grey
+from aga_lightning.augment.placement import Placement
 
 quick = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -274,6 +276,27 @@ def test_draws_repeat_and_go_to_both_sides_and_to_their_ends():
     assert Merging(max_rotation=12, in_place=True, flip_probability=1.0).draw(rng) == Placement(flip=True)
 
 
+def test_size_and_position_change_no_other_draw_and_no_key_at_their_defaults():
+    def drawn(**settings):
+        return Merging(**settings).draw(np.random.default_rng(4))
+
+    own = drawn()
+    assert (own.size, own.position) == (None, None)
+    for one in ({"size": (0.2, 0.4)}, {"position": "uniform"}, {"position": "centre", "size": (0.3, 0.3)}):
+        placement = drawn(**one)
+        assert (placement.flip, placement.rotation) == (own.flip, own.rotation)
+        assert (placement.shift == own.shift) == (one.get("position") != "uniform")
+    assert drawn(position="centre").position == (0.5, 0.5) and drawn(position="centre").scale == own.scale
+    rng = np.random.default_rng(0)
+    free = Merging(size=(0.2, 0.8), position="uniform")
+    placements = [free.draw(rng) for _ in range(1000)]
+    across, down = np.array([one.position for one in placements]).T
+    for values in (across, down, [math.log(one.size / 0.2, 4) for one in placements]):
+        assert np.quantile(values, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx([0, 0.25, 0.5, 0.75, 1], abs=0.06)
+    assert {*describe(Merging())}.isdisjoint({"size", "position"})
+    assert describe(free) == {**describe(Merging()), "size": [0.2, 0.8], "position": "uniform"}
+
+
 def lab(colours):
     return cv2.cvtColor(np.ascontiguousarray(colours.reshape(1, -1, 3)), cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(float)
 
@@ -315,6 +338,39 @@ def test_the_part_passes_its_edge_and_colours_on():
         np.testing.assert_array_equal(ours, merge(image, mask, background, placement, **expected)[0])
 
 
+def test_a_soft_edge_follows_alpha_and_is_feathered_without_it():
+    image, background, mask = smooth(100, seed=1), smooth(100, seed=2), disc(100, 25)
+    alpha = np.clip(128 + 8 * (25 - np.hypot(*(np.mgrid[:100, :100] - 49.5))), 0, 255)
+    alpha = np.where(mask, np.maximum(alpha, 128), np.minimum(alpha, 127)).astype(np.uint8)
+    soft, placement = Merging(edge="soft", feather=2.0), Placement(rotation=8)
+    without, _ = soft.merge(image, mask, background, placement)
+    np.testing.assert_array_equal(without, merge(image, mask, background, placement, 2.0)[0])
+    followed, _ = soft.merge(image, mask, background, placement, alpha)
+    assert np.abs(followed.astype(int) - without)[disc(100, 45) & ~disc(100, 34)].max() > 20, "16 pixels wide"
+    for edge in ("hard", "feathered"):
+        other = Merging(edge=edge, feather=2.0)
+        np.testing.assert_array_equal(
+            other.merge(image, mask, background, placement, alpha)[0],
+            other.merge(image, mask, background, placement)[0],
+        )
+
+
+@quick
+@given(scenes(), placements, st.floats(0, 1))
+def test_a_soft_edge_keeps_what_is_solid_and_leaves_the_rest_alone(scene, placement, harmonise):
+    image, mask, background = scene
+    depth = cv2.distanceTransform(np.pad(mask, 9, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[9:-9, 9:-9]
+    alpha = np.where(mask, np.clip(100 + 40 * depth, 128, 255), 0).astype(np.uint8)
+    merged, landed = merge(image, mask, background, Placement(placement.flip), 1.0, 0.0, alpha)
+    hard, same = merge(image, mask, background, Placement(placement.flip))
+    np.testing.assert_array_equal(landed, same)
+    solid, _ = merge(np.dstack([alpha] * 3), mask, np.zeros_like(background), Placement(placement.flip))
+    np.testing.assert_array_equal(merged[solid == 255], hard[solid == 255])
+    np.testing.assert_array_equal(merged[~landed], background[~landed])
+    merged, landed = merge(image, mask, background, placement, 1.0, harmonise, alpha)
+    assert merged.shape == background.shape and landed.shape == mask.shape
+
+
 def test_a_grey_photo_gets_a_grey_background_where_that_is_asked():
     day, background, mask = smooth(96, seed=1), smooth(96, seed=2), disc(96, 20)
     night = np.repeat(day[..., :1] // 3, 3, axis=2)
@@ -350,7 +406,13 @@ def test_a_background_covers_any_frame_and_keeps_its_middle(height, width, frame
         {"shift": -0.1},
         {"feather": -1.0},
         {"harmonise": 2.0},
-        {"edge": "soft"},
+        {"edge": "blurred"},
+        {"size": (0.6, 0.4)},
+        {"size": (0.0, 0.5)},
+        {"size": (0.5, 1.2)},
+        {"position": "left"},
+        {"in_place": True, "position": "centre"},
+        {"in_place": True, "size": (0.2, 0.3)},
     ],
 )
 def test_settings_out_of_range_are_named(wrong):
@@ -373,6 +435,24 @@ def test_a_turn_and_back_keeps_the_marks_of_small_images():
     core = disc(size, 18)
     error = np.mean((back[core].astype(float) - image[core]) ** 2)
     assert 10 * math.log10(255**2 / error) > 30
+
+
+@pytest.mark.parametrize("placement", [Placement(), Placement(True, 25, 0.8), Placement(size=0.9, position=(0, 1))])
+def test_a_soft_edge_is_freed_from_the_old_background_that_is_mixed_into_it(placement):
+    """A true mixture: the pixels at the edge of the photo are partly magenta."""
+    size = 100
+    share = np.clip((30 - np.hypot(*(np.mgrid[:size, :size] - 49.5))) / 4 + 0.5, 0, 1)[..., None]
+    image = np.round(share * (60, 160, 60) + (1 - share) * (255, 0, 255)).astype(np.uint8)
+    alpha = np.round(255 * share[..., 0]).astype(np.uint8)
+    green = np.full_like(image, (60, 160, 60))
+    merged, landed = merge(image, alpha >= 128, green, placement, alpha=alpha)
+    np.testing.assert_allclose(merged, green, atol=10)
+    feathered, _ = merge(image, alpha >= 128, green, placement, 1.0)
+    assert np.abs(feathered.astype(int) - green).max() > 50
+    black, _ = merge(image, alpha >= 128, np.zeros_like(image), placement, alpha=alpha)
+    assert 20 < black[~landed].max() < 90, "beyond its outline less than half"
+    if placement == Placement():
+        np.testing.assert_allclose(black[..., 1], 160 * share[..., 0], atol=9)
 
 
 @pytest.mark.parametrize(

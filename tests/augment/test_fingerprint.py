@@ -42,6 +42,14 @@ def test_a_key_changes_with_what_changes_the_output_and_with_nothing_else(monkey
     assert fingerprint(Outer()) != key
 
 
+def test_a_setting_that_was_added_later_leaves_the_key_alone_until_it_is_used(monkeypatch):
+    before = describe(Outer())
+    monkeypatch.setattr(Outer, "added_later", {"sizes": [1, 2]})
+    without = describe(Outer(sizes=[1, 2]))
+    assert without == {name: value for name, value in before.items() if name != "sizes"}
+    assert describe(Outer(sizes=[1, 3])) == {**without, "sizes": [1, 3]}
+
+
 def test_plain_values():
     assert describe({"b": Path("x"), "a": {2, 1}}) == {"b": "x", "a": ["1", "2"]}
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
@@ -67,6 +75,7 @@ def parts_with_weights():
 @pytest.mark.parametrize("kind", sorted(set(shipped_parts()), key=lambda kind: kind.__name__))
 def test_every_shipped_part_keeps_its_settings_and_documents_each_once(kind):
     settings = inspect.signature(kind).parameters
+    assert set(kind.added_later) <= set(settings)
     required = [name for name, setting in settings.items() if setting.default is inspect.Parameter.empty]
     if not required:
         assert isinstance(describe(kind()), dict)

@@ -1,6 +1,7 @@
 """Step 1 of AGA: read a photo, put a box around its superclass, and find the subject in the box."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,8 @@ from aga_lightning.augment.base import Detection, Detector, Request, Segmenter, 
 from aga_lightning.augment.detectors.embedded import CentrePrior, DatasetBoxes
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Digest, Rejection, Step
-from aga_lightning.images.codec import decode_mask, encode_mask
+from aga_lightning.images.codec import decode_alpha, encode_alpha
+from aga_lightning.images.pixels import Alpha
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample, load_sample
@@ -134,23 +136,26 @@ class Subjects(Step[Subject]):
         return f"no subject was found: no {sample.record.superclass} could be isolated"
 
     def encode(self, made: Subject, plan: None, *inputs: object) -> Finished:
-        """Boxes and scores; one picture holds all masks, one below the other: the whole subject, then its instances."""
+        """Boxes, scores, and which parts have alpha.
+
+        One picture holds the masks or alphas, one below the other: the whole subject, then its instances.
+        """
         parts: list[Subject] = [made, *made.instances]
         rows = [[*_rows([part.detection])[0], round(part.score, 4)] for part in parts]
-        masks = encode_mask(np.concatenate([part.mask for part in parts]))
-        facts = {"segmenter": type(self.segmenter).__name__, "subjects": rows}
-        return facts | ({"by": made.by} if made.by else {}), masks
+        facts: dict[str, object] = {"segmenter": type(self.segmenter).__name__, "subjects": rows}
+        soft = [part.alpha is not None for part in parts]
+        facts |= {"alpha": soft} if any(soft) else {}
+        facts |= {"by": made.by} if made.by else {}
+        masks = [part.mask * np.uint8(255) if part.alpha is None else part.alpha for part in parts]
+        return facts, encode_alpha(np.concatenate(masks))
 
     def decode(self, facts: Mapping[str, object], data: bytes | None, plan: None) -> Subject:
         """The subject with its instances."""
         rows = cast("list[list[float]]", facts["subjects"])
-        masks = np.split(decode_mask(data or b""), len(rows))
-        parts = [
-            Subject(mask, Detection((left, top, right, bottom), detection_score), score)
-            for mask, (left, top, right, bottom, detection_score, score) in zip(masks, rows, strict=True)
-        ]
-        whole = parts[0]
-        return Subject(whole.mask, whole.detection, whole.score, tuple(parts[1:]), str(facts.get("by", "")))
+        soft = cast("list[bool]", facts.get("alpha", [False] * len(rows)))
+        levels = np.split(decode_alpha(data or b""), len(rows))
+        whole, *instances = (_part(*values) for values in zip(levels, rows, soft, strict=True))
+        return replace(whole, instances=tuple(instances), by=str(facts.get("by", "")))
 
 
 def detector_for(detector: Detector | None, segmenter: Segmenter) -> Detector:
@@ -162,6 +167,12 @@ def detector_for(detector: Detector | None, segmenter: Segmenter) -> Detector:
         segmenter: What is given the boxes.
     """
     return detector or DatasetBoxes(fallback=CentrePrior() if segmenter.needs_box else None)
+
+
+def _part(levels: Alpha, row: Sequence[float], soft: bool) -> Subject:
+    left, top, right, bottom, detection_score, score = row
+    detection = Detection((left, top, right, bottom), detection_score)
+    return Subject(np.asarray(levels >= 128), detection, score, alpha=levels if soft else None)
 
 
 def mask_digest(record: ImageRecord, digest: Digest) -> str | None:

@@ -249,5 +249,6 @@ class Merge(Step[Draft]):
     def _merged(self, seed: int, sample: Sample, subject: Subject, caption: Caption, background: Image) -> Draft:
         placement = self.merging.draw(np.random.default_rng(seed))
         height, width = sample.image.shape[:2]
-        image, landed = self.merging.merge(sample.image, subject.mask, cover(background, (width, height)), placement)
+        behind = cover(background, (width, height))
+        image, landed = self.merging.merge(sample.image, subject.mask, behind, placement, subject.alpha)
         return Draft(sample, subject, caption, background, image, landed)

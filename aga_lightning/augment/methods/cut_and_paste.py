@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aga_lightning.augment.compositing import Edge, Merging, Placement
+from aga_lightning.augment.compositing import Edge, Merging
+from aga_lightning.augment.placement import Placement
 
 
 @dataclass(kw_only=True, eq=False)
@@ -25,6 +26,10 @@ class CutAndPaste(Merging):
     feather: float = 2.0
 
     def draw(self, rng: np.random.Generator) -> Placement:
-        """A random placement; the scale is uniform."""
+        """A random placement; scale and size are uniform."""
         placement = super().draw(rng)
-        return placement if self.in_place else replace(placement, scale=float(rng.uniform(*self.scale)))
+        if self.in_place:
+            return placement
+        if self.size is not None:
+            return replace(placement, size=float(rng.uniform(*self.size)))
+        return replace(placement, scale=float(rng.uniform(*self.scale)))

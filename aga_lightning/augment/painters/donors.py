@@ -86,7 +86,7 @@ class DonorPhotos(BorrowingPainter):
         # If no subject was found, it is still somewhere in the photo.
         if subject is None or not subject.mask.any():
             return None
-        hole = widen(subject.mask, self.margin)
+        hole = widen(subject.visible, self.margin)
         return (sample.image, hole) if hole.mean() <= self.max_hole else None
 
 

@@ -88,8 +88,8 @@ class MeanColour(BorrowingPainter):
                 continue  # the photo's own augmentations are rejected with its name
             if not sample.record.has_subject:
                 yield background_mean(sample.image, np.zeros(sample.image.shape[:2], np.bool_), self.margin)
-            elif subject is not None and not subject.mask.all():
-                yield background_mean(sample.image, subject.mask, self.margin)
+            elif subject is not None and not subject.visible.all():
+                yield background_mean(sample.image, subject.visible, self.margin)
 
 
 def background_mean(image: Image, mask: Mask, margin: float) -> npt.NDArray[np.float64]:

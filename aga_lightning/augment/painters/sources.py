@@ -25,7 +25,7 @@ class Sources:
             self._places[digest].append(index)
 
     def isolated(self, digest: str) -> tuple[Image, Mask]:
-        """A photo and the mask of its subject; the union of the masks if the photo is listed several times.
+        """A photo, and all that shows anything of its subject; of several records of the photo the union.
 
         Raises:
             ImageReadError: If the photo cannot be read.
@@ -37,7 +37,7 @@ class Sources:
                 "painter that needs that photo works only without a bank"
             )
         found = [self._training[index] for index in self._places[digest]]
-        masks = [subject.mask for _, subject in found if subject is not None]
+        masks = [subject.visible for _, subject in found if subject is not None]
         mask = np.logical_or.reduce(masks) if masks else np.zeros(0, np.bool_)
         image = found[0][0]
         if not mask.any():

@@ -18,7 +18,7 @@ from aga_lightning.augment.pretrained import DType, Pretrained, weights_identity
 from aga_lightning.downloads import DownloadError, Published, fault_of, fetch, offline
 from aga_lightning.files import pointer
 from aga_lightning.images.boxes import bounding_box, components
-from aga_lightning.images.pixels import Image, Mask
+from aga_lightning.images.pixels import Alpha, Image, Mask
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample
 from aga_lightning.networks.weights_files import WeightsError
@@ -33,6 +33,9 @@ TIMEOUT = 15.0
 FLAT = 0.1
 """A map whose values differ by less is constant: stretched, it would be noise. U2-Net-P's differ by 1.0 on photos with
 a subject, by 0.06 on a black one and by 0.002 on other plain colours."""
+
+_EDGE = 3.0  # pixels, of the photo or of the map, whichever are larger: further from the outline alpha is 0 or 255
+_STEEPNESS = 1.25  # of alpha, beside that of the map: measured by benchmarks/edges.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ class SalientObject(Pretrained, Segmenter):
     """Cuts out what stands out in the photo, by a network for salient objects; it needs no detector, and asks none.
 
     OpenCV runs the network on the CPU, photo by photo, so that a mask depends on its own photo alone. The score is the
-    mean of the network's map inside the mask. A file that is missing is downloaded from its publisher before the first
+    mean of the network's map inside the mask. Near the mask's outline the map becomes the subject's alpha, which
+    merging with `edge: soft` uses. A file that is missing is downloaded from its publisher before the first
     augmentation, unless HF_HUB_OFFLINE=1 forbids the network; the error then says what to fetch and where to put it.
 
     Args:
@@ -86,6 +90,7 @@ class SalientObject(Pretrained, Segmenter):
         ValueError: If a setting is out of range, or `weights` neither a known name nor an .onnx file.
     """
 
+    version = 2
     needs_accelerator = False
     needs_box = False
 
@@ -202,7 +207,8 @@ class SalientObject(Pretrained, Segmenter):
         if not high - low >= FLAT:  # a map of not-a-number too
             return None
         height, width = image.shape[:2]
-        soft = cv2.resize((found - low) / (high - low), (width, height), interpolation=cv2.INTER_LINEAR)
+        stretched = cv2.resize((found - low) / (high - low), (width, height), interpolation=cv2.INTER_LINEAR)
+        soft = np.asarray(stretched, np.float32)
         mask = np.asarray(soft >= self.threshold)
         if self.subjects == "largest":
             mask = _largest(mask)
@@ -210,7 +216,8 @@ class SalientObject(Pretrained, Segmenter):
         if box is None:  # a peak between the pixels of a tiny photo
             return None
         score = float(np.clip(soft[mask].mean(), 0, 1))
-        return Subject(mask, Detection(box, score), score)
+        reach = _EDGE * max(1.0, max(image.shape[:2]) / max(found.shape))
+        return Subject(mask, Detection(box, score), score, alpha=_edged(soft, mask, self.threshold, reach))
 
     def _map(self, image: Image) -> Map:
         """What the network says of a photo, in the network's own size."""
@@ -236,6 +243,22 @@ class SalientObject(Pretrained, Segmenter):
 def _largest(mask: Mask) -> Mask:
     labels, areas = components(mask)
     return np.asarray(labels == 1 + int(np.argmax(areas))) if areas else mask
+
+
+def _edged(soft: Map, mask: Mask, threshold: float, reach: float) -> Alpha:
+    """The map as alpha: at least 128 where the mask is, and soft no further than `reach` pixels from its outline.
+
+    Further away the map says how sure the network is: that is no reason to see through a subject, nor to paste a ghost
+    of what is beside it.
+    """
+    share = np.where(soft < threshold, soft / threshold, 1 + (soft - threshold) / (1 - threshold)) / 2
+    share = 0.5 + _STEEPNESS * (share - 0.5)
+    solid = mask.astype(np.uint8)
+    inside, outside = (cv2.distanceTransform(side, cv2.DIST_L2, 5) - 0.5 for side in (solid, 1 - solid))
+    least = np.where(mask, np.minimum(0.5 + inside / (2 * reach), 1), 0)
+    most = np.where(mask, 1, np.maximum(0.5 - outside / (2 * reach), 0))
+    levels = np.round(255 * np.clip(share, least, most)).astype(np.uint8)
+    return np.asarray(np.where(mask, np.maximum(levels, 128), np.minimum(levels, 127)), np.uint8)
 
 
 def _reason(error: cv2.error) -> str:

@@ -1,5 +1,7 @@
 """Captions, backgrounds and the merged image, as steps that are asked one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 from tiny.costly import CostlyCaptioner, CostlyPainter, calls
 from tiny.plain import Corners, Plain
@@ -17,6 +19,7 @@ from aga_lightning.augment.engine.step import Rejection
 from aga_lightning.augment.engine.training_images import TrainingImages
 from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.augment.painters.flat import FlatColour
+from aga_lightning.augment.placement import Placement
 from aga_lightning.augment.prompts import PromptEngine, mentions
 
 
@@ -97,6 +100,21 @@ def test_backgrounds_have_the_painters_own_size_and_are_cropped_to_the_photo(log
     assert made.background.shape == (40, 40, 3) and made.image.shape == made.sample.image.shape == (48, 48, 3)
     assert np.array_equal(made.image[:9, :9], made.sample.image[:9, :9]), "the first of two corners"
     assert np.array_equal(made.landed, made.subject.mask)
+
+
+def test_the_subjects_alpha_is_merged(store, disc_records):
+    photo = Photo(None)
+    subject = Subjects(Corners(), photo, Boxes(CentrePrior(), photo))
+    merge = Merge(Merging(flip_probability=0.0, in_place=True, edge="soft"), photo, subject, captions(), backgrounds())
+    (request,) = asked(disc_records[:1])
+    sample, found = Runner(store).value(photo, request), Runner(store).value(subject, request).for_variant(0)
+    nearly = replace(found, alpha=found.mask * np.uint8(128))
+    black = np.zeros_like(sample.image)
+    (made,) = merge.make([0], [sample], [nearly], [None], [black])
+    expected = merge.merging.merge(sample.image, found.mask, black, Placement(), nearly.alpha)[0]
+    assert np.array_equal(made.image, expected)
+    (hard,) = merge.make([0], [sample], [found], [None], [black])
+    assert made.image[:8, :8].mean() < 0.6 * hard.image[:8, :8].mean()
 
 
 def test_a_photo_that_finds_no_donor_is_rejected_with_the_reason_and_the_others_are_painted(store, disc_records):

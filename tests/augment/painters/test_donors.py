@@ -1,5 +1,6 @@
 import gc
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,19 @@ def test_the_background_is_another_photos_without_its_subject():
         colour = image.reshape(-1, 3).mean(0)
         assert min(np.abs(colour - other).max() for other in colours[1:]) < 1
         assert image.std((0, 1)).max() < 2
+
+
+def test_the_soft_edge_of_the_subject_is_painted_over_too():
+    class Soft(Photos):
+        def __getitem__(self, index):
+            sample, subject = super().__getitem__(index)
+            sample.image[14:48, 26:56] = (255, 0, 0)  # further beyond the mask than a hole is widened
+            alpha = subject.mask * np.uint8(255)
+            alpha[14:48, 26:56] = np.maximum(alpha[14:48, 26:56], 1)
+            return sample, replace(subject, alpha=alpha)
+
+    for image in painter(Soft([(10, 10, 10), (40, 90, 40)])).paint(scenes(3)):
+        assert image[..., 0].max() < 60
 
 
 def test_a_scene_depends_on_itself_alone():

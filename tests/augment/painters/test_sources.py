@@ -34,7 +34,9 @@ class Listed(SubjectSource):
             return sample, None
         mask = np.zeros((6, 8), bool)
         mask[:, columns] = True
-        return sample, Subject(mask, Detection((0, 0, 8, 6), 1.0), 1.0)
+        alpha = np.where(mask, 255, 0).astype(np.uint8)
+        alpha[0, 5:6] = np.maximum(alpha[0, 5:6], 9 if mask.any() else 0)
+        return sample, Subject(mask, Detection((0, 0, 8, 6), 1.0), 1.0, alpha=alpha)
 
 
 def test_a_photo_is_found_by_its_digest_and_opened_when_it_is_asked_for():
@@ -44,12 +46,13 @@ def test_a_photo_is_found_by_its_digest_and_opened_when_it_is_asked_for():
     image, mask = sources.isolated("y")
     assert photos.opened == [1]
     assert (image == 1).all() and image.shape == (6, 8, 3)
-    assert np.flatnonzero(mask.all(0)).tolist() == [2, 3] and mask.sum() == 12
+    assert np.flatnonzero(mask.all(0)).tolist() == [2, 3]
+    assert mask.sum() == 13 and mask[0, 5], "its soft edge too"
 
 
 def test_a_photo_that_is_listed_several_times_shows_all_its_subjects():
     _, mask = Sources(Listed(("x", [1]), ("y", [0]), ("x", None), ("x", [6]))).isolated("x")
-    assert np.flatnonzero(mask.any(0)).tolist() == [1, 6]
+    assert np.flatnonzero(mask.all(0)).tolist() == [1, 6]
 
 
 def test_what_is_not_among_the_training_images_is_named():

@@ -96,6 +96,21 @@ def test_a_higher_threshold_keeps_less(file):
     assert areas == sorted(areas, reverse=True) and areas[0] > 1.2 * areas[2]
 
 
+def test_alpha_is_soft_near_the_outline_alone(file):
+    """What the network is unsure of is solid or nothing, away from the outline."""
+    one = sample((200, 150, 90))
+    image = cv2.GaussianBlur(one.image, (0, 0), 2)
+    image[130:170, 180:220] = image[140:160, 20:40] = (170, 85, 85)  # half red: within, and far from the subject
+    [subject] = segment(SalientObject(weights=str(file), threshold=0.3, subjects="largest"), replace(one, image=image))
+    alpha, mask = subject.alpha, subject.mask
+    assert np.array_equal(mask, alpha >= 128) and mask[150, 200] and not mask[150, 30]
+    soft = (alpha > 0) & (alpha < 255)
+    band = np.abs(np.hypot(*(np.mgrid[:300, :400] - np.array([150, 200])[:, None, None])) - 90)
+    assert band[soft].max() < 9 and len(np.unique(alpha[soft])) > 20
+    assert set(np.unique(alpha[~soft])) == {0, 255}
+    assert np.array_equal(subject.visible, alpha > 0) and subject.visible.sum() > mask.sum()
+
+
 def test_a_photo_where_nothing_stands_out_has_no_subject(file):
     black = replace(sample(), image=np.zeros((40, 50, 3), np.uint8))
     assert segment(SalientObject(weights=str(file)), sample(), black) == [None, None]
