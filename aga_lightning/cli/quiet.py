@@ -16,7 +16,8 @@ _LINES = (
     "Tip: For seamless cloud logging",  # an advertisement
     "TPU available: False",
     "Loading `train_dataloader` to estimate",
-    "Restoring states from the checkpoint path",  # a second line says which checkpoint was loaded
+    "Restoring states from the checkpoint path",  # the command line has said which, or the user has
+    "Loaded model weights from the checkpoint at",
     "Received SIGTERM",  # told once, when the command ends
 )
 _LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.trainer.connectors.signal_connector")

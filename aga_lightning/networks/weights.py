@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torchvision
@@ -80,7 +80,7 @@ def read_weights(name: str, weights: str) -> Weights:
     """
     published = torchvision.models.get_model_weights(name)
     if weights in published.__members__:
-        return Weights(_download(name, published[weights]))
+        return Weights(_download(name, weights))
     if not Path(weights).expanduser().is_file():
         names = ", ".join(published.__members__)
         raise WeightsError(
@@ -89,6 +89,17 @@ def read_weights(name: str, weights: str) -> Weights:
         )
     state, facts = read_weights_file(weights)
     return Weights({_OLD_DENSENET.sub(r"\1\2.", key): value for key, value in state.items()}, facts.classes)
+
+
+def published_file(name: str, weights: str) -> Path | None:
+    """Where torch keeps some of torchvision's weights once they are downloaded; None for a name that is not theirs.
+
+    Args:
+        name: The classifier.
+        weights: What they are called.
+    """
+    published = torchvision.models.get_model_weights(name).__members__.get(weights)
+    return None if published is None else Path(torch.hub.get_dir(), "checkpoints", Path(published.value.url).name)
 
 
 def fit_weights(
@@ -170,7 +181,8 @@ def _check_rows(num_classes: int, available: int, rows: Sequence[int], source: s
         )
 
 
-def _download(name: str, published: Any) -> StateDict:  # noqa: ANN401  torchvision has no types
+def _download(name: str, weights: str) -> StateDict:
+    published = torchvision.models.get_model_weights(name)[weights]
     file = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
     try:
         if offline() and not file.is_file():

@@ -19,6 +19,7 @@ from aga_lightning.callbacks.background_reliance import BackgroundReliance, draw
 from aga_lightning.callbacks.evaluation_sample import Examples
 from aga_lightning.datasets.base import ImageDataset
 from aga_lightning.explain.prediction import Pixels, probabilities
+from aga_lightning.files import read_csv
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.training.datamodule import AGADataModule
 
@@ -98,7 +99,7 @@ def run_test(tmp_path, model, callback=None, data=None, logger=None):
 
 
 def table(path):
-    return {row.pop("set"): {name: float(score) for name, score in row.items()} for row in explained.read_csv(path)}
+    return {row.pop("set"): {name: float(score) for name, score in row.items()} for row in read_csv(path)}
 
 
 # What is removed has no colour, and both models call that red, the first class.

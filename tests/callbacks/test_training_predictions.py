@@ -5,10 +5,11 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from tiny import explained
-from tiny.explained import Small, classifier, open_data, read_csv
+from tiny.explained import Small, classifier, open_data
 
 from aga_lightning.augment.methods.controls import OwnBackground
 from aga_lightning.callbacks.training_predictions import TrainingPredictions, _answers
+from aga_lightning.files import read_csv
 from aga_lightning.preflight import Run
 
 FILE = "training_predictions.csv"

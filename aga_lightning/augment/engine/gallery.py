@@ -24,7 +24,7 @@ _CELL, _SMALL, _GAP, _LINE = 1.5, 0.62, 0.1, 0.135
 _TALLEST = 1.25  # times as tall as wide, at most; a taller picture gets narrower
 _PIXELS = 150  # an inch
 _POINTS = 7.5
-_ACROSS = 26  # characters of that size below a picture
+_ACROSS = 25  # characters of that size below a picture
 _CAPTION = 3  # lines; what is longer is cut
 _COLUMNS = 4  # pictures side by side, at most, where several originals fit into a row
 _REASONS = 3
@@ -64,7 +64,7 @@ def draw_gallery(collection: Collection, images: int = 8, variants: int = 3) -> 
     rows = [blocks[start : start + several] for start in range(0, len(blocks), several)]
     heights = [(max(one.height for one in row), max(one.lines for one in row) * _LINE) for row in rows]
     width = several * (1 + pairs) * (_CELL + _GAP) + _GAP
-    rejects = _rejects(collection, found, int((width - _GAP) / (_SMALL + _GAP)))
+    rejects = _rejects(collection, found, width)
     top = 0.3
     height = top + sum(sum(one) + 1.5 * _GAP for one in heights) + rejects.height + _GAP
     figure = blank_figure(width, height, _PIXELS)
@@ -126,7 +126,7 @@ class _Rejects(NamedTuple):
     @property
     def height(self) -> float:
         """Inches; 0 where nothing is rejected."""
-        return (_SMALL + 0.3 + _LINE * len(self.lines)) if self.lines else 0.0
+        return (_SMALL + 0.2 + _LINE * len(self.lines)) if self.lines else 0.0
 
     def draw(self, axis: Axes, top: float) -> None:
         """Draw them from a place, in inches from the top, on."""
@@ -137,7 +137,7 @@ class _Rejects(NamedTuple):
             _write(axis, _GAP, top + _SMALL + 1.7 * _GAP, "\n".join(self.lines), "dimgrey")
 
 
-def _rejects(collection: Collection, found: Mapping[Request, Outcome], count: int) -> _Rejects:
+def _rejects(collection: Collection, found: Mapping[Request, Outcome], width: float) -> _Rejects:
     kinds: dict[str, list[Request]] = defaultdict(list)
     for request, outcome in found.items():
         if outcome.reason is not None:
@@ -145,11 +145,11 @@ def _rejects(collection: Collection, found: Mapping[Request, Outcome], count: in
     if not kinds:
         return _Rejects([], [])
     counts = Counter({kind: len(requests) for kind, requests in kinds.items()})
-    shown = spread([kinds[kind] for kind, _ in counts.most_common()], count)
+    shown = spread([kinds[kind] for kind, _ in counts.most_common()], int((width - _GAP) / (_SMALL + _GAP)))
     lines = [f"{number:,} rejected: {kind}" for kind, number in counts.most_common(_REASONS)]
     other = counts.total() - sum(number for _, number in counts.most_common(_REASONS))
     lines += [f"{other:,} rejected for other reasons"] * bool(other)
-    room = int(_ACROSS / _CELL * max(count * (_SMALL + _GAP), _CELL))
+    room = int(_ACROSS / _CELL * (width - _GAP))
     return _Rejects(
         [_outlined(kept(collection, one), _SMALL) for one in shown], [wrapped(one, room, 1) for one in lines]
     )

@@ -19,9 +19,11 @@ from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.files import shown
 from aga_lightning.images.finding import told
 from aga_lightning.images.records import DatasetError, ImageRecord
+from aga_lightning.networks.weights import published_file
 from aga_lightning.preflight import Run, SettingError, objections
 from aga_lightning.terminal import Terminal
 from aga_lightning.training.datamodule import AGADataModule
+from aga_lightning.training.models.classifier import ImageClassifier
 from aga_lightning.training.record_sets import unjudged
 
 LicencePolicy = Literal["any", "commercial"]
@@ -253,4 +255,14 @@ class ChecksRuns(RunTrainer):
         """
         if datamodule is not None and self.is_global_zero:
             problems = [] if model is None else objections(Run("fit", self, model, datamodule, network=False))
+            _tell_start(model)
             check(datamodule, license, duplicates=duplicates, store=store, decode=decode, problems=problems)
+
+
+def _tell_start(model: LightningModule | None) -> None:
+    """Say that published weights which training is to start from are still to be downloaded."""
+    if isinstance(model, ImageClassifier) and model.weights is not None:
+        file = published_file(model.backbone, model.weights)
+        if file is not None and not file.is_file():
+            otherwise = " or, where that fails, random weights" if model.missing_weights == "scratch" else ""
+            print(f"Note: {model.weights} of {model.backbone} is downloaded at the first fit{otherwise}: {shown(file)}")

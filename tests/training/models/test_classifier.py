@@ -424,17 +424,20 @@ def test_weights_of_torchvision_are_taken_where_they_are_and_their_layers_learn_
     assert [group["lr"] for group in later.optimizers[0].param_groups] == [0.01, 0.01, 0.001, 0.001]
 
 
-def test_where_they_cannot_be_had_training_starts_from_scratch_and_says_so(caplog):
-    settings = {"weights": "IMAGENET1K_V1", "width": 64, "body_lr": 0.1}
+def test_where_they_cannot_be_had_training_starts_from_scratch_and_says_so(tmp_path, caplog):
+    settings = {"backbone": "squeezenet1_1", "width": 64, "weights": "IMAGENET1K_V1", "body_lr": 0.1}
     model = classifier(missing_weights="scratch", **settings)
     with caplog.at_level(logging.INFO):
         seed_everything(1, verbose=False)
         model.configure_model()
     assert [line for line in caplog.messages if "random weights" in line and "HF_HUB_OFFLINE" in line]
     seed_everything(1, verbose=False)
-    plain = classifier(width=64)
+    plain = classifier(backbone="squeezenet1_1", width=64)
     plain.configure_model()
-    assert torch.equal(model.net.conv1.weight, plain.net.conv1.weight)
+    assert torch.equal(model.net.features[0].weight, plain.net.features[0].weight)
+    run = trainer(tmp_path, limit_val_batches=0)
+    run.fit(model, datamodule=TinyData())
+    assert {group["lr"] for group in run.optimizers[0].param_groups} == {0.01}
     with pytest.raises(WeightsError, match="Cannot download"):
         classifier(**settings).configure_model()
 
