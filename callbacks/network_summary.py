@@ -1,4 +1,4 @@
-"""The size of the network, in a line."""
+"""The size of the network and the weights that it starts from, in a line."""
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -16,4 +16,6 @@ class NetworkSummary(Callback):
         megabytes = sum(one.numel() * one.element_size() for one in parameters) / 1e6
         name = getattr(pl_module, "backbone", type(pl_module).__name__)
         share = "all of them trained" if trained == total else f"{trained:,} of them trained"
-        rank_zero_info(f"Network: {name} with {total:,} parameters ({megabytes:.1f} MB), {share}")
+        weights = getattr(pl_module, "weights", None)
+        start = "" if weights is None else f"; training starts from {weights}"
+        rank_zero_info(f"Network: {name} with {total:,} parameters ({megabytes:.1f} MB), {share}{start}")
