@@ -64,7 +64,11 @@ def test_the_way_is_the_best_that_the_photo_allows(network):
     save(network)
     seen = found(BestMask(), plain)
     assert seen.by == "network u2netp" and np.array_equal(seen.mask, found(SalientObject(), plain).mask)
-    assert found(BestMask(), plain, box).by == "box and GrabCut"
+    assert found(BestMask(), plain, Detection((0.0, 0.0, 160.0, 150.0), 1.0)).by == "box and GrabCut", "it fills it not"
+    filling = found(BestMask(), plain, replace(box, box=(44.0, 44.0, 117.0, 110.0)))
+    assert filling.by == "box and network u2netp" and filling.detection.box == (44.0, 44.0, 117.0, 110.0)
+    assert filling.mask.any() and not filling.mask[110:].any() and not filling.alpha[110:].any()
+    assert np.array_equal(filling.mask[:110], seen.mask[:110])
 
 
 def test_the_key_tells_whether_the_network_is_there(network):
@@ -80,11 +84,13 @@ def test_a_path_that_does_not_exist_is_an_error_and_no_reason_to_guess(tmp_path)
 
 def test_who_has_neither_mask_nor_box_is_told_of_the_missing_network_in_a_line(network, recwarn):
     record = ImageRecord(Path("x.png"), 0, "a", "a")
-    BestMask().fetch([replace(record, box=BOX), replace(record, mask_path=Path("m.png"))])
+    BestMask().fetch([replace(record, mask_path=Path("m.png"))])
     BestMask().fetch([replace(record, superclass="")])
     assert not recwarn.list
     with pytest.warns(UserWarning, match=r"u2netp \(Apache-2\.0, 4\.6 MB\) cannot be had \(HF_HUB_OFFLINE") as told:
         BestMask().fetch([record])
+    with pytest.warns(UserWarning, match=r"u2netp .*, so GrabCut alone cuts the subjects out of their boxes"):
+        BestMask().fetch([replace(record, box=BOX)])
     message = str(told[0].message)
     assert "\n" not in message and "put https" in message and str(network.parent) in message
     save(network)
