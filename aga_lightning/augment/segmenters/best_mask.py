@@ -24,10 +24,10 @@ FILLS = 0.8
 class BestMask(SalientObject):
     """Isolates each photo's subject by the best way that there is for it, and keeps with the subject which one it was.
 
-    In this order: the mask that the data set ships; in a box (the data set's own, unless a detector is set) what a network
-    of 4.6 MB for salient objects finds there, if it fills the box, else GrabCut; without a box what the network finds.
-    Where the network is neither here nor to be downloaded, a line says so; GrabCut then cuts subjects out of their boxes,
-    and saliency and GrabCut look for those without a box, many of which the gate SaliencyAgreement refuses.
+    In this order: the mask that the data set ships; in a box (the data set's own, unless a detector is set) what a
+    network of 4.6 MB for salient objects finds there, if it fills the box, else GrabCut; without a box what the network
+    finds. Where the network is neither here nor to be downloaded, a line says so; GrabCut then cuts subjects out of
+    their boxes, and saliency and GrabCut look for those without a box, many of which SaliencyAgreement refuses.
 
     Args:
         weights: The network, as in SalientObject; it is downloaded only if a photo has no mask.
