@@ -100,6 +100,7 @@ NO_PATHS = {
     "architecture",
     "name",
     "wordnet_id",
+    "path_column",
     "backbone",
     "variant",
     "revision",
