@@ -6,13 +6,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 
-from aga_lightning.augment.availability import (
-    Wanted,
-    allows_commercial_use,
-    licence_for,
-    locate,
-    wanted_weights,
-)
+from aga_lightning.augment.availability import Wanted, allows_commercial_use, licence_for, locate, wanted_weights
 from aga_lightning.augment.detectors.closed_set import TorchvisionDetector
 from aga_lightning.augment.detectors.zero_shot import GroundingDINO
 from aga_lightning.augment.gates.subject_leak import SubjectLeak

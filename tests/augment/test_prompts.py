@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aga_lightning.augment.prompts import (
-    PRESETS,
-    PromptEngine,
-    avoid_words,
-    engineered_text,
-    mentions,
-    without,
-)
+from aga_lightning.augment.prompts import PRESETS, PromptEngine, avoid_words, engineered_text, mentions, without
 
 ANIMALS = avoid_words((), ("bird", "dog", "cat", "fish", "snake", "spider", "insect", "cattle", "horse", "frog"))
 
@@ -72,8 +65,7 @@ def test_own_lists_replace_the_preset():
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"preset": "nothing"}, {"exclude": ["spaceship"]}, {"spatial": ["a quarry"], "exclude": ["quarry"]}],
+    "arguments", [{"preset": "nothing"}, {"exclude": ["spaceship"]}, {"spatial": ["a quarry"], "exclude": ["quarry"]}]
 )
 def test_wrong_settings_are_refused(arguments):
     with pytest.raises(ValueError):

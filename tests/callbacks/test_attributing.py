@@ -3,7 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from tiny.explained import Small, classifier, noise, open_data, open_trainer, write_checkpoint
+from tiny.explained import Small, classifier, noise, open_data, open_trainer
 
 from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL, Attributing, likeliest
 from aga_lightning.checkpoints.reading import CheckpointError
@@ -19,11 +19,6 @@ class Comparing(Attributing):
         self.names, self.held = list(models), [models[BASELINE]]
         if self.fails:
             raise KeyError("afterwards")
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory, shared_disc_folder):
-    return write_checkpoint(tmp_path_factory.mktemp("other") / "other.ckpt", shared_disc_folder, seed=7)
 
 
 def test_the_baseline_is_no_part_of_the_run(tmp_path, shared_disc_folder, other):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from tiny.explained import Small, classifier, noise, on_two_ranks, open_data, open_trainer, write_checkpoint
+from tiny.explained import Small, classifier, noise, on_two_ranks, open_data, open_trainer
 
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
 from aga_lightning.callbacks.background_reliance import BackgroundReliance
@@ -91,9 +91,8 @@ def fit(folder, data, callbacks):
     return tensors, generators, float(trainer.callback_metrics["train/loss"])
 
 
-def test_a_fit_never_notices(tmp_path, shared_disc_folder):
-    baseline = write_checkpoint(tmp_path / "other.ckpt", shared_disc_folder, seed=7)
-    watched = fit(tmp_path / "with", open_data(shared_disc_folder), explaining(baseline))
+def test_a_fit_never_notices(tmp_path, shared_disc_folder, other):
+    watched = fit(tmp_path / "with", open_data(shared_disc_folder), explaining(other))
     plain = fit(tmp_path / "without", open_data(shared_disc_folder), [])
     files = {path.name for path in (tmp_path / "with" / "explain" / "epoch-002").iterdir()}
     assert {"faithfulness.csv", "background_reliance.csv", "attributions-val.png"} <= files
@@ -112,14 +111,13 @@ def evaluate(folder, discs, baseline, **settings):
     (Path(folder) / f"rank-{trainer.global_rank}.json").write_text(json.dumps(metrics))
 
 
-def test_two_ranks_say_what_one_says(tmp_path, shared_disc_folder):
-    baseline = write_checkpoint(tmp_path / "other.ckpt", shared_disc_folder, seed=7)
+def test_two_ranks_say_what_one_says(tmp_path, shared_disc_folder, other):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir(), two.mkdir()
     threads = torch.get_num_threads()
-    evaluate(one, shared_disc_folder, baseline)
+    evaluate(one, shared_disc_folder, other)
     torch.set_num_threads(threads)
-    places = f"{str(two)!r}, {str(shared_disc_folder)!r}, {baseline!r}"
+    places = f"{str(two)!r}, {str(shared_disc_folder)!r}, {other!r}"
     on_two_ranks(tmp_path, Path(__file__), f"evaluate({places}, devices=2, strategy='ddp')")
     ours = ("only_", "both_", "background_reliance", "acc_subject_only", *MEASURES)
     alone, *ranks = (

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny.explained import Small, classifier, noise, open_data, open_trainer, write_checkpoint
+from tiny.explained import Small, classifier, noise, open_data, open_trainer
 
 from aga_lightning.callbacks import faithfulness
 from aga_lightning.callbacks.evaluation_sample import EvaluationSample
@@ -26,12 +26,6 @@ SETTINGS = {"images": 5, "min_prediction": 0.0, "thresholds": [0.1, 0.4], "steps
 @pytest.fixture(scope="module")
 def discs(shared_disc_folder):
     return open_data(shared_disc_folder)
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory, shared_disc_folder):
-    """A checkpoint of another model of the same classes."""
-    return write_checkpoint(tmp_path_factory.mktemp("other") / "other.ckpt", shared_disc_folder, seed=7)
 
 
 def metrics_of(trainer):

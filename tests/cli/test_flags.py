@@ -6,12 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import (
-    BackboneFinetuning,
-    LearningRateFinder,
-    LearningRateMonitor,
-    ModelPruning,
-)
+from lightning.pytorch.callbacks import BackboneFinetuning, LearningRateFinder, LearningRateMonitor, ModelPruning
 
 from aga_lightning.checkpoints.keeping import BestCheckpoint, LastCheckpoint
 from aga_lightning.cli.trainer import AgaTrainer
@@ -20,7 +15,16 @@ from aga_lightning.preflight import Run
 TINY = [
     *("--data.augmenter", "OwnBackground", "--data.augmenter.gates", "[]", "--data.mode", "off", "--data.degree", "1"),
     *("--data.image_size", "32", "--data.batch_size", "2", "--data.num_workers", "0", "--data.steps_per_epoch", "null"),
-    *("--model.width", "8", "--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "1"),
+    *(
+        "--model.weights",
+        "null",
+        "--model.width",
+        "8",
+        "--trainer.max_epochs",
+        "2",
+        "--trainer.check_val_every_n_epoch",
+        "1",
+    ),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.callbacks", "[]"),
 ]
 

@@ -112,7 +112,7 @@ def photos(command, disc_folder, folder):
         *("--trainer.log_every_n_steps", "1", "--trainer.check_val_every_n_epoch", "1", "--trainer.callbacks", "[]"),
         *("--data.steps_per_epoch", "2"),
         *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
-        *("--model.width", "8", "--model.schedule.name", "constant"),
+        *("--model.weights", "null", "--model.width", "8", "--model.schedule.name", "constant"),
     ]
     return lambda verb, *more: command(verb, *words, *more)
 
@@ -208,8 +208,7 @@ def test_a_checkpoint_that_names_a_command_runs_none(folder, refused, verb):
 
 
 @pytest.mark.parametrize(
-    "optimizer",
-    ["{class_path: os.system, init_args: {command: touch RAN}}", "os.system", "torch.nn.Linear"],
+    "optimizer", ["{class_path: os.system, init_args: {command: touch RAN}}", "os.system", "torch.nn.Linear"]
 )
 def test_an_optimizer_is_a_class_of_optimizers(folder, capsys, photos, optimizer):
     with pytest.raises(SystemExit) as stop:

@@ -114,6 +114,7 @@ def test_the_traceback_of_any_error_can_be_asked_for(tmp_path, capsys, monkeypat
 
 TINY = [
     *("--data.augmenter", "null", "--data.image_size", "32", "--data.batch_size", "4", "--model.width", "8"),
+    *("--model.weights", "null"),
     *("--trainer.max_epochs", "1", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"),
 ]
 

@@ -36,7 +36,7 @@ def test_the_verbs_are_those_of_the_command_line(capsys, monkeypatch):
     [
         (["fti"], "error: there is no verb 'fti'; did you mean fit?"),
         (["paint"], "error: there is no verb 'paint'; the verbs are fit, check"),
-        (["fit", "--config", "qickstart.yaml"], "did you mean quickstart.yaml?"),
+        (["fit", "--config", "qickstart.yaml"], "did you mean quickstart.yaml"),
         (["fit", "--config=quickstart.yaml", "-c", "nowhere.yaml"], "there is no nowhere.yaml"),
         (["study", "--config", "studies/quik.yaml"], "did you mean studies/quick.yaml"),
     ],

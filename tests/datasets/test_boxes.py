@@ -35,10 +35,7 @@ def coco(*boxes, image=7):
     ("name", "content"),
     [
         ("b.csv", "\ufeffpath,x1,y1,x2,y2\r\nowl/1.jpg,0,0,3,3\r\nowl/1.jpg,2,4,12,24\r\n2.jpg,,,,\r\n"),
-        (
-            "b.tsv",
-            "label\tfilename\txmin\tymin\txmax\tymax\na, b\t..\\1.jpg\t0\t0\t1\t1\na\towl\\1\t2\t4\t12\t24\n",
-        ),
+        ("b.tsv", "label\tfilename\txmin\tymin\txmax\tymax\na, b\t..\\1.jpg\t0\t0\t1\t1\na\towl\\1\t2\t4\t12\t24\n"),
         ("b.json", coco(([0, 0, 3, 3], 0), ([2, 4, 10, 20], 0), ([0, 0, 99, 99], 1))),
         ("voc/train/owl/1.xml", voc((1, 1, 3, 3), (3, 5, 12, 24))),
     ],

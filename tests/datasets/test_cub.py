@@ -52,11 +52,7 @@ LAST_FIVE = [*range(4, 9), *range(12, 17), *range(20, 25)]
 
 @pytest.mark.parametrize(
     ("split", "train", "val"),
-    [
-        ("holdout", FIRST_TWO, LAST_FIVE),
-        ("alia", FIRST_TWO, TEST),
-        ("official", sorted(FIRST_TWO + LAST_FIVE), TEST),
-    ],
+    [("holdout", FIRST_TWO, LAST_FIVE), ("alia", FIRST_TWO, TEST), ("official", sorted(FIRST_TWO + LAST_FIVE), TEST)],
 )
 def test_each_split_holds_out_what_it_says(shared_root, split, train, val):
     dataset = CUB(str(shared_root), split=split)

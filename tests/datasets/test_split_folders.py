@@ -64,14 +64,8 @@ CLASSES = ("birds", "more", "owl", "wren")
 @pytest.mark.parametrize(
     ("inside", "remedy"),
     [
-        (
-            ("train/owl/1.jpg", "val/owl/1.jpg"),
-            "holds train and val, .* like splits: set `root` to {}/birds if",
-        ),
-        (
-            ("old/Train/owl/1.jpg", "old/x/2.jpg", "old/TEST/a/1.jpg"),
-            "holds TEST and Train, .* to {}/birds/old",
-        ),
+        (("train/owl/1.jpg", "val/owl/1.jpg"), "holds train and val, .* like splits: set `root` to {}/birds if"),
+        (("old/Train/owl/1.jpg", "old/x/2.jpg", "old/TEST/a/1.jpg"), "holds TEST and Train, .* to {}/birds/old"),
         (("train/1.jpg", "val/1.jpg"), "put the splits above the classes, as in train/birds"),
         (("0.jpg", "test/1.jpg"), "holds test, which are called like splits: put the splits above the classes"),
         (("owl/1.jpg", "wren/2.jpg"), "holds owl and wren, .* like classes: set `root` to {}/birds"),

@@ -161,11 +161,7 @@ def test_two_ranks_say_what_one_process_says(tmp_path, alone):
         assert own == [5, 3][rank], "afterwards a rank has its own images again"
 
 
-SHARES = [
-    ([[0, 3, 6], [1, 4]], [[5, 2, 0]]),
-    ([], [[0, 1, 2, 3], [4, 5, 6]]),
-    ([], []),
-]
+SHARES = [([[0, 3, 6], [1, 4]], [[5, 2, 0]]), ([], [[0, 1, 2, 3], [4, 5, 6]]), ([], [])]
 
 
 def speak(folder):

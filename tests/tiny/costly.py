@@ -19,6 +19,7 @@ from aga_lightning.augment.base import (
     Segmenter,
     Subject,
 )
+from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.pretrained import Pretrained
 
@@ -190,3 +191,16 @@ def costly_aga(log, **settings):
         "gates": [],
     }
     return AGA(**(parts | settings))
+
+
+def completed(collection):
+    """The collection, with everything made, in stages."""
+    fill(collection, images=False)
+    for requests in collection.pending():
+        collection.make(requests)
+    return collection
+
+
+def images(collection):
+    """The bytes of each image, by class and name."""
+    return {str(path.relative_to(collection.folder)): path.read_bytes() for path in collection.folder.rglob("*.jpg")}

@@ -9,13 +9,7 @@ from tiny.bert import bert_config, write_bert_tokenizer
 
 from aga_lightning.augment.detectors.bert_adapter import adapted, quietly
 
-SMALL = {
-    "dim_feedforward": 64,
-    "nheads": 4,
-    "enc_layers": 1,
-    "dec_layers": 2,
-    "num_queries": 12,
-}
+SMALL = {"dim_feedforward": 64, "nheads": 4, "enc_layers": 1, "dec_layers": 2, "num_queries": 12}
 
 
 def save_groundingdino_checkpoint(folder: Path, seed: int = 0) -> tuple[Path, Path, Path]:

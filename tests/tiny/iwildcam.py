@@ -28,13 +28,7 @@ ANIMALS = {
     52: (115, "madoqua guentheri", (150, 125, 95), 15),
 }
 CLASSES = (0, *ANIMALS)
-SPLITS = {
-    "train": (1, 2, 3, 4),
-    "val": (5, 6),
-    "test": (7, 287),
-    "id_val": (1, 2),
-    "id_test": (3, 4),
-}
+SPLITS = {"train": (1, 2, 3, 4), "val": (5, 6), "test": (7, 287), "id_val": (1, 2), "id_test": (3, 4)}
 """Locations of the splits of WILDS; those of id_val and id_test also train."""
 ALIA = {
     "train": ("train", (1, 2, 3, 4)),

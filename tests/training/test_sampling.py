@@ -84,8 +84,7 @@ def test_an_image_whose_augmentations_were_rejected_stays_itself():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [("constant", [0.8, 0.8, 0.8, 0.8, 0.0]), ("linear", [0.8, 0.6, 0.4, 0.2, 0.0])],
+    ("schedule", "expected"), [("constant", [0.8, 0.8, 0.8, 0.8, 0.0]), ("linear", [0.8, 0.6, 0.4, 0.2, 0.0])]
 )
 def test_schedules(schedule, expected):
     policy = MixingPolicy(0.8, schedule, real_only_epochs=1, max_epochs=5)

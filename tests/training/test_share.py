@@ -69,10 +69,7 @@ def test_the_least_probable_of_each_class_are_chosen_whatever_their_names(tmp_pa
     ("content", "message"),
     [
         (None, "is no table of training predictions .*No such file"),
-        (
-            ([["a", 0.5]], ["label", "probability"]),
-            "is no table of training predictions .*it has no column 'sha256'",
-        ),
+        (([["a", 0.5]], ["label", "probability"]), "is no table of training predictions .*it has no column 'sha256'"),
         ((rows(lambda record: "high"),), "is no table of training predictions .*'high'"),
         ((rows(lambda record: "nan"),), "holds probabilities that are no numbers"),
         ((rows(among=records()[2:]),), "lacks 2 of 18 training images, such as .*/lime/0.png"),

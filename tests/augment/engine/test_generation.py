@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from tiny.costly import calls, entries
+from tiny.costly import calls, entries, images
 from tiny.processes import Job
 
 from aga_lightning.augment.augmenter import Augmenter
@@ -62,10 +62,6 @@ def filled(tmp_path, records, augmenter, workers=0, degree=2, name="cache"):
 
 def processes(collection):
     return {entry.facts["process"] for entry in collection.shelf.entries().values()}
-
-
-def images(collection):
-    return {str(path.relative_to(collection.folder)): path.read_bytes() for path in collection.folder.rglob("*.jpg")}
 
 
 def test_everything_is_made_and_the_number_of_workers_changes_nothing(tmp_path, disc_records):

@@ -12,14 +12,15 @@ from tiny.costly import (
     CostlyPainter,
     CostlySegmenter,
     calls,
+    completed,
     costly_aga,
     entries,
+    images,
 )
 from torch import nn
 
 from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.engine.collection import Collection
-from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.engine.isolation import Photo
 from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.probe import Measured, model_bytes, probe
@@ -74,13 +75,6 @@ def opened(tmp_path, log, disc_records):
     return opened
 
 
-def finish(collection):
-    fill(collection, images=False)
-    for requests in collection.pending():
-        collection.make(requests)
-    return {path.name: path.read_bytes() for path in collection.folder.rglob("*.jpg")}
-
-
 def stage_names(collection):
     return [stage.title for stage in collection.augmenter.stages(collection.store)] + ["Merging"]
 
@@ -95,9 +89,9 @@ def test_a_probe_makes_whole_batches_of_each_stage_and_keeps_them(opened, log):
     assert made["load"] == made["release"] == 4
     assert 0 < measured["Merging"].units == len(collection.find_all()) <= 16
     assert measured["Backgrounds"].unit_bytes > 1000 > measured["Captions"].unit_bytes > 0
-    whole = finish(collection)
+    whole = images(completed(collection))
     assert calls(log)["detect"] == 8 and calls(log)["paint"] == calls(log)["caption"] == 24, "something was made twice"
-    assert whole == finish(opened(name="other"))
+    assert whole == images(completed(opened(name="other")))
 
 
 def test_the_requests_come_from_all_over_the_data_set(opened, log):
@@ -116,7 +110,7 @@ def test_loading_is_timed_apart(opened, log):
 
 def test_nothing_is_measured_where_nothing_is_left(opened, log):
     collection = opened()
-    finish(collection)
+    completed(collection)
     before = calls(log)
     assert set(probe(collection, 2, CPU)) == {None}
     assert calls(log) == before

@@ -10,8 +10,10 @@ from tiny.costly import (
     CostlyImageGate,
     CostlyPainter,
     calls,
+    completed,
     costly_aga,
     entries,
+    images,
 )
 
 from aga_lightning.augment.base import Augmented, Rejected
@@ -25,16 +27,6 @@ from aga_lightning.augment.segmenters.embedded import GrabCut
 
 def opened(tmp_path, aga, records, degree=3, name="cache"):
     return Collection(aga, Store(tmp_path / name), records, degree, 0)
-
-
-def completed(collection):
-    """Everything made, in stages."""
-    fill(collection, images=False)
-    return [collection.make(requests) for requests in collection.pending()]
-
-
-def images(collection):
-    return {path.name: path.read_bytes() for path in collection.folder.rglob("*.jpg")}
 
 
 def test_stages_and_single_requests_make_the_same_bytes(tmp_path, log, disc_records):

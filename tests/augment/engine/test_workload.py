@@ -3,15 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from tiny.costly import (
-    CostlyDetector,
-    CostlyGate,
-    CostlyImageGate,
-    CostlyPainter,
-    Denoiser,
-    calls,
-    costly_aga,
-)
+from tiny.costly import CostlyDetector, CostlyGate, CostlyImageGate, CostlyPainter, Denoiser, calls, costly_aga
 
 from aga_lightning.augment.augmenter import denoiser_calls
 from aga_lightning.augment.engine.bank import BackgroundBank

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from tiny.clip_model import save_clip
-from tiny.costly import CostlyImageGate, calls
+from tiny.costly import CostlyImageGate, calls, images
 from tiny.painted import ColourClip, ColourGate, DiscPainter, NotWhite, PlainDiscs, PlainTints, TintPainter
 from tiny.sd1 import save_tiny_sd1
 
@@ -79,10 +79,6 @@ def requests(records, variants=1):
 def made(one, asked, records, store):
     one.prepare(records, store)
     return list(one.augment(asked, store))
-
-
-def files(collection):
-    return {path.relative_to(collection.folder): path.read_bytes() for path in collection.folder.rglob("*.jpg")}
 
 
 def test_what_is_pasted_is_the_painted_foreground_and_no_photo_is_opened(log, store, disc_records, monkeypatch):
@@ -171,8 +167,8 @@ def test_stages_and_single_images_give_the_same_bytes(tmp_path, log, disc_record
     assert calls(log) == before  # the stages leave nothing to a model
     for request in reversed(single.requests):
         single.make([request])
-    assert files(staged) == files(single)
-    assert 4 < len(files(staged)) < 16
+    assert images(staged) == images(single)
+    assert 4 < len(images(staged)) < 16
     assert staged.rejections() == single.rejections()
     assert staged.rejections()["its level is odd"] > 0
 
@@ -199,7 +195,7 @@ def test_foregrounds_and_backgrounds_are_shared_as_asked(tmp_path, log, disc_rec
     fill(collection, images=False)
     collection.make(collection.requests)
     assert calls(log)["disc"] <= 4 and calls(log)["tint"] <= 3
-    assert len(files(collection)) == len(set(files(collection).values())) == 24
+    assert len(images(collection)) == len(set(images(collection).values())) == 24
 
 
 def test_the_mode_online_pastes_the_foreground_of_one_before_the_background_of_another(log, store, disc_records):

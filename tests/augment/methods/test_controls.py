@@ -94,11 +94,6 @@ def photos(tmp_path_factory):
     return records
 
 
-@pytest.fixture
-def cache(tmp_path):
-    return Store(tmp_path / "cache")
-
-
 def arm(kind, **parts):
     return ARMS[kind](**({"detector": DatasetBoxes(), "segmenter": BoxFiller(), "merging": STILL} | parts))
 
@@ -107,9 +102,9 @@ def requests(records, degree=1):
     return [Request(record, variant) for record in records for variant in range(degree)]
 
 
-def make(augmenter, asked, cache, training):
-    augmenter.prepare(training, cache)
-    return list(augmenter.augment(asked, cache))
+def make(augmenter, asked, store, training):
+    augmenter.prepare(training, store)
+    return list(augmenter.augment(asked, store))
 
 
 def pixels(record):
@@ -147,8 +142,8 @@ def by_aga(photos, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ARMS)
-def test_the_subject_is_placed_as_aga_places_it(kind, by_aga, photos, cache):
-    ours = make(arm(kind, merging=MOVED, gates=[]), requests(photos[::3], 2), cache, photos)
+def test_the_subject_is_placed_as_aga_places_it(kind, by_aga, photos, store):
+    ours = make(arm(kind, merging=MOVED, gates=[]), requests(photos[::3], 2), store, photos)
     stripes = 0
     for one, other in zip(ours, by_aga, strict=True):
         # Whole pixels of the subject are moved: where AGA shows one of its two tones, so does the control.
@@ -160,55 +155,55 @@ def test_the_subject_is_placed_as_aga_places_it(kind, by_aga, photos, cache):
 
 
 @pytest.mark.parametrize("kind", ARMS)
-def test_the_facts_tell_what_stands_behind_and_of_no_caption(kind, photos, cache):
-    (made,) = make(arm(kind), requests(photos[:1]), cache, photos)
+def test_the_facts_tell_what_stands_behind_and_of_no_caption(kind, photos, store):
+    (made,) = make(arm(kind), requests(photos[:1]), store, photos)
     assert set(made.facts) == {"caption", "box", "score"}
     assert any(word in made.facts["caption"] for word in ("own background", "training image"))
     assert not [part for part in vars(arm(kind)) if "prompt" in part or "caption" in part]
 
 
-def own_background(record, training, cache):
+def own_background(record, training, store):
     """What the painter of `OwnBackground` paints for a record, before it is written as JPEG."""
     own = arm("own")
-    own.prepare(training, cache)
+    own.prepare(training, store)
     (step,) = (step for step in own.all_steps if isinstance(step, Backgrounds))
-    plan = Runner(cache).plan(step, requests([record])[0])
+    plan = Runner(store).plan(step, requests([record])[0])
     return step.make([plan], [Caption("", NOTHING_ASKED)])[0]
 
 
-def test_before_its_own_background_a_subject_that_has_not_moved_makes_the_photo_again(photos, cache):
+def test_before_its_own_background_a_subject_that_has_not_moved_makes_the_photo_again(photos, store):
     near = widen(widen(subject_mask(), 0.04), 0.0)  # 2 pixels of margin, 2 of seam
     # The background is kept as JPEG, which looks at 8 x 8 pixels together, and at no others.
     blocks = near.reshape(9, 8, 12, 8).any((1, 3)).repeat(8, 0).repeat(8, 1)
-    for record, made in zip(photos[::3], make(arm("own"), requests(photos[::3]), cache, photos), strict=True):
+    for record, made in zip(photos[::3], make(arm("own"), requests(photos[::3]), store, photos), strict=True):
         source = pixels(record)
         assert np.array_equal(made.image[subject_mask()], source[subject_mask()])
         assert np.array_equal(made.image[~blocks], decode_rgb(encode_jpeg(source))[~blocks])
-        painted = own_background(record, photos, cache)
+        painted = own_background(record, photos, store)
         assert np.array_equal(painted[~near], source[~near]), "the background was changed beside the hole"
         stripes = high_frequencies(source, subject_mask())
         assert high_frequencies(painted, subject_mask()) < 0.02 * stripes, "the subject is still there"
 
 
-def test_one_mean_colour_for_all_tells_nothing(photos, cache):
-    outcomes = make(arm("mean of all"), requests(photos[::2], 2), cache, photos)
+def test_one_mean_colour_for_all_tells_nothing(photos, store):
+    outcomes = make(arm("mean of all"), requests(photos[::2], 2), store, photos)
     assert len({made.image[~subject_mask()].tobytes() for made in outcomes}) == 1
     far = ~(cv2.dilate(subject_mask().astype(np.uint8), np.ones((13, 13))) > 0)  # 0.12 diagonals: 5.1 pixels
     by_hand = np.mean([pixels(record)[far].mean(0) for record in photos], axis=0)
     assert np.abs(outcomes[0].image[~subject_mask()].mean(0) - by_hand).max() < 1.5
 
 
-def test_the_mean_of_each_photo_keeps_its_colour_and_nothing_else(photos, cache):
+def test_the_mean_of_each_photo_keeps_its_colour_and_nothing_else(photos, store):
     chosen = photos[::3]
-    for record, made in zip(chosen, make(arm("mean of each"), requests(chosen), cache, photos), strict=True):
+    for record, made in zip(chosen, make(arm("mean of each"), requests(chosen), store, photos), strict=True):
         outside = made.image[~subject_mask()]
         assert (outside == outside[0]).all()
         assert background_class(made.image) == record.class_name
 
 
-def test_a_blurred_background_has_lost_its_detail_and_the_subject_none(photos, cache):
+def test_a_blurred_background_has_lost_its_detail_and_the_subject_none(photos, store):
     far = ~(cv2.dilate(subject_mask().astype(np.uint8), np.ones((9, 9))) > 0)
-    for record, made in zip(photos[::3], make(arm("blurred"), requests(photos[::3]), cache, photos), strict=True):
+    for record, made in zip(photos[::3], make(arm("blurred"), requests(photos[::3]), store, photos), strict=True):
         source = pixels(record)
         assert np.array_equal(made.image[subject_mask()], source[subject_mask()])
         assert high_frequencies(made.image, far) < 0.05 * high_frequencies(source, far)
@@ -217,15 +212,15 @@ def test_a_blurred_background_has_lost_its_detail_and_the_subject_none(photos, c
 
 
 @pytest.mark.parametrize(("whose", "own_class"), [("swap, same", {True}), ("swap, other", {False})])
-def test_swapped_backgrounds_are_of_the_classes_that_were_asked_for(whose, own_class, photos, cache):
-    outcomes = make(arm(whose), requests(photos, 3), cache, photos)
+def test_swapped_backgrounds_are_of_the_classes_that_were_asked_for(whose, own_class, photos, store):
+    outcomes = make(arm(whose), requests(photos, 3), store, photos)
     seen = {(made.request.record.class_name, background_class(made.image)) for made in outcomes}
     assert {subject == behind for subject, behind in seen} == own_class
     assert len(seen) == {"swap, same": 3, "swap, other": 6}[whose]
 
 
-def test_swapped_backgrounds_are_of_all_classes_and_never_ones_own(photos, cache):
-    outcomes = make(arm("swap"), requests(photos[::3], 6), cache, photos)
+def test_swapped_backgrounds_are_of_all_classes_and_never_ones_own(photos, store):
+    outcomes = make(arm("swap"), requests(photos[::3], 6), store, photos)
     seen = {(made.request.record.class_name, background_class(made.image)) for made in outcomes}
     assert {subject == behind for subject, behind in seen} == {True, False}
     assert {behind for _, behind in seen} == set(TONES)
@@ -235,7 +230,7 @@ def test_swapped_backgrounds_are_of_all_classes_and_never_ones_own(photos, cache
 
 
 @pytest.mark.parametrize("kind", ARMS)
-def test_no_image_but_those_of_the_training_set_is_opened(kind, photos, cache, monkeypatch):
+def test_no_image_but_those_of_the_training_set_is_opened(kind, photos, store, monkeypatch):
     opened = []
     load = aga_lightning.augment.engine.isolation.load_sample
     monkeypatch.setattr(
@@ -244,14 +239,14 @@ def test_no_image_but_those_of_the_training_set_is_opened(kind, photos, cache, m
         lambda record, *rest: opened.append(record) or load(record, *rest),
     )
     training = [record for record in photos if not record.path.stem.endswith("_2")]
-    outcomes = make(arm(kind), requests(training), cache, training)
+    outcomes = make(arm(kind), requests(training), store, training)
     assert all(isinstance(made, Augmented) for made in outcomes)
     assert set(opened) == set(training)
 
 
 @pytest.mark.parametrize("kind", ARMS)
-def test_neither_order_nor_company_changes_an_image(kind, photos, cache, tmp_path):
-    together = make(arm(kind, merging=Merging()), requests(photos[::4], 2), cache, photos)
+def test_neither_order_nor_company_changes_an_image(kind, photos, store, tmp_path):
+    together = make(arm(kind, merging=Merging()), requests(photos[::4], 2), store, photos)
     again = arm(kind, merging=Merging())
     again.prepare(photos, elsewhere := Store(tmp_path / "elsewhere"))
     for made in reversed(together[::2]):
@@ -261,22 +256,22 @@ def test_neither_order_nor_company_changes_an_image(kind, photos, cache, tmp_pat
 
 
 @pytest.mark.parametrize("kind", ARMS)
-def test_a_fresh_pairing_keeps_what_the_control_is_about(kind, photos, cache):
+def test_a_fresh_pairing_keeps_what_the_control_is_about(kind, photos, store):
     control = arm(kind)
-    control.prepare(photos, cache)
+    control.prepare(photos, store)
     plum, lime = photos[0], photos[4]
-    made = control.recombine(Request(plum, 0), Request(lime, 1), 7, cache)
-    (behind,) = control.augment([Request(lime, 1) if kind == "swap" else Request(plum, 1)], cache)
+    made = control.recombine(Request(plum, 0), Request(lime, 1), 7, store)
+    (behind,) = control.augment([Request(lime, 1) if kind == "swap" else Request(plum, 1)], store)
     outside = ~subject_mask()
     assert np.array_equal(made.image[outside], behind.image[outside])
     assert np.array_equal(made.image[subject_mask()], pixels(plum)[subject_mask()])
-    assert isinstance(arm(kind, gates=[Left()]).recombine(Request(plum, 0), Request(lime, 1), 7, cache), Rejected)
+    assert isinstance(arm(kind, gates=[Left()]).recombine(Request(plum, 0), Request(lime, 1), 7, store), Rejected)
 
 
 @pytest.mark.parametrize("kind", ["mean of each", "blurred", "own"])
-def test_an_instance_that_is_accepted_gets_its_own_background_whatever_was_said_of_another(kind, photos, cache):
+def test_an_instance_that_is_accepted_gets_its_own_background_whatever_was_said_of_another(kind, photos, store):
     control = arm(kind, segmenter=BoxFiller(halves=True), gates=[Left()])
-    first, second = make(control, requests(photos[:1], 2), cache, photos)
+    first, second = make(control, requests(photos[:1], 2), store, photos)
     assert first == Rejected(Request(photos[0], 0), "it is on the left")
     right = np.zeros(SIZE[::-1], bool)
     right[20:50, 45:60] = True
@@ -285,15 +280,15 @@ def test_an_instance_that_is_accepted_gets_its_own_background_whatever_was_said_
     assert high_frequencies(second.image, left) < 0.02 * high_frequencies(pixels(photos[0]), left), "it is still there"
 
 
-def test_a_gate_against_blank_backgrounds_is_no_gate_for_one_colour(photos, cache):
+def test_a_gate_against_blank_backgrounds_is_no_gate_for_one_colour(photos, store):
     gates = [MaskSanity(), BlankBackground()]
-    (made,) = make(arm("mean of all", gates=gates), requests(photos[:1]), cache, photos)
+    (made,) = make(arm("mean of all", gates=gates), requests(photos[:1]), store, photos)
     assert isinstance(made, Augmented)
     assert [type(gate) for gate in arm("mean of all", gates=gates).gates] == [MaskSanity]
     assert [type(gate) for gate in arm("own", gates=gates).gates] == [MaskSanity, BlankBackground]
 
 
-def test_settings_of_the_painter_and_the_photos_it_borrows_are_part_of_the_key(photos, cache):
+def test_settings_of_the_painter_and_the_photos_it_borrows_are_part_of_the_key(photos, store):
     known = []
     for control in (
         OwnBackground(),
@@ -301,10 +296,10 @@ def test_settings_of_the_painter_and_the_photos_it_borrows_are_part_of_the_key(p
         BlurredBackground(),
         BackgroundSwap(backgrounds="same"),
     ):
-        control.prepare(photos, cache)
+        control.prepare(photos, store)
         known.append(control.learned())
     fewer = OwnBackground()
-    fewer.prepare(photos[1:], cache)
+    fewer.prepare(photos[1:], store)
     assert fewer.learned() != known[0]
     assert len({str(one) for one in known}) == 4
     with pytest.raises(ValueError, match="OwnBackground"):
@@ -312,21 +307,21 @@ def test_settings_of_the_painter_and_the_photos_it_borrows_are_part_of_the_key(p
 
 
 @pytest.mark.parametrize("kind", ["mean of all", "own", "swap"])
-def test_models_are_asked_in_stages_and_once_for_each_photo(kind, photos, cache, tmp_path):
+def test_models_are_asked_in_stages_and_once_for_each_photo(kind, photos, store, tmp_path):
     log = tmp_path / "log"
     parts = {"detector": CostlyDetector, "segmenter": CostlySegmenter, "gates": CostlyGate}
     costly = {role: part(str(log)) for role, part in parts.items()}
     control = arm(kind, **(costly | {"gates": [costly["gates"]]}))
-    control.prepare(photos, cache)
+    control.prepare(photos, store)
     asked = requests(photos[::2])
-    stages = control.stages(cache)
+    stages = control.stages(store)
     assert [stage.name for stage in stages] == ["boxes", "subjects", "verdicts"]
     for stage in stages:
-        units = stage.pending(asked, cache)
-        stage.advance(units, [stage.load(unit) for unit in units], cache)
+        units = stage.pending(asked, store)
+        stage.advance(units, [stage.load(unit) for unit in units], store)
     before = calls(log)
     assert before["judge"] == 5
-    assert all(isinstance(made, Augmented) for made in control.augment(asked, cache))
+    assert all(isinstance(made, Augmented) for made in control.augment(asked, store))
     after = calls(log)
     assert kind != "own" or after == before, "a model was asked again"
     fewest, most = {"mean of all": (9, 9), "own": (5, 5), "swap": (6, 9)}[kind]

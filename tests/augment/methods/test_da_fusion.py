@@ -10,7 +10,6 @@ from conftest import COLOURS, write_discs
 from diffusers import StableDiffusionImg2ImgPipeline
 from PIL import Image
 from tiny.costly import CostlyDetector, CostlySegmenter, entries
-from tiny.sd1 import save_tiny_sd1
 from tiny.shown import shown
 
 from aga_lightning.augment.base import Augmented, Detection, Request, Subject
@@ -32,17 +31,12 @@ from aga_lightning.images.seeds import seed_from
 QUICK = {"steps": 2, "batch_size": 1, "resolution": 64, "initializer": "a", "learning_rate": 0.5}
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    return save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1")
-
-
 @pytest.fixture
-def method(folder):
+def method(sd1):
     """Makes the method, with tiny weights."""
 
     def make(steps=4, **settings):
-        editor = DiffusionEditor(weights=str(folder), steps=steps, batch_size=1, redraws=0, device="cpu")
+        editor = DiffusionEditor(weights=sd1, steps=steps, batch_size=1, redraws=0, device="cpu")
         return DAFusion(**{"inversion": Inversion(**QUICK), "editor": editor} | settings)
 
     return make
@@ -72,7 +66,7 @@ def test_each_strength_is_drawn_as_often_as_any_other(method, store, disc_record
     assert {shown(one, request, store).text for request in requests} == {"a photo of a <plum>", "a photo of a <lime>"}
 
 
-def test_the_picture_is_that_of_diffusers_with_the_words_file(method, folder, store, tmp_path):
+def test_the_picture_is_that_of_diffusers_with_the_words_file(method, sd1, store, tmp_path):
     write_discs(tmp_path, "train", 2, size=64)  # the pipeline's own size, so that nothing is scaled
     records = [
         ImageRecord(path, label, name, "fruit")
@@ -85,7 +79,7 @@ def test_the_picture_is_that_of_diffusers_with_the_words_file(method, folder, st
     (made,) = one.augment([Request(records[3], 0)], store)
     assert isinstance(made, Augmented) and made.facts == {"caption": "a photo of a <lime>", "strength": 0.5}
 
-    pipeline = StableDiffusionImg2ImgPipeline.from_pretrained(folder, safety_checker=None)
+    pipeline = StableDiffusionImg2ImgPipeline.from_pretrained(sd1, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     words = sorted((store.cache_dir / "embeddings").rglob("*.safetensors"))
     assert len(words) == 2

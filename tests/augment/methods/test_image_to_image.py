@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tiny.sd1 import save_tiny_sd1
 from tiny.shown import seed_of, shown
 
 from aga_lightning.augment.base import Edit, Request
@@ -11,11 +10,6 @@ from aga_lightning.augment.methods.image_to_image import ImageToImage
 from aga_lightning.augment.methods.text_to_image import TextToImage
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
-
-
-@pytest.fixture(scope="session")
-def sd1(tmp_path_factory):
-    return str(save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1"))
 
 
 def editor(weights, **settings):
@@ -59,11 +53,7 @@ def test_the_strength_makes_another_picture_and_another_cost(store, sd1, disc_re
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"strength": 0.0}, "strength is 0.0"),
-        ({"text": "a {colour} bird"}, "colour"),
-    ],
+    ("settings", "words"), [({"strength": 0.0}, "strength is 0.0"), ({"text": "a {colour} bird"}, "colour")]
 )
 def test_bad_settings_are_told(settings, words):
     with pytest.raises(ValueError, match=words):

@@ -14,7 +14,6 @@ from hypothesis import strategies as some
 from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import load
 from tiny.processes import Job
-from tiny.sd1 import save_tiny_sd1
 
 from aga_lightning.augment.methods.inversion import TEMPLATES, Inversion, Inverter, Lessons
 from aga_lightning.augment.methods.textual_inversion import TextualInversion
@@ -23,18 +22,13 @@ PHOTOS = np.stack([draw_disc(seed, (150, 40, 120), 64) for seed in range(4)])
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    return save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1")
+def inverter(sd1):
+    return quick(sd1)
 
 
-@pytest.fixture(scope="session")
-def inverter(folder):
-    return quick(folder)
-
-
-def quick(folder, **settings):
+def quick(sd1, **settings):
     usual = {"steps": 2, "batch_size": 2, "initializer": "a", "resolution": 64, "learning_rate": 0.05}
-    return Inverter(Inversion(**usual | settings), str(folder), device="cpu")
+    return Inverter(Inversion(**usual | settings), sd1, device="cpu")
 
 
 def test_the_defaults_are_those_of_the_authors_scripts():
@@ -45,8 +39,8 @@ def test_the_defaults_are_those_of_the_authors_scripts():
     assert len(set(how.templates)) == 27
 
 
-def test_the_loss_falls(folder):
-    one = quick(folder, steps=20, batch_size=4)
+def test_the_loss_falls(sd1):
+    one = quick(sd1, steps=20, batch_size=4)
     for name, weights in one.model.unet.named_parameters():
         if "attn2.to_v" in name or "attn2.to_out.0.weight" in name:
             weights.mul_(10)  # random weights hardly listen to the text
@@ -65,17 +59,17 @@ def test_the_loss_falls(folder):
     assert after < before - 0.01  # 0.01 to 0.06 less for three models and four seeds each
 
 
-def test_it_gives_the_same_bytes_for_a_seed_in_whatever_mode_and_with_parts_computed_twice(folder, inverter):
+def test_it_gives_the_same_bytes_for_a_seed_in_whatever_mode_and_with_parts_computed_twice(sd1, inverter):
     alone = inverter.invert("<plum>", PHOTOS)
     with torch.inference_mode():
-        inside = quick(folder)
+        inside = quick(sd1)
         assert inside.invert("<plum>", PHOTOS) == alone
         assert torch.is_inference_mode_enabled()
     with torch.no_grad():
-        assert quick(folder, checkpointing=False).invert("<plum>", PHOTOS) == alone
+        assert quick(sd1, checkpointing=False).invert("<plum>", PHOTOS) == alone
         assert not torch.is_grad_enabled()
     assert inverter.invert("<plum>", PHOTOS) == alone
-    assert quick(folder, seed=1).invert("<plum>", PHOTOS) != alone
+    assert quick(sd1, seed=1).invert("<plum>", PHOTOS) != alone
     assert load(inverter.invert("<lime>", PHOTOS))["<lime>"].tolist() != load(alone)["<plum>"].tolist()
 
 
@@ -147,8 +141,8 @@ def test_it_waits_for_no_other_rank(inverter, tmp_path):
         idle.kill()
 
 
-def test_frozen_weights_compute_in_their_own_numbers(folder):
-    one = Inverter(Inversion(initializer="a"), str(folder), dtype="bfloat16", device="cpu")
+def test_frozen_weights_compute_in_their_own_numbers(sd1):
+    one = Inverter(Inversion(initializer="a"), sd1, dtype="bfloat16", device="cpu")
     models = one.model.unet, one.model.vae, one.model.text_encoder
     assert [model.dtype for model in models] == [torch.bfloat16, torch.bfloat16, torch.float32]
     assert not any(weights.requires_grad for model in models for weights in model.parameters())

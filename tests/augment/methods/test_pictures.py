@@ -12,7 +12,9 @@ from tiny.costly import (
     CostlyPainter,
     CostlySegmenter,
     calls,
+    completed,
     entries,
+    images,
 )
 
 from aga_lightning.augment.base import Detector, Gate, Request, Segmenter
@@ -92,16 +94,6 @@ def opened(tmp_path, disc_records):
         return Collection(method, Store(tmp_path / name), records, degree, 0)
 
     return opened
-
-
-def completed(collection):
-    """Everything made, in stages."""
-    fill(collection, images=False)
-    return [collection.make(requests) for requests in collection.pending()]
-
-
-def images(collection):
-    return {path.name: path.read_bytes() for path in collection.folder.rglob("*.jpg")}
 
 
 @pytest.mark.parametrize("kind", ["painter", "editor", "isolating"])

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tiny.sd1 import save_tiny_sd1
 from tiny.shown import seed_of, shown
 
 from aga_lightning.augment.base import Caption, Prompt, Request, Scene
@@ -14,11 +13,6 @@ from aga_lightning.augment.painters.contrast import BLANK, contrast
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.prompts import SPATIAL, TEMPORAL, PromptEngine
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
-
-
-@pytest.fixture(scope="session")
-def sd1(tmp_path_factory):
-    return str(save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1"))
 
 
 def painter(weights, **settings):

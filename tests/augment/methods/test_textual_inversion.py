@@ -6,7 +6,6 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline
 from safetensors.torch import load
-from tiny.sd1 import save_tiny_sd1
 
 from aga_lightning.augment.methods.textual_inversion import TextualInversion, check_invertible
 from aga_lightning.augment.painters.pipelines import load_pipeline
@@ -15,14 +14,9 @@ from aga_lightning.augment.pretrained import PretrainedError
 TEXTS = ["a photo of a <water_ouzel>", "the <Water_Ouzel>, <water_ouzel> and an ouzel"]
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    return save_tiny_sd1(tmp_path_factory.mktemp("weights") / "sd1")
-
-
 @pytest.fixture
-def pipeline(folder):
-    pipeline = load_pipeline(str(folder), torch.float32)
+def pipeline(sd1):
+    pipeline = load_pipeline(sd1, torch.float32)
     for model in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         model.requires_grad_(False)
     return pipeline
@@ -70,12 +64,12 @@ def test_it_starts_as_the_word_it_is_told(pipeline):
     assert torch.equal(word.encode(["a <water_ouzel>"]), like.encode(["a a"]))
 
 
-def test_it_is_the_published_way_in_which_the_whole_table_is_trained_and_the_other_rows_are_put_back(pipeline, folder):
+def test_it_is_the_published_way_in_which_the_whole_table_is_trained_and_the_other_rows_are_put_back(pipeline, sd1):
     word = trained(
         TextualInversion(pipeline, "<water_ouzel>", "a", learning_rate=0.1, weight_decay=0.3, seed=5), batches(3)
     )
 
-    other = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    other = StableDiffusionPipeline.from_pretrained(sd1, safety_checker=None)
     other.tokenizer.add_tokens("<water_ouzel>")
     encoder, unet, vae = other.text_encoder, other.unet.requires_grad_(False), other.vae.requires_grad_(False)
     encoder.resize_token_embeddings(515)
@@ -98,11 +92,11 @@ def test_it_is_the_published_way_in_which_the_whole_table_is_trained_and_the_oth
     torch.testing.assert_close(word.vector, table[514])
 
 
-def test_diffusers_reads_the_file_and_encodes_texts_alike(pipeline, folder, tmp_path):
+def test_diffusers_reads_the_file_and_encodes_texts_alike(pipeline, sd1, tmp_path):
     word = trained(TextualInversion(pipeline, "<water_ouzel>", "a", learning_rate=0.1), batches(2))
     (tmp_path / "word.safetensors").write_bytes(word.file())
     assert load(word.file()).keys() == {"<water_ouzel>"}
-    reader = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    reader = StableDiffusionPipeline.from_pretrained(sd1, safety_checker=None)
     untaught, _ = reader.encode_prompt(TEXTS, "cpu", 1, False)
     reader.load_textual_inversion(str(tmp_path / "word.safetensors"))
     taught, _ = reader.encode_prompt(TEXTS, "cpu", 1, False)
