@@ -155,7 +155,7 @@ def fitting(
     if problems:
         raise WeightsError(
             f"The weights {source} do not fit this net: {listed(problems)}. "
-            "Use the backbone, stem and width that they were trained with, or no weights."
+            "Use the backbone, stem and width that they were trained with, or none (model.weights null)."
         )
     return {key: value for key, value in state.items() if key not in other_head}
 
