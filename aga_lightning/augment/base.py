@@ -275,11 +275,13 @@ class BackgroundGenerator(Part):
     """Step 3a: paint the background.
 
     `borrows` says that the painter takes real backgrounds from the training images, `guards` that it leaves out what
-    resembles an evaluation image.
+    resembles an evaluation image. `shows` says in a few words what the backgrounds of a painter that ignores captions
+    are, such as "an empty frame"; no caption is then written.
     """
 
     borrows: ClassVar[bool] = False
     guards: ClassVar[bool] = False
+    shows: ClassVar[str | None] = None
 
     def guard(self, hashes: Sequence[int]) -> None:
         """Take perceptual hashes of the evaluation images (`guards`)."""

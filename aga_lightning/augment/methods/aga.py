@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 
 from aga_lightning.augment.augmenter import StageCache
-from aga_lightning.augment.base import BackgroundGenerator, Captioner, Detector, Draft, Gate, Request, Segmenter
+from aga_lightning.augment.base import (
+    BackgroundGenerator,
+    Caption,
+    Captioner,
+    Detector,
+    Draft,
+    Gate,
+    Request,
+    Segmenter,
+)
 from aga_lightning.augment.captioners.template import TemplateCaptioner
 from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
@@ -13,6 +22,7 @@ from aga_lightning.augment.engine.method import Method
 from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
 from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.embedded import AvoidedWords, subject_gates
+from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.procedural import ProceduralScenes
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.best_mask import BestMask
@@ -36,7 +46,7 @@ class AGA(Method):
             box, the middle of a photo that has none.
         segmenter: Step 1b, which pixels are the subject's.
         prompts: Step 2a, what the captioner is asked.
-        captioner: Step 2b, the background in words.
+        captioner: Step 2b, the background in words; a painter that ignores captions needs none.
         captions_per_combination: Captions for each combination of the prompt engine, shared by all backgrounds; null
             writes one for each background (the paper).
         painter: Step 3a, the background in pixels.
@@ -77,8 +87,10 @@ class AGA(Method):
         subjects = Subjects(self.segmenter, photo, boxes)
         subject = Accept("subject", gates, subjects, photo)
 
-        captions = Captions(self.prompts, self.captioner, self.captions_per_combination, self.bank)
-        caption = Accept("caption", gates, captions, photo)
+        captions: Step[Caption] = Captions(self.prompts, self.captioner, self.captions_per_combination, self.bank)
+        caption: Step[Caption] = Accept("caption", gates, captions, photo)
+        if self.painter.shows is not None:
+            captions = caption = Texts(self.painter.shows)
         attempts = [
             Backgrounds(self.painter, captions, self.max_side, self.bank, attempt=attempt)
             for attempt in range(self.attempts)
@@ -91,7 +103,7 @@ class AGA(Method):
     def facts(self, request: Request, draft: Draft, cache: StageCache) -> Mapping[str, object]:
         """What a reader of the store may want to know of a finished image."""
         facts = dict(super().facts(request, draft, cache))
-        if draft.caption is not None:
+        if draft.caption is not None and self.painter.shows is None:
             facts |= {
                 "caption_tries": draft.caption.tries,
                 "caption_fallback": draft.caption.fallback,

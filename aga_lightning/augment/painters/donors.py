@@ -35,6 +35,8 @@ class DonorPhotos(BorrowingPainter):
         ValueError: If `min_crop` or `max_hole` is out of range.
     """
 
+    shows = "the background of another training image"
+
     margin: float = 0.12
     max_hole: float = 0.45
     min_crop: float = 0.6

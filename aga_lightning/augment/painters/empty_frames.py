@@ -42,6 +42,8 @@ class EmptyFrames(BorrowingPainter):
         ValueError: If `cameras` is unknown, or `attempts` is below 1.
     """
 
+    shows = "an empty frame"
+
     cameras: Cameras = "own"
     attempts: int = 50
 

@@ -11,6 +11,8 @@ from aga_lightning.images.pixels import Image
 class FlatColour(BackgroundGenerator):
     """Fills the background with one colour, drawn uniformly from all RGB colours by the scene's seed."""
 
+    shows = "one colour"
+
     def paint(self, scenes: Sequence[Scene]) -> list[Image]:
         """One image of the scene's size for each scene; it depends on that scene alone."""
         return [self._paint(scene) for scene in scenes]

@@ -47,6 +47,7 @@ class FolderPhotos(BackgroundGenerator):
     """
 
     guards = True
+    shows = "a photo from a folder of backgrounds"
     does_without = frozenset({"finder"})
 
     folder: UserPath | str

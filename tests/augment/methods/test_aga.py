@@ -191,6 +191,13 @@ def test_each_part_works_on_what_the_one_before_has_made(store, disc_records):
     assert made.facts["score"] == 0.8
 
 
+def test_no_caption_is_asked_of_a_background_that_follows_none(store, disc_records):
+    aga = recipe(painter=FlatColour())
+    made = make(aga, requests(disc_records[:1]), store, disc_records)[0]
+    assert made.facts["caption"] == "one colour" and "spatial" not in made.facts
+    assert not aga.captioner.asked
+
+
 def test_a_subject_is_isolated_once_for_all_its_variants(store, disc_records):
     aga = recipe()
     make(aga, requests(disc_records, degree=3), store, disc_records)
