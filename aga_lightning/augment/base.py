@@ -275,8 +275,7 @@ class BackgroundGenerator(Part):
     """Step 3a: paint the background.
 
     `borrows` says that the painter takes real backgrounds from the training images, `guards` that it leaves out what
-    resembles an evaluation image. `shows` says in a few words what the backgrounds of a painter that ignores captions
-    are, such as "an empty frame"; no caption is then written.
+    resembles an evaluation image. A painter that ignores captions says in `shows` what it gives, such as "one colour".
     """
 
     borrows: ClassVar[bool] = False
