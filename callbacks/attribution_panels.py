@@ -12,13 +12,7 @@ from torch import Tensor, nn
 
 from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL, Attributing, Target, likeliest
 from aga_lightning.callbacks.comparison import Comparison
-from aga_lightning.callbacks.evaluation_sample import (
-    EvaluationSample,
-    Examples,
-    class_names,
-    evaluation_samples,
-    pixels_of,
-)
+from aga_lightning.callbacks.evaluation_sample import EvaluationSample, Examples
 from aga_lightning.callbacks.explaining import Occasion
 from aga_lightning.callbacks.figures import show_figure, takes_figures
 from aga_lightning.callbacks.panel_sheet import Photos, View, draw_panels
@@ -83,12 +77,12 @@ class AttributionPanels(Attributing):
     def explain(self, occasion: Occasion) -> None:
         """Draw the sheets of all sets; log how the two models compare."""
         trainer = occasion.trainer
-        searches = evaluation_samples(trainer, 0 if self.compare_to is None else self.search, self.seed)
+        searches = self.samples(trainer, 0 if self.compare_to is None else self.search)
         for sample, searched in zip(occasion.samples, searches, strict=True):
             if len(sample) == 0:
                 continue
             # The baseline stands left of the model.
-            models = dict(reversed(self.models(trainer, occasion.model, sample).items()))
+            models = dict(reversed(self.models(trainer, occasion.network, sample).items()))
             comparison = self._compare(trainer, models, searched) if len(searched) else None
             if comparison is not None:
                 occasion.logged.update(comparison.shares())
@@ -139,12 +133,12 @@ class AttributionPanels(Attributing):
         masks: list[Tensor | None] = []
         views: dict[str, list[tuple[Tensor, ...]]] = {heading: [] for heading in models}
         for examples in sample.batches(self.batch_size, "dataset" if self.outline else None):
-            pixels.append(pixels_of(trainer).pixels(examples.images))
+            pixels.append(sample.pixels.pixels(examples.images))
             labels.append(examples.labels)
             masks += examples.masks
             for heading, model in models.items():
                 views[heading].append(self._look(model, examples))
-        names = class_names(trainer, 0)  # a class without a name is drawn by its number
+        names = self.names(trainer, 0)  # a class without a name is drawn by its number
         photos = Photos(torch.cat(pixels), torch.cat(labels), masks)
         columns = [View(heading, *map(torch.cat, zip(*parts, strict=True))) for heading, parts in views.items()]
         return draw_panels(title, f"{self._caption(photos, columns)} {remark}".strip(), photos, columns, names)

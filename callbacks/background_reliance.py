@@ -6,19 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
-from aga_lightning.callbacks.evaluation_sample import (
-    EvaluationSample,
-    Examples,
-    Masks,
-    class_names,
-    pixels_of,
-)
+from aga_lightning.callbacks.evaluation_sample import EvaluationSample, Examples, Masks
 from aga_lightning.callbacks.explaining import Explaining, Occasion
 from aga_lightning.callbacks.figures import show_figure, takes_figures
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
@@ -38,7 +32,8 @@ _LOGGED = ("acc_subject_only", "acc_background_only", "background_reliance")
 class BackgroundReliance(Explaining):
     """Shows the model images whole, their subjects alone and their backgrounds alone, where there are masks.
 
-    The rest of an image is filled with the mean colour by which the network's images are normalised. For each
+    The rest of an image is filled with the mean colour by which the network's images are normalised, with black where
+    they are not. The masks are the data set's, or those of batches {"image": ..., "label": ..., "mask": ...}. For each
     evaluation set it logs `<set>/acc_subject_only` and `<set>/acc_background_only` (0..1; Only-FG and No-FG of "Noise
     or Signal", Xiao et al. 2020) and `<set>/background_reliance` (0..1): where the subject alone and the background
     alone get different answers, how often the whole image gets the answer of the background. That last number needs no
@@ -68,18 +63,18 @@ class BackgroundReliance(Explaining):
         for sample in occasion.samples:
             if not self._may_have_masks(sample):
                 continue
-            scores = self._scores(trainer, occasion.model, sample)
+            scores = self._scores(trainer, occasion.network, sample)
             if scores["images"] == 0:
                 continue
             table[sample.name] = scores
             found = {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
             occasion.logged.update(found)
             if trainer.is_global_zero and takes_figures(trainer):
-                figure = self._figure(trainer, occasion.model, sample, scores)
+                figure = self._figure(trainer, occasion.network, sample, scores)
                 if figure is not None:
                     show_figure(trainer, f"background_reliance/{sample.name}", figure)
         if not table:
-            self._warn()
+            self._warn(trainer)
         elif occasion.folder is not None and trainer.is_global_zero:
             header = ["set", *next(iter(table.values()))]
             rows = [[name, *(f"{score:.6g}" for score in scores.values())] for name, scores in table.items()]
@@ -89,49 +84,52 @@ class BackgroundReliance(Explaining):
         augmented = self.masks == "augmenter" and getattr(sample.datamodule, "augmenter", None) is not None
         return len(sample) > 0 and (augmented or sample.has_masks)
 
-    def _scores(self, trainer: Trainer, pl_module: LightningModule, sample: EvaluationSample) -> dict[str, float]:
+    def _scores(self, trainer: Trainer, network: nn.Module, sample: EvaluationSample) -> dict[str, float]:
         """The scores of a set, of all ranks' shares together."""
-        predict = probabilities(pl_module)
-        metric = BackgroundScores().to(pl_module.device)
+        predict = probabilities(network)
+        metric = BackgroundScores().to(trainer.strategy.root_device)
         for loaded in sample.batches(self.batch_size, self.masks, trainer.global_rank, trainer.world_size):
             examples, masks = _usable(loaded)
             shown = versions(examples.images, masks)
             whole, subject, background = (predict(version).argmax(dim=1) for version in shown)
             metric.update(whole, subject, background, examples.labels.to(whole.device))
         if metric.update_count == 0:  # an empty share is no mistake
-            nothing = torch.zeros(0, dtype=torch.int64, device=pl_module.device)
+            nothing = torch.zeros(0, dtype=torch.int64, device=trainer.strategy.root_device)
             metric.update(nothing, nothing, nothing, nothing)
         return {name: float(score) for name, score in metric.compute().items()}
 
     def _figure(
-        self, trainer: Trainer, pl_module: LightningModule, sample: EvaluationSample, scores: Mapping[str, float]
+        self, trainer: Trainer, network: nn.Module, sample: EvaluationSample, scores: Mapping[str, float]
     ) -> Figure | None:
         """A few of the images, spread over the sample; None where none of those can be used."""
         places = np.linspace(0, len(sample) - 1, _SHOWN).round().astype(int)
         examples, masks = _usable(sample.examples([sample.ids[place] for place in sorted({*places})], self.masks))
         if not len(examples):
             return None
-        predict = probabilities(pl_module)
-        names = class_names(trainer, predict(examples.images[:1]).shape[1])
+        predict = probabilities(network)
+        names = self.names(trainer, predict(examples.images[:1]).shape[1])
         title = (
             f"{sample.name}: right on {scores['acc']:.0%} of {scores['images']:.0f} images whole, "
             f"{scores['acc_subject_only']:.0%} subject only, {scores['acc_background_only']:.0%} background only; "
             f"background reliance {scores['background_reliance']:.2f}"
         )
-        return draw_versions(examples, masks, predict, pixels_of(trainer), names, title)
+        return draw_versions(examples, masks, predict, sample.pixels, names, title)
 
-    def _warn(self) -> None:
+    def _warn(self, trainer: Trainer) -> None:
         if self._warned:
             return
         self._warned = True
-        remedy = (
-            "set masks: augmenter"
-            if self.masks == "dataset"
-            else "masks: augmenter needs an augmenter with a detector and a segmenter"
-        )
+        if not hasattr(getattr(trainer, "datamodule", None), "augmenter"):
+            remedy = 'give batches {"image": ..., "label": ..., "mask": ...}'
+        elif self.masks == "dataset":
+            remedy = "set masks: augmenter, use a data set that ships masks"
+        else:
+            remedy = (
+                "masks: augmenter needs an augmenter with a detector and a segmenter, use a data set that ships masks"
+            )
         rank_zero_warn(
             "BackgroundReliance found no evaluation image with a mask of its subject and measures nothing: "
-            f"{remedy}, use a data set that ships masks, or leave the callback out"
+            f"{remedy}, or leave the callback out"
         )
 
 

@@ -63,5 +63,4 @@ class Comparison:
         """
         found = [self.sample.ids[place] for place in chosen.nonzero()[:, 0].tolist()]
         places = sorted({round(place) for place in np.linspace(0, len(found) - 1, count)}) if found else []
-        ids = [found[place] for place in places]
-        return EvaluationSample(self.sample.name, self.sample.dataset, ids, self.sample.datamodule)
+        return self.sample.chosen([found[place] for place in places])

@@ -9,13 +9,23 @@ import cv2
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
+from torch.utils.data import default_collate
 
+from aga_lightning.callbacks.data_facts import check_range
+from aga_lightning.callbacks.evaluation_loaders import (
+    BatchOf,
+    Parts,
+    batches_of,
+    evaluation_loaders,
+    parts_of,
+    places_of,
+)
 from aga_lightning.explain.prediction import Pixels
 from aga_lightning.images.reading import read_image
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import load_sample
+from aga_lightning.preflight import SettingError
 from aga_lightning.training.transforms import evaluation_mask
 
 Masks = Literal["dataset", "augmenter"]
@@ -48,38 +58,76 @@ class EvaluationSample:
 
     Args:
         name: What the metrics of the set begin with: "val", "ood/sketch".
-        dataset: Gives (image, label, ...) for a place.
+        dataset: Any map-style data set.
         ids: The places of the images that were chosen.
         datamodule: Whose augmenter makes masks, if asked to.
+        pixels: How the images were normalised; None where that is not known.
+        batch_of: Makes of items of the data set what the network would get of them.
     """
 
-    def __init__(self, name: str, dataset: Any, ids: Sequence[int], datamodule: Any = None) -> None:  # noqa: ANN401 any map-style data set
+    def __init__(
+        self,
+        name: str,
+        dataset: Any,  # noqa: ANN401 any map-style data set
+        ids: Sequence[int],
+        datamodule: Any = None,  # noqa: ANN401 any data module, or none
+        pixels: Pixels | None = None,
+        batch_of: BatchOf = default_collate,
+    ) -> None:
         self.name = name
         self.dataset = dataset
         self.ids = tuple(ids)
         self.datamodule = datamodule
+        self.stated = pixels is not None
+        self.pixels = pixels or Pixels()
+        self.batch_of = batch_of
 
     def __len__(self) -> int:
         """How many images were chosen."""
         return len(self.ids)
 
+    def chosen(self, ids: Sequence[int]) -> "EvaluationSample":
+        """Other images of the same set.
+
+        Args:
+            ids: Their places in the set.
+        """
+        return EvaluationSample(
+            self.name, self.dataset, ids, self.datamodule, self.pixels if self.stated else None, self.batch_of
+        )
+
     def examples(self, ids: Sequence[int], masks: Masks | None = None) -> Examples:
         """Load some of the images.
 
         Args:
-            ids: Their places in the set.
+            ids: Their places in the set, at least one.
             masks: Whose masks to load with them; None for none.
 
         Raises:
             ImageReadError: If an image or its mask cannot be read.
+            SettingError: If it cannot be told which parts of the data are images and labels, or how these images were
+                normalised.
         """
-        items = [self.dataset[index] for index in ids]  # image, label, and a group if there are groups
-        return Examples(
-            torch.tensor(list(ids), dtype=torch.int64),
-            torch.stack([item[0] for item in items]),
-            torch.tensor([int(item[1]) for item in items], dtype=torch.int64),
-            tuple(None if masks is None else self._mask(index, masks) for index in ids),
-        )
+        parts = self._parts(ids)
+        images, labels = parts.images.to("cpu", torch.float32), parts.labels.to("cpu", torch.int64)
+        check_range(self.name, images, self.pixels, self.stated)
+        found: list[Tensor | None] = [None] * len(ids)
+        if masks is not None:
+            shipped = found if parts.masks is None else list(parts.masks.cpu())
+            found = [
+                self._mask(index, masks) if mask is None else mask for index, mask in zip(ids, shipped, strict=True)
+            ]
+        return Examples(torch.tensor(list(ids), dtype=torch.int64), images, labels, tuple(found))
+
+    def _parts(self, ids: Sequence[int]) -> Parts:
+        batch = self.batch_of([self.dataset[index] for index in ids])
+        parts = parts_of(batch, grouped=bool(getattr(self.datamodule, "group_names", ())))
+        if parts is None or len(parts.images) != len(ids):
+            raise SettingError(
+                f"the batches of {self.name} do not tell images from labels: make them (images, labels) or "
+                '{"image": images, "label": labels}, images (N, C, H, W), labels (N,) integers'
+            )
+        return parts
 
     def batches(self, size: int, masks: Masks | None = None, rank: int = 0, ranks: int = 1) -> Iterator[Examples]:
         """Load all of the images that are a rank's share, a batch at a time.
@@ -96,7 +144,9 @@ class EvaluationSample:
 
     @property
     def has_masks(self) -> bool:
-        """Whether the data set ships a mask for one of the images."""
+        """Whether the data set ships a mask for one of the images; one without records is asked for the first."""
+        if getattr(self.dataset, "records", None) is None:
+            return len(self) > 0 and self._parts(self.ids[:1]).masks is not None
         records = [self._record(index) for index in self.ids]
         return any(record is not None and record.mask_path is not None for record in records)
 
@@ -135,46 +185,43 @@ class EvaluationSample:
         return np.asarray(mask > 0)
 
 
-def evaluation_samples(trainer: Trainer, count: int, seed: int) -> list[EvaluationSample]:
+def evaluation_samples(trainer: Trainer, count: int, seed: int, pixels: Pixels | None = None) -> list[EvaluationSample]:
     """A sample of each evaluation set of the stage that the trainer is in.
 
     Args:
         trainer: One that is validating or testing.
         count: Images of each set, at most; spread evenly over its classes.
         seed: Which images.
+        pixels: How the images were normalised; None where that is not known.
+
+    Raises:
+        SettingError: If a loader has no data set whose images can be had by their places.
     """
     datamodule: Any = getattr(trainer, "datamodule", None)
     return [
-        EvaluationSample(name, loader.dataset, spread_over_classes(loader.dataset, count, seed), datamodule)
-        for name, loader in evaluation_loaders(trainer)
+        EvaluationSample(
+            name,
+            loader.dataset,
+            spread_over_classes(loader.dataset, count, seed, places_of(name, loader)),
+            datamodule,
+            pixels,
+            batches_of(trainer, loader, number),
+        )
+        for number, (name, loader) in enumerate(evaluation_loaders(trainer))
     ]
 
 
-def evaluation_loaders(trainer: Trainer) -> list[tuple[str, Any]]:
-    """The name and the loader of each evaluation set of the stage that the trainer is in, in order.
-
-    Args:
-        trainer: One that is validating or testing.
-    """
-    datamodule: Any = getattr(trainer, "datamodule", None)
-    stage = "test" if trainer.testing else "val"
-    given = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
-    loaders = [] if given is None or given == [] else CombinedLoader(given, "sequential").flattened
-    names = getattr(datamodule, f"{stage}_names", None)
-    if names is None or len(names) != len(loaders):
-        names = [stage] if len(loaders) == 1 else [f"{stage}/{number}" for number in range(len(loaders))]
-    return list(zip(names, loaders, strict=True))
-
-
-def spread_over_classes(dataset: Any, count: int, seed: int) -> list[int]:  # noqa: ANN401 any map-style data set
+def spread_over_classes(dataset: Any, count: int, seed: int, places: Sequence[int] | None = None) -> list[int]:  # noqa: ANN401 any map-style data set
     """Places of images, drawn by a seed, as many of each class as there is room for; sorted.
 
     Args:
         dataset: With `records`, whose labels are known without loading an image; any other is drawn from evenly.
         count: How many, at most.
         seed: Which.
+        places: Of which images; None for all.
     """
-    order = np.random.default_rng(seed).permutation(len(dataset)).tolist()
+    places = range(len(dataset)) if places is None else places
+    order = [places[place] for place in np.random.default_rng(seed).permutation(len(places)).tolist()]
     records = getattr(dataset, "records", None)
     if records is None:
         return sorted(order[:count])
@@ -185,24 +232,3 @@ def spread_over_classes(dataset: Any, count: int, seed: int) -> list[int]:  # no
         rounds.append((turns[label], place, index))
         turns[label] += 1
     return sorted(index for _, _, index in sorted(rounds)[:count])
-
-
-def pixels_of(trainer: Trainer) -> Pixels:
-    """How the trainer's data module makes what the network sees of 8-bit pixels; unchanged 0..1 where it does not say.
-
-    Args:
-        trainer: One with its data.
-    """
-    normalisation = getattr(getattr(trainer, "datamodule", None), "normalisation", None)
-    return Pixels() if normalisation is None else Pixels(*normalisation)
-
-
-def class_names(trainer: Trainer, count: int) -> tuple[str, ...]:
-    """What the classes are called; their numbers where the data module does not say.
-
-    Args:
-        trainer: One with its data.
-        count: How many classes there are.
-    """
-    names = getattr(getattr(trainer, "datamodule", None), "class_names", None)
-    return tuple(str(number) for number in range(count)) if names is None else tuple(names)

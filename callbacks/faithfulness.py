@@ -12,7 +12,7 @@ from torch import nn
 
 from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
 from aga_lightning.callbacks.curve_sheet import draw_information_curves, draw_insertion_and_deletion
-from aga_lightning.callbacks.evaluation_sample import EvaluationSample, Examples, Masks, class_names, pixels_of
+from aga_lightning.callbacks.evaluation_sample import EvaluationSample, Examples, Masks
 from aga_lightning.callbacks.explaining import Occasion
 from aga_lightning.callbacks.faithfulness_summary import Aggregation, Summary, scalars, summarise
 from aga_lightning.callbacks.faithfulness_tables import (
@@ -71,10 +71,10 @@ class Faithfulness(Measuring):
             return
         summaries: list[Summary] = []
         rows: list[list[object]] = []
-        models = self.models(trainer, occasion.model, some)
+        models = self.models(trainer, occasion.network, some)
         # Asked of one image, so that a rank whose share is empty knows it too.
-        num_classes = probabilities(occasion.model)(some.examples(some.ids[:1]).images).shape[1]
-        classes = class_names(trainer, num_classes)
+        num_classes = probabilities(occasion.network)(some.examples(some.ids[:1]).images).shape[1]
+        classes = self.names(trainer, num_classes)
         shares = sum(len(sample.ids[trainer.global_rank :: trainer.world_size]) for sample in samples)
         with (
             self._executor(trainer) as executor,
@@ -117,7 +117,7 @@ class Faithfulness(Measuring):
 
         # Ranks gather what lies on their own devices.
         device = trainer.strategy.root_device if trainer.world_size > 1 else torch.device("cpu")
-        return self.measure(model, batches(), pixels_of(trainer), executor, self._memory, device)
+        return self.measure(model, batches(), sample.pixels, executor, self._memory, device)
 
     def _draw(self, trainer: Trainer, summaries: list[Summary]) -> None:
         if not takes_figures(trainer):

@@ -1,31 +1,14 @@
 """Settings of explaining callbacks that cannot work, found before a run starts."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor, nn
 
 from aga_lightning.callbacks.baseline import load_baseline
+from aga_lightning.callbacks.network import Network
 from aga_lightning.explain.layers import find_layer
 from aga_lightning.preflight import Run
-
-
-class Network(nn.Module):
-    """A net under the name that it has in a classifier, so that its layers are called as a user calls them.
-
-    Args:
-        net: The net.
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, images: Tensor) -> Any:  # noqa: ANN401 whatever the net answers
-        """The net's answer to images."""
-        return self.net(images)
 
 
 def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
 from aga_lightning.callbacks.answers import Answers, AnswersOfImages
-from aga_lightning.callbacks.evaluation_sample import class_names, evaluation_loaders
+from aga_lightning.callbacks.data_facts import class_names
+from aga_lightning.callbacks.evaluation_loaders import evaluation_loaders
 from aga_lightning.files import write_csv
 from aga_lightning.run_folder import PREDICTIONS, written_if_possible
 from aga_lightning.training.run_stage import keeps_files, run_folder

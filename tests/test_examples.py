@@ -12,9 +12,10 @@ from PIL import Image
 from torchvision.models import resnet18
 
 import aga_lightning
+from aga_lightning.files import read_csv
 
 EXAMPLES = {path.stem: path for path in sorted((Path(__file__).parents[1] / "examples").glob("*.py"))}
-LONGEST = 12  # lines of code
+LONGEST = 25  # lines of code
 
 
 @pytest.fixture
@@ -82,3 +83,26 @@ def test_a_classifier_of_torchvision_gets_its_curves(run, tmp_path, monkeypatch,
     run("information_curves", "0.png", "1.png")
     found = capsys.readouterr().out
     assert "'sic_used': tensor(2)" in found and "'aic': " in found
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning", "ignore:The number of training batches")
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+def test_callbacks_explain_a_module_of_ones_own_on_plain_loaders(run):
+    for number in range(4):
+        for split in ("train", "test"):
+            path = Path("photos", split, ("fig", "plum")[number % 2], f"{number}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw_disc(number, ((150, 40, 120), (40, 150, 60))[number % 2], size=96)).save(path)
+    run(
+        "callbacks_on_loaders",
+        "photos",
+        **{
+            "max_epochs=5": "max_epochs=1, accelerator='cpu', enable_progress_bar=False, enable_checkpointing=False",
+            "Faithfulness(**how)": "Faithfulness(**how, min_prediction=0.0, thresholds=[0.1], steps=2)",
+        },
+    )
+    folder = Path("lightning_logs/version_0/explain/test")
+    with Image.open(folder / "attributions-test.png") as sheet:
+        assert np.asarray(sheet).std() > 20
+    used = {row["measure"]: row["used"] for row in read_csv(folder / "faithfulness.csv")}
+    assert set(used) >= {"aic", "sic"} and used["insertion"] == used["deletion"] == "4"

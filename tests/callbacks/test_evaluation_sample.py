@@ -5,23 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Trainer
 from PIL import Image
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import Dataset, TensorDataset, default_collate
 
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
-from aga_lightning.callbacks.evaluation_sample import (
-    EvaluationSample,
-    class_names,
-    evaluation_samples,
-    pixels_of,
-    spread_over_classes,
-)
+from aga_lightning.callbacks.evaluation_sample import EvaluationSample, evaluation_samples, spread_over_classes
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.explain.prediction import Pixels
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import ImageRecord
+from aga_lightning.preflight import SettingError
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.loading import EvaluationImages
 from aga_lightning.training.transforms import build_transforms
@@ -43,7 +38,7 @@ class Labelled:
 
     def __getitem__(self, index):
         self.loaded += 1
-        return torch.full((3, 4, 4), float(index)), self.records[index].label
+        return torch.full((3, 4, 4), index / 100), self.records[index].label
 
 
 def test_rare_classes_are_chosen_first_and_nothing_is_loaded():
@@ -73,7 +68,7 @@ def test_batches_are_the_ranks_shares():
     shares = [[batch.ids.tolist() for batch in sample.batches(1, rank=rank, ranks=3)] for rank in range(3)]
     assert shares == [[[0], [4]], [[1]], [[3]]]
     (whole,) = sample.batches(10)
-    assert whole.images[:, 0, 0, 0].tolist() == [0, 1, 3, 4]
+    assert (100 * whole.images[:, 0, 0, 0]).round().tolist() == [0, 1, 3, 4]
     assert sample.file(0) == "class 0/0.png" and EvaluationSample("val", [], []).file(3) == "3"
     assert whole.masks == (None,) * 4
     assert list(EvaluationSample("val", Labelled([]), []).batches(4)) == []
@@ -120,7 +115,7 @@ def open_data(folder, tmp_path, **settings):
 
 def test_the_augmenters_masks_stand_in_where_asked(disc_folder, tmp_path):
     data = open_data(disc_folder, tmp_path, augmenter=AGA(segmenter=GrabCut(size=48)))
-    sample = EvaluationSample("val", data.val_dataloader()[0].dataset, [0], data)
+    sample = EvaluationSample("val", data.val_dataloader()[0].dataset, [0], data, Pixels(*data.normalisation))
     assert sample.examples([0], masks="dataset").masks == (None,)
     (mask,) = sample.examples([0], masks="augmenter").masks
     assert mask.shape == (24, 24)
@@ -136,27 +131,44 @@ def test_samples_are_those_of_the_stage(disc_folder, tmp_path, monkeypatch):
     assert [(sample.name, len(sample)) for sample in evaluation_samples(trainer, 5, 0)] == [("val", 5), ("ood/dusk", 4)]
     trainer.testing = True
     assert [sample.name for sample in evaluation_samples(trainer, 5, 0)] == [*data.test_names] == ["val", "ood/dusk"]
-    assert class_names(trainer, 2) == ("lime", "plum")
-    assert pixels_of(trainer) == Pixels(*data.normalisation)
 
 
-def test_loaders_without_a_data_module_get_plain_names(monkeypatch):
-    trainer = Trainer(accelerator="cpu", logger=False)
-    images = TensorDataset(torch.zeros(3, 3, 4, 4), torch.zeros(3))
-    loaders = [DataLoader(images)]
-    monkeypatch.setattr(Trainer, "val_dataloaders", property(lambda self: loaders))
-    assert [sample.name for sample in evaluation_samples(trainer, 2, 0)] == ["val"]
-    loaders.append(DataLoader(images))
-    assert [sample.name for sample in evaluation_samples(trainer, 2, 0)] == ["val/0", "val/1"]
-    loaders[:] = []
-    assert evaluation_samples(trainer, 2, 0) == []
-    assert class_names(trainer, 2) == ("0", "1")
-    assert pixels_of(trainer) == Pixels()
+class Answers(Dataset):
+    """A data set of one's own, whose items are what it is told."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index]
 
 
-def test_a_data_module_of_ones_own_needs_no_names(monkeypatch):
-    trainer = Trainer(accelerator="cpu", logger=False)
-    trainer.datamodule = LightningDataModule()
-    monkeypatch.setattr(Trainer, "val_dataloaders", property(lambda self: DataLoader(Labelled([0, 1]))))
-    (sample,) = evaluation_samples(trainer, 2, 0)
-    assert sample.examples(sample.ids).labels.tolist() == [0, 1]
+def test_masks_in_batches_are_the_data_sets():
+    mask = torch.zeros(1, 4, 4)
+    mask[:, :2] = 255
+    dataset = Answers(*({"image": torch.full((3, 4, 4), 0.5), "label": label, "mask": mask} for label in (1, 0)))
+    sample = EvaluationSample("val", dataset, [0, 1])
+    assert sample.has_masks and not EvaluationSample("val", Labelled([0]), [0]).has_masks
+    examples = sample.examples([1, 0], masks="dataset")
+    assert [found.sum().item() for found in examples.masks] == [8, 8] and examples.labels.tolist() == [0, 1]
+    assert sample.examples([0]).masks == (None,)
+
+
+def test_images_come_as_the_network_gets_them():
+    dataset = Answers((torch.full((3, 4, 4), 51, dtype=torch.uint8), 1))
+
+    def batch_of(items):
+        return default_collate([(image / 255 - 0.5, label) for image, label in items])
+
+    pixels = Pixels((0.5,), (1.0,))
+    (image,) = EvaluationSample("val", dataset, [0], None, pixels, batch_of).chosen([0]).examples([0]).images
+    assert image.allclose(torch.tensor(-0.3)) and pixels.pixels(image[None]).unique().tolist() == [51]
+
+
+def test_what_is_no_image_with_a_label_is_told():
+    sample = EvaluationSample("val", Answers((torch.zeros(3, 4, 4), torch.zeros(2))), [0])
+    with pytest.raises(SettingError, match=r'^the batches of val do not tell .* \{"image": images, "label": labels\}'):
+        sample.examples([0])

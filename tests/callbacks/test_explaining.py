@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tiny.explained import Small, classifier, noise, on_two_ranks, open_data, open_trainer
+from torch.utils.data import DataLoader, default_collate
 
 from aga_lightning.callbacks.attribution_panels import AttributionPanels
 from aga_lightning.callbacks.background_reliance import BackgroundReliance
 from aga_lightning.callbacks.explaining import Explaining
 from aga_lightning.callbacks.faithfulness import Faithfulness
 from aga_lightning.callbacks.measuring import MEASURES
+from aga_lightning.preflight import SettingError
 
 
 class Noting(Explaining):
@@ -133,10 +136,117 @@ def test_two_ranks_say_what_one_says(tmp_path, shared_disc_folder, other):
     assert len(written[0]) >= 6 and written[0] == written[1]
 
 
+HOW = {"mean": (0.5,), "std": (0.25,)}
+
+
+def normalised(images):
+    return (images - HOW["mean"][0]) / HOW["std"][0]
+
+
+def own_data(collate=None, prepare=normalised):
+    """A loader of noise that is normalised, unless something else is done to it."""
+    dataset = noise(0, 1, 1, 0).dataset
+    items = [(prepare(image), label) for image, label in dataset]
+    return DataLoader(items, batch_size=3, collate_fn=collate)
+
+
+def as_dictionary(items):
+    images, labels = default_collate(items)
+    return {"pixel_values": images, "labels": labels}
+
+
+def normalising(items):
+    images, labels = default_collate(items)
+    return [normalised(images), labels]
+
+
+class OwnData(LightningDataModule):
+    """A data module that says how its images were normalised."""
+
+    normalisation = tuple(HOW.values())
+
+    def test_dataloader(self):
+        return own_data()
+
+
+class OnTheDevice(Small):
+    """Normalises batches once they are on the device."""
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        return normalised(batch[0]), batch[1]
+
+
+class WithoutForward(Small):
+    """Keeps its network in an attribute."""
+
+    forward = LightningModule.forward
+
+    def test_step(self, batch, batch_idx, dataloader_idx=0):
+        self.net(batch["pixel_values"] if isinstance(batch, dict) else batch[0])
+
+
+def raw(image):
+    return image
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning")
+def test_one_answer_whatever_the_form_of_data_and_model():
+    def measured(module, data, **settings):
+        asked = {"measures": ["sic", "insertion"], "min_prediction": 0.0, "thresholds": [0.1, 0.4], "workers": 1}
+        trainer = open_trainer([Faithfulness(images=4, **asked, **settings)])
+        trainer.test(module, data, verbose=False)
+        return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+    expected = measured(Small(), own_data(), **HOW)
+    assert expected["test/sic_used"] == 4 and 0 < expected["test/insertion"] < 1
+    assert measured(WithoutForward(), own_data(as_dictionary), **HOW) == expected
+    assert measured(WithoutForward(), OwnData()) == expected
+    assert measured(Small(), own_data(normalising, raw), **HOW) == expected
+    assert measured(OnTheDevice(), own_data(prepare=raw), **HOW) == expected
+    several = measured(Small(), {"near": own_data(), "far": own_data()}, **HOW)
+    assert several == {
+        name.replace("test", f"test/{one}"): expected[name] for name in expected for one in ("near", "far")
+    }
+
+
+class Probable(Small):
+    """Answers with probabilities."""
+
+    def forward(self, images):
+        return self.net(images).softmax(1)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning")
+@pytest.mark.parametrize(
+    ("module", "data", "complaint"),
+    [
+        (
+            Small,
+            own_data(),
+            r"Noting: the images of (test|val) lie in .*, not in 0\.\.1, .* set the callback's mean and std",
+        ),
+        (Small, DataLoader([(torch.zeros(3, 4, 4), 0, 1)]), r"the batches of \w+ do not tell images from labels"),
+        (Probable, noise(0, 1), "Probable answers with probabilities"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_what_cannot_be_explained_ends_a_run_before_it_starts(verb, module, data, complaint, monkeypatch):
+    steps = []
+    for step in ("training_step", "validation_step", "test_step"):
+        monkeypatch.setattr(Small, step, lambda *inputs: steps.append(inputs))
+    trainer = open_trainer([Noting(every_n_epochs=1)], num_sanity_val_steps=0, max_epochs=1)
+    loaders = {"train_dataloaders": noise(0, 1), "val_dataloaders": data} if verb == "fit" else {"dataloaders": data}
+    with pytest.raises(SettingError, match=complaint) as told:
+        getattr(trainer, verb)(module(), **loaders)
+    assert steps == [] and "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("callback", "settings", "complaint"),
     [
         (AttributionPanels, {"images": 0}, "images is 1 or more, not 0"),
+        (AttributionPanels, {"mean": [0.5]}, "mean and std are given together"),
+        (AttributionPanels, {"mean": [0.5], "std": [0.0]}, "std is above 0 in each channel"),
         (AttributionPanels, {"images": 65}, "images is 65; a sheet shows 1 to 64"),
         (AttributionPanels, {"search": -1}, "search is 0 or more, not -1"),
         (AttributionPanels, {"target": "true"}, "target is one of label, predicted, not 'true'"),

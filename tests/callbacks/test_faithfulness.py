@@ -35,7 +35,7 @@ def metrics_of(trainer):
 def by_hand(model, data, callback, name):
     """What the measures say of all images of a set."""
     dataset = data.test_dataloader()[0 if name == "test" else 1].dataset
-    sample = EvaluationSample(name, dataset, list(range(len(dataset)))[:6], data)
+    sample = EvaluationSample(name, dataset, list(range(len(dataset)))[:6], data, Pixels(*data.normalisation))
     model.eval()
     examples = sample.examples(sample.ids, "dataset" if name == "test" else None)
     return callback.measure(model, [examples], Pixels(*data.normalisation))
