@@ -82,7 +82,7 @@ def places_of(name: str, loader: Any) -> Sequence[int]:  # noqa: ANN401 any load
     if loader.batch_sampler is None:
         raise SettingError(f"the loader of {name} makes no batches: give it a batch_size, or leave the callback out")
     order: Any = loader.batch_sampler
-    sampler = order.sampler if type(order) is BatchSampler else None  # another class may hand out anything
+    sampler: Any = order.sampler if type(order) is BatchSampler else None  # another class may hand out anything
     if isinstance(sampler, DistributedSampler):  # Lightning deals out to the ranks what another sampler draws
         sampler = getattr(sampler.dataset, "_sampler", SequentialSampler(dataset))
     if type(sampler) in (SequentialSampler, RandomSampler):
