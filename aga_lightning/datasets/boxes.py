@@ -12,7 +12,7 @@ from aga_lightning.files import shown
 from aga_lightning.images.reading import ImageReadError, image_size
 from aga_lightning.images.records import Box, DatasetError
 
-BOX_COLUMNS = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
+BOX_COLUMNS = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("left", "top", "right", "bottom"))
 """The names that the columns of boxes may have: left, top, right, bottom."""
 _PATH_COLUMNS = ("path", "filename", "file", "image")
 _REMEDY = "mend the file that the setting `boxes` names, or leave `boxes` out"
@@ -89,8 +89,8 @@ class Boxes:
 def read_boxes(path: Path) -> tuple[list[_Named], bool]:
     """Read boxes of one of four formats, which are told apart by what the file or the folder holds.
 
-    - A CSV or TSV file with the columns path, x1, y1, x2 and y2 (or filename, xmin, ymin, xmax and ymax): left, top,
-      right and bottom in pixels. A row with four empty fields says that an image has no box.
+    - A CSV or TSV file with the columns path, x1, y1, x2 and y2 (or filename, xmin, ymin, xmax and ymax, or left, top,
+      right and bottom): the edges in pixels. A row with four empty fields says that an image has no box.
     - A JSON file in the format of COCO: x, y, width and height in pixels. Boxes of crowds are left out.
     - A folder of YOLO's text files, one for each image: a class, then centre, width and height as shares of the image's
       sides; or a class and the corners of a polygon.

@@ -46,7 +46,8 @@ class CsvImages(ImageDataset):
         mask_column: The column of the paths of the subjects' masks, of which pixels above 0 are subject; a field may be
             empty. Null for mask or mask_path if there is one; an empty name for none.
         box_columns: The four columns of the subjects' boxes: left, top, right and bottom in pixels; fields may be
-            empty. Null for x1, y1, x2 and y2, or xmin, ymin, xmax and ymax, if they are there; an empty list for none.
+            empty. Null for x1, y1, x2 and y2, xmin, ymin, xmax and ymax, or left, top, right and bottom, if they are
+            there; an empty list for none.
         val_fraction: Share of the images, or of each class, that validates if the file names no validation images.
         test_fraction: Share that tests if the file has no splits; 0 to test on the validation images.
         keep_groups: Whether the images of a group come into one split if the file has no splits; false to split each
