@@ -49,14 +49,13 @@ from .gates.subject_leak import SubjectLeak as SubjectLeak
 from .image_captioners.captioning_model import CaptioningModel as CaptioningModel
 from .methods.aga import AGA as AGA
 from .methods.alia import ALIA as ALIA
-from .methods.beyond_generation import BeyondGeneration as BeyondGeneration
+from .methods.beyond_generation import BeyondGeneration as BeyondGeneration, CutAndPaste as CutAndPaste
 from .methods.controls import (
     BackgroundSwap as BackgroundSwap,
     BlurredBackground as BlurredBackground,
     MeanColourBackground as MeanColourBackground,
     OwnBackground as OwnBackground,
 )
-from .methods.cut_and_paste import CutAndPaste as CutAndPaste
 from .methods.da_fusion import DAFusion as DAFusion
 from .methods.image_to_image import ImageToImage as ImageToImage
 from .methods.inpainting import Inpainting as Inpainting

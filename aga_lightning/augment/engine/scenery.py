@@ -24,6 +24,7 @@ from aga_lightning.augment.engine.step import Digest, Rejection, Step
 from aga_lightning.augment.engine.training_images import TrainingImages
 from aga_lightning.augment.painters.donors import NoDonorError
 from aga_lightning.augment.prompts import PromptEngine, avoid_words
+from aga_lightning.augment.texts import NOTHING_ASKED, filled, names_of
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
 from aga_lightning.images.pixels import Image
 from aga_lightning.images.reading import ImageReadError
@@ -113,6 +114,35 @@ class Captions(Step[Caption]):
     def _prompt(self, plan: Any) -> Prompt:  # noqa: ANN401 as in `Step`
         instruction, spatial, temporal, _ = plan
         return Prompt(instruction, spatial, temporal, self._all_to_avoid)
+
+
+class Texts(Step[Caption]):
+    """A text that is filled in for each request, in place of a captioner's words.
+
+    Args:
+        text: With places for class, superclass and scene.
+        prompts: The settings and times that a scene is drawn from; None for a text without a scene.
+    """
+
+    fills = "caption"
+    loads = False
+
+    def __init__(self, text: str, prompts: PromptEngine | None = None) -> None:
+        super().__init__()
+        self.text = text
+        self.prompts = prompts
+
+    def plan(self, request: Request, digest: Digest) -> str:
+        """The text."""
+        prompt = None
+        if self.prompts is not None:
+            seed = seed_from(request.seed, digest(request.record.path), request.variant, "prompt")
+            prompt = self.prompts.prompt(seed)
+        return filled(self.text, names_of(request.record), prompt)
+
+    def make(self, plans: Sequence[str], *inputs: Sequence[Any]) -> list[Caption]:
+        """The text as a caption."""
+        return [Caption(text, NOTHING_ASKED) for text in plans]
 
 
 class Backgrounds(Step[Image]):

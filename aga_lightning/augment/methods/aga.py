@@ -19,10 +19,9 @@ from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.bank import BackgroundBank
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
-from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
+from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge, Texts
 from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.embedded import AvoidedWords, subject_gates
-from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.procedural import ProceduralScenes
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.best_mask import BestMask

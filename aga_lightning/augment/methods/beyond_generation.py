@@ -1,7 +1,9 @@
 """Beyond Generation: foregrounds and backgrounds are painted apart, chosen by CLIP, and pasted together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from aga_lightning.augment.augmenter import StageCache
 from aga_lightning.augment.base import (
@@ -16,31 +18,31 @@ from aga_lightning.augment.base import (
     Segmenter,
 )
 from aga_lightning.augment.clip import Clip
-from aga_lightning.augment.compositing import Merging
+from aga_lightning.augment.compositing import Edge, Merging
 from aga_lightning.augment.detectors.embedded import SaliencyBox
 from aga_lightning.augment.engine.accepting import Accept, FirstAccepted
 from aga_lightning.augment.engine.bank import BackgroundBank
-from aga_lightning.augment.engine.isolation import Boxes
+from aga_lightning.augment.engine.isolation import Boxes, Subjects
 from aga_lightning.augment.engine.method import Method
-from aga_lightning.augment.engine.scenery import Backgrounds, Captions
-from aga_lightning.augment.engine.step import Step
-from aga_lightning.augment.gates.class_free import ClassFreeBackground
-from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.cut_and_paste import CutAndPaste
-from aga_lightning.augment.methods.foregrounds import (
+from aga_lightning.augment.engine.painted import (
     Candidates,
-    CutOuts,
     Foreground,
     ForegroundRecords,
     Foregrounds,
-    MergeForeground,
     PaintedPhoto,
     Selection,
 )
-from aga_lightning.augment.methods.texts import check_text
+from aga_lightning.augment.engine.scenery import Backgrounds, Captions, Merge
+from aga_lightning.augment.engine.step import Digest, Step
+from aga_lightning.augment.gates.class_free import ClassFreeBackground
+from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
+from aga_lightning.augment.placement import Placement
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.embedded import GrabCut
+from aga_lightning.augment.texts import check_text
+from aga_lightning.images.samples import Sample
+from aga_lightning.images.seeds import seed_from
 
 FOREGROUND_TEXTS = (
     "a photo of a {class}",
@@ -71,6 +73,33 @@ CONTEXTS = (
     "stable",
 )
 """Published with the paper's code, for Pascal VOC: indoors, vehicles, animals."""
+
+
+@dataclass(kw_only=True, eq=False)
+class CutAndPaste(Merging):
+    """Merging with the numbers of Beyond Generation (Ge et al. 2023), and sizes that are all equally likely.
+
+    Args:
+        scale: Smallest and largest factor on the subject's size in the painted picture.
+        shift: Largest movement in each direction, as a fraction of the frame; half a frame takes what stands in the
+            middle anywhere.
+    """
+
+    flip_probability: float = 0.0
+    max_rotation: float = 30.0
+    scale: tuple[float, float] = (0.3, 0.7)
+    shift: float = 0.5
+    edge: Edge = "feathered"
+    feather: float = 2.0
+
+    def draw(self, rng: np.random.Generator) -> Placement:
+        """A random placement; scale and size are uniform."""
+        placement = super().draw(rng)
+        if self.in_place:
+            return placement
+        if self.size is not None:
+            return replace(placement, size=float(rng.uniform(*self.size)))
+        return replace(placement, scale=float(rng.uniform(*self.scale)))
 
 
 class BeyondGeneration(Method):
@@ -225,3 +254,23 @@ class ContextCaptioner(Captioner):
         contexts = [" ".join(part for part in (prompt.spatial, prompt.temporal) if part) for prompt in prompts]
         pairs = zip(contexts, prompts, strict=True)
         return [Caption(self.text.format(context=context), prompt) for context, prompt in pairs]
+
+
+class CutOuts(Subjects):
+    """The subject of a painted foreground."""
+
+    def complaint(self, sample: Sample) -> str:
+        """Why there is no subject."""
+        text = sample.record.text if isinstance(sample.record, Foreground) else ""
+        return f'nothing could be cut out of the painted picture: its text was "{text}"'
+
+
+class MergeForeground(Merge):
+    """The foreground in front of its background."""
+
+    def plan(self, request: Request, digest: Digest) -> int:
+        """The seed of the placement. The image has its say in it, since several images may share a foreground."""
+        photo = self.inputs[0]
+        assert isinstance(photo, PaintedPhoto)
+        foreground = photo.records.digest(photo.records.of(request, digest))
+        return seed_from(request.seed, digest(request.record.path), foreground, request.variant, "placement")

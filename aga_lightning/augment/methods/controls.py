@@ -13,11 +13,10 @@ from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
-from aga_lightning.augment.engine.scenery import Backgrounds, Merge
+from aga_lightning.augment.engine.scenery import Backgrounds, Merge, Texts
 from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.embedded import BlankBackground, subject_gates
-from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.class_donors import ClassDonors, Classes
 from aga_lightning.augment.painters.mean_colour import MeanColour, Of
 from aga_lightning.augment.painters.own_photo import OwnPhoto

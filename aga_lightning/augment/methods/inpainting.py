@@ -12,12 +12,13 @@ from aga_lightning.augment.editors.diffusion import DiffusionEditor
 from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects, detector_for
 from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.pictures import Pictures, Result, checked_strength
+from aga_lightning.augment.engine.scenery import Texts
 from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.gates.embedded import subject_gates
-from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
-from aga_lightning.augment.methods.texts import Texts, check_text
 from aga_lightning.augment.prompts import PromptEngine
 from aga_lightning.augment.segmenters.best_mask import BestMask
+from aga_lightning.augment.texts import check_text
 from aga_lightning.images.pixels import Mask
 
 

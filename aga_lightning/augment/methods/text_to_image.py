@@ -6,11 +6,12 @@ from aga_lightning.augment.base import BackgroundGenerator, Draft, Gate
 from aga_lightning.augment.engine.accepting import Accept
 from aga_lightning.augment.engine.isolation import Photo
 from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.pictures import Pictures, Result
+from aga_lightning.augment.engine.scenery import Texts
 from aga_lightning.augment.engine.step import Step
-from aga_lightning.augment.methods.pictures import Pictures, Result
-from aga_lightning.augment.methods.texts import Texts, check_text
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.prompts import PromptEngine
+from aga_lightning.augment.texts import check_text
 
 
 class TextToImage(Method):

@@ -23,11 +23,11 @@ from aga_lightning.augment.captioners.causal_lm import CausalLM
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.isolation import Photo
 from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.pictures import Pictures, Result
 from aga_lightning.augment.engine.probe import Measured, model_bytes, probe
+from aga_lightning.augment.engine.scenery import Texts
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.methods.aga import AGA
-from aga_lightning.augment.methods.pictures import Pictures, Result
-from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.segmenters.embedded import GrabCut
 
 CPU = torch.device("cpu")

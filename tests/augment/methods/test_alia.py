@@ -24,8 +24,7 @@ from aga_lightning.augment.gates.clip import ClipFilter
 from aga_lightning.augment.gates.confidence import ConfidenceRule
 from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.image_captioners.captioning_model import CaptioningModel
-from aga_lightning.augment.methods.alia import ALIA
-from aga_lightning.augment.methods.domain_texts import PRESETS
+from aga_lightning.augment.methods.alia import ALIA, PRESETS
 from aga_lightning.images.codec import decode_rgb
 
 CPU = torch.device("cpu")

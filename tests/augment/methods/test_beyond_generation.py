@@ -1,9 +1,12 @@
 """The arm as a whole: what it pastes, on what, and that no order of the work and no interruption shows."""
 
+import inspect
 import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny.clip_model import save_clip
 from tiny.costly import CostlyImageGate, calls, images
 from tiny.painted import ColourClip, ColourGate, DiscPainter, NotWhite, PlainDiscs, PlainTints, TintPainter
@@ -12,16 +15,17 @@ from tiny.sd1 import save_tiny_sd1
 import aga_lightning.augment.engine.isolation
 from aga_lightning.augment.base import Augmented, BackgroundGenerator, Rejected, Request, Segmenter, Subject
 from aga_lightning.augment.clip import Clip
+from aga_lightning.augment.compositing import Merging
 from aga_lightning.augment.detectors.embedded import CentrePrior
 from aga_lightning.augment.engine.bank import BackgroundBank
 from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
+from aga_lightning.augment.fingerprint import describe
 from aga_lightning.augment.gates.class_free import ClassFreeBackground
 from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.beyond_generation import CONTEXTS, FOREGROUND_TEXTS, BeyondGeneration
-from aga_lightning.augment.methods.cut_and_paste import CutAndPaste
+from aga_lightning.augment.methods.beyond_generation import CONTEXTS, FOREGROUND_TEXTS, BeyondGeneration, CutAndPaste
 from aga_lightning.augment.painters.diffusion import DiffusionPainter
 from aga_lightning.augment.painters.donors import DonorPhotos
 from aga_lightning.augment.prompts import PromptEngine
@@ -279,3 +283,35 @@ def test_real_models_of_tiny_size_go_through_all_stages(tmp_path, disc_records):
     assert len(outcomes) == 2
     reasons = [outcome.reason for outcome in outcomes if outcome.path is None]
     assert all("nothing could be cut out" in reason or "looks more like" in reason for reason in reasons)
+
+
+def test_it_has_all_settings_of_merging():
+    assert list(inspect.signature(CutAndPaste).parameters) == list(inspect.signature(Merging).parameters)
+    settings = {"flip_probability": 0.3, "max_rotation": 7.0, "scale": (0.1, 0.2), "shift": 0.4, "edge": "hard"}
+    settings |= {"feather": 3.0, "harmonise": 0.5, "in_place": False, "match_grey": True}
+    settings |= {"size": (0.2, 0.9), "position": "centre"}
+    ours, theirs = describe(CutAndPaste(**settings)), describe(Merging(**settings))
+    assert {name: ours[name] for name in settings} == {name: theirs[name] for name in settings}
+
+
+@given(st.integers(0, 2**63))
+def test_placements_are_within_the_published_bounds(seed):
+    placement = CutAndPaste().draw(np.random.default_rng(seed))
+    assert not placement.flip
+    assert abs(placement.rotation) <= 30
+    assert 0.3 <= placement.scale <= 0.7
+    assert max(map(abs, placement.shift)) <= 0.5
+
+
+def test_all_sizes_are_equally_likely():
+    rng = np.random.default_rng(0)
+    scales = np.sort([CutAndPaste().draw(rng).scale for _ in range(4000)])
+    # Kolmogorov and Smirnov: 1.63 / sqrt(n) is exceeded once in a hundred times; log-uniform would be off by 0.105.
+    assert np.abs(scales - np.linspace(0.3, 0.7, 4000)).max() / 0.4 < 1.63 / np.sqrt(4000)
+    sizes = np.sort([CutAndPaste(size=(0.3, 0.7)).draw(rng).size for _ in range(4000)])
+    assert np.abs(sizes - np.linspace(0.3, 0.7, 4000)).max() / 0.4 < 1.63 / np.sqrt(4000)
+
+
+def test_in_place_nothing_moves():
+    placement = CutAndPaste(in_place=True).draw(np.random.default_rng(3))
+    assert (placement.rotation, placement.scale, placement.shift) == (0, 1, (0, 0))

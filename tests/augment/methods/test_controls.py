@@ -22,9 +22,9 @@ from aga_lightning.augment.methods.controls import (
     MeanColourBackground,
     OwnBackground,
 )
-from aga_lightning.augment.methods.texts import NOTHING_ASKED
 from aga_lightning.augment.painters.donors import widen
 from aga_lightning.augment.painters.flat import FlatColour
+from aga_lightning.augment.texts import NOTHING_ASKED
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
 from aga_lightning.images.records import ImageRecord
 

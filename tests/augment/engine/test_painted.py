@@ -11,15 +11,9 @@ from transformers import CLIPModel, CLIPProcessor
 
 from aga_lightning.augment.base import BackgroundGenerator, Request
 from aga_lightning.augment.clip import Clip
+from aga_lightning.augment.engine.painted import Candidates, ForegroundRecords, Foregrounds, PaintedPhoto, Selection
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.store import Store
-from aga_lightning.augment.methods.foregrounds import (
-    Candidates,
-    ForegroundRecords,
-    Foregrounds,
-    PaintedPhoto,
-    Selection,
-)
 
 
 class Noise(BackgroundGenerator):

@@ -25,13 +25,13 @@ from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import fill
 from aga_lightning.augment.engine.isolation import Boxes, Photo, Subjects
 from aga_lightning.augment.engine.method import Method
+from aga_lightning.augment.engine.pictures import Pictures, Result, checked_strength
 from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.scenery import Texts
 from aga_lightning.augment.engine.step import Step
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.workload import workload
 from aga_lightning.augment.gates.embedded import MaskSanity
-from aga_lightning.augment.methods.pictures import Pictures, Result, checked_strength
-from aga_lightning.augment.methods.texts import Texts
 from aga_lightning.augment.painters.flat import FlatColour
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.codec import decode_rgb, encode_jpeg

@@ -1,37 +1,9 @@
-"""Domains in words: the published ones, the question that asks for them, and what can be made of its answer."""
+"""Settings that many captions have in common: the question that asks for them, and what is made of its answer."""
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Literal
 
 from aga_lightning.augment.captioners.answers import candidates
-
-Preset = Literal["cub", "iwildcam", "iwildcam_instructions"]
-
-PRESETS: dict[Preset, tuple[str, ...]] = {
-    "cub": (
-        "a photo of a {class} bird flying",
-        "a photo of a {class} bird interacting with flowers",
-        "a photo of a {class} bird in the water",
-        "a photo of a {class} bird on a branch",
-        "a photo of a {class} bird on rocks",
-        "a photo of a {class} bird perched on a birdfeeder",
-        "a photo of a {class} bird perched on a fence",
-    ),
-    "iwildcam": (
-        "a photo of a {class} in a grassy field with trees and bushes",
-        "a photo of {class} in a forest in the dark",
-        "a photo of {class} near a large body of water in the middle of a field",
-        "A photo of {class} walking on a dirt trail with twigs and branches",
-    ),
-    "iwildcam_instructions": (
-        "put the {class} in a grassy field with trees and bushes",
-        "put the animal in the middle of a forest at night",
-        "put the animal near a lake",
-        "put the animal in a field with twigs",
-    ),
-}
-"""The prompts that ALIA (Dunlap et al. 2023) trained with, as the configurations of its authors' code tell them."""
 
 ANYTHING = "subject"
 """What the question calls things of several kinds."""

@@ -4,9 +4,10 @@ import pytest
 
 from aga_lightning.augment.base import Prompt, Request
 from aga_lightning.augment.engine.runner import Runner
+from aga_lightning.augment.engine.scenery import Texts
 from aga_lightning.augment.engine.store import Store
-from aga_lightning.augment.methods.texts import Texts, check_text, filled, names_of
 from aga_lightning.augment.prompts import PromptEngine
+from aga_lightning.augment.texts import check_text, filled, names_of
 from aga_lightning.images.records import ImageRecord
 
 OUZEL = ImageRecord(Path("ouzel.jpg"), 0, "water_ouzel", "song_bird")

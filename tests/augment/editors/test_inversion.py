@@ -15,8 +15,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import load
 from tiny.processes import Job
 
-from aga_lightning.augment.methods.inversion import TEMPLATES, Inversion, Inverter, Lessons
-from aga_lightning.augment.methods.textual_inversion import TextualInversion
+from aga_lightning.augment.editors.inversion import TEMPLATES, Inversion, Inverter, Lessons
+from aga_lightning.augment.editors.textual_inversion import TextualInversion
 
 PHOTOS = np.stack([draw_disc(seed, (150, 40, 120), 64) for seed in range(4)])
 
@@ -28,7 +28,7 @@ def inverter(sd1):
 
 def quick(sd1, **settings):
     usual = {"steps": 2, "batch_size": 2, "initializer": "a", "resolution": 64, "learning_rate": 0.05}
-    return Inverter(Inversion(**usual | settings), sd1, device="cpu")
+    return Inverter(inversion=Inversion(**usual | settings), weights=sd1, device="cpu")
 
 
 def test_the_defaults_are_those_of_the_authors_scripts():
@@ -142,7 +142,7 @@ def test_it_waits_for_no_other_rank(inverter, tmp_path):
 
 
 def test_frozen_weights_compute_in_their_own_numbers(sd1):
-    one = Inverter(Inversion(initializer="a"), sd1, dtype="bfloat16", device="cpu")
+    one = Inverter(inversion=Inversion(initializer="a"), weights=sd1, dtype="bfloat16", device="cpu")
     models = one.model.unet, one.model.vae, one.model.text_encoder
     assert [model.dtype for model in models] == [torch.bfloat16, torch.bfloat16, torch.float32]
     assert not any(weights.requires_grad for model in models for weights in model.parameters())

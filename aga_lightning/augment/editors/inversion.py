@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from aga_lightning.augment.base import Part
-from aga_lightning.augment.methods.texts import check_text
-from aga_lightning.augment.methods.textual_inversion import Lesson, TextualInversion, check_invertible
+from aga_lightning.augment.editors.textual_inversion import Lesson, TextualInversion, check_invertible
 from aga_lightning.augment.painters import pipelines
-from aga_lightning.augment.pretrained import DType, Pretrained
+from aga_lightning.augment.pretrained import Pretrained
+from aga_lightning.augment.texts import check_text
 from aga_lightning.images.seeds import seed_from
 from aga_lightning.paths import NameOrPath
 
@@ -57,6 +58,7 @@ TEMPLATES = (
 """The texts that go with the images while a word is learned, as the scripts of DA-Fusion's authors have them."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Inversion(Part):
     """How a word is learned; the defaults are those of the scripts of DA-Fusion's authors.
 
@@ -78,38 +80,30 @@ class Inversion(Part):
 
     not_in_key = frozenset({"checkpointing"})
 
-    def __init__(
-        self,
-        steps: int = 1000,
-        batch_size: int = 4,
-        learning_rate: float = 0.002,
-        weight_decay: float = 0.01,
-        initializer: str = "the",
-        templates: Sequence[str] = TEMPLATES,
-        resolution: int = 512,
-        seed: int = 0,
-        checkpointing: bool = True,
-    ) -> None:
-        for name, number in (("steps", steps), ("batch_size", batch_size)):
+    steps: int = 1000
+    batch_size: int = 4
+    learning_rate: float = 0.002
+    weight_decay: float = 0.01
+    initializer: str = "the"
+    templates: Sequence[str] = TEMPLATES
+    resolution: int = 512
+    seed: int = 0
+    checkpointing: bool = True
+
+    def __post_init__(self) -> None:
+        for name, number in (("steps", self.steps), ("batch_size", self.batch_size)):
             if number < 1:
                 raise ValueError(f"{name} is {number}: give at least 1")
-        if not learning_rate > 0 or not weight_decay >= 0:
+        if not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise ValueError("give a learning_rate above 0, and a weight_decay of at least 0")
-        if resolution < 8 or resolution % 8:
-            raise ValueError(f"resolution is {resolution}: give a multiple of 8")
-        if not templates or any("{token}" not in check_text(text, ("token",)) for text in templates):
+        if self.resolution < 8 or self.resolution % 8:
+            raise ValueError(f"resolution is {self.resolution}: give a multiple of 8")
+        if not self.templates or any("{token}" not in check_text(text, ("token",)) for text in self.templates):
             raise ValueError("give templates that each hold {token}, such as 'a photo of a {token}'")
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.initializer = initializer
-        self.templates = tuple(templates)
-        self.resolution = resolution
-        self.seed = seed
-        self.checkpointing = checkpointing
+        self.templates = tuple(self.templates)
 
 
+@dataclass(kw_only=True, eq=False)
 class Inverter(Pretrained):
     """Learns words, one after the other, with the models of one pipeline.
 
@@ -120,32 +114,16 @@ class Inverter(Pretrained):
         unet: Other weights for the UNet.
         lora: LoRA weights to add.
         dtype: Numbers of UNet and VAE; the text encoder computes with float32.
-        revision: Of the hub's repository.
-        device: Where it is trained; null for the device of the trainer that this is a stage of.
+        batch_size: Words at a time.
     """
 
     half = torch.float16
 
-    def __init__(
-        self,
-        inversion: Inversion,
-        weights: NameOrPath | str,
-        variant: str | None = None,
-        unet: NameOrPath | str | None = None,
-        lora: NameOrPath | str | None = None,
-        dtype: DType = "auto",
-        revision: str | None = None,
-        device: str | None = None,
-    ) -> None:
-        self.inversion = inversion
-        self.weights = NameOrPath.of(weights)
-        self.variant = variant
-        self.unet = unet and NameOrPath.of(unet)
-        self.lora = lora and NameOrPath.of(lora)
-        self.dtype = dtype
-        self.revision = revision
-        self.device = device
-        self.batch_size = 1  # words at a time
+    inversion: Inversion
+    variant: str | None = None
+    unet: NameOrPath | str | None = None
+    lora: NameOrPath | str | None = None
+    batch_size: int = 1
 
     def load(self) -> Any:  # noqa: ANN401 a class of diffusers
         """The pipeline, frozen."""

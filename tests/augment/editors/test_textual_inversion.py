@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline
 from safetensors.torch import load
 
-from aga_lightning.augment.methods.textual_inversion import TextualInversion, check_invertible
+from aga_lightning.augment.editors.textual_inversion import TextualInversion, check_invertible
 from aga_lightning.augment.painters.pipelines import load_pipeline
 from aga_lightning.augment.pretrained import PretrainedError
 

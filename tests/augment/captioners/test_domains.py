@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aga_lightning.augment.methods.domain_texts import PRESETS, domains_in, form, question, thing
-from aga_lightning.augment.methods.texts import filled, names_of
+from aga_lightning.augment.captioners.domains import domains_in, form, question, thing
+from aga_lightning.augment.methods.alia import PRESETS
+from aga_lightning.augment.texts import filled, names_of
 from aga_lightning.images.records import ImageRecord
 
 PREFIX = "a photo of a {class}"

@@ -1,4 +1,4 @@
-"""The steps of Beyond Generation: a class is painted on a plain background, chosen among candidates, and cut out."""
+"""A painted picture in place of a photo: what is painted for a request, and the choice among several candidates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,12 +10,11 @@ from aga_lightning.augment.augmenter import Finished
 from aga_lightning.augment.base import BackgroundGenerator, Caption, Request, Scene
 from aga_lightning.augment.clip import Clip
 from aga_lightning.augment.compositing import cover
-from aga_lightning.augment.engine.isolation import Subjects
 from aga_lightning.augment.engine.runner import Runner
-from aga_lightning.augment.engine.scenery import UNSHRUNK, Merge
+from aga_lightning.augment.engine.scenery import UNSHRUNK
 from aga_lightning.augment.engine.step import Digest, Gathered, Rejection, Step
 from aga_lightning.augment.fingerprint import fingerprint
-from aga_lightning.augment.methods.texts import NOTHING_ASKED, filled, names_of
+from aga_lightning.augment.texts import NOTHING_ASKED, filled, names_of
 from aga_lightning.images.codec import decode_rgb, encode_jpeg
 from aga_lightning.images.pixels import Image
 from aga_lightning.images.records import ImageRecord
@@ -234,23 +233,3 @@ class PaintedPhoto(Step[Sample]):
         scale = 1.0 if limit is None else min(1.0, limit / max(height, width))
         picture = cover(images[number], (max(1, round(width * scale)), max(1, round(height * scale))))
         return Sample(picture, replace(foreground, likeness=likeness), self.records.digest(foreground))
-
-
-class CutOuts(Subjects):
-    """The subject of a painted foreground."""
-
-    def complaint(self, sample: Sample) -> str:
-        """Why there is no subject."""
-        text = sample.record.text if isinstance(sample.record, Foreground) else ""
-        return f'nothing could be cut out of the painted picture: its text was "{text}"'
-
-
-class MergeForeground(Merge):
-    """The foreground in front of its background."""
-
-    def plan(self, request: Request, digest: Digest) -> int:
-        """The seed of the placement. The image has its say in it, since several images may share a foreground."""
-        photo = self.inputs[0]
-        assert isinstance(photo, PaintedPhoto)
-        foreground = photo.records.digest(photo.records.of(request, digest))
-        return seed_from(request.seed, digest(request.record.path), foreground, request.variant, "placement")

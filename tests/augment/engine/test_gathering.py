@@ -6,12 +6,13 @@ import pytest
 from tiny.summary import ANSWER, DOMAINS, Namer, Sayer
 
 from aga_lightning.augment.base import Request
+from aga_lightning.augment.engine.gathering import Descriptions, TrainingSet
 from aga_lightning.augment.engine.isolation import Photo
 from aga_lightning.augment.engine.runner import Runner
 from aga_lightning.augment.engine.step import Rejection
 from aga_lightning.augment.engine.store import Store
 from aga_lightning.augment.engine.training_images import TrainingImages
-from aga_lightning.augment.methods.domains import Descriptions, Domains, TrainingSet
+from aga_lightning.augment.methods.alia import Domains
 from aga_lightning.augment.pretrained import PretrainedError
 
 PREFIX = "a photo of a {class}"

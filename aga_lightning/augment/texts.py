@@ -1,49 +1,16 @@
-"""Texts with places for the class, its superclass, and the scene: what a picture is asked to show."""
+"""Texts with places for the class, its superclass, and the scene."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from string import Formatter
-from typing import Any
 
-from aga_lightning.augment.base import Caption, Prompt, Request
-from aga_lightning.augment.engine.step import Digest, Step
-from aga_lightning.augment.prompts import PromptEngine
+from aga_lightning.augment.base import Prompt
 from aga_lightning.images.records import ImageRecord
-from aga_lightning.images.seeds import seed_from
 
 PLACES = ("class", "superclass", "scene")
 """What may stand in braces in a text."""
 
 NOTHING_ASKED = Prompt("", "", "")
 """The prompt of a caption that answers none."""
-
-
-class Texts(Step[Caption]):
-    """A text that is filled in for each request, in place of a captioner's words.
-
-    Args:
-        text: With places for class, superclass and scene.
-        prompts: The settings and times that a scene is drawn from; None for a text without a scene.
-    """
-
-    fills = "caption"
-    loads = False
-
-    def __init__(self, text: str, prompts: PromptEngine | None = None) -> None:
-        super().__init__()
-        self.text = text
-        self.prompts = prompts
-
-    def plan(self, request: Request, digest: Digest) -> str:
-        """The text."""
-        prompt = None
-        if self.prompts is not None:
-            seed = seed_from(request.seed, digest(request.record.path), request.variant, "prompt")
-            prompt = self.prompts.prompt(seed)
-        return filled(self.text, names_of(request.record), prompt)
-
-    def make(self, plans: Sequence[str], *inputs: Sequence[Any]) -> list[Caption]:
-        """The text as a caption."""
-        return [Caption(text, NOTHING_ASKED) for text in plans]
 
 
 def check_text(text: str, places: tuple[str, ...] = PLACES) -> str:
