@@ -4,13 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import track
 
 from aga_lightning.files import shown, write_text
+from aga_lightning.images.boxes import box_overlap, clamp
 from aga_lightning.images.reading import ImageReadError, image_size, verify_image
-from aga_lightning.images.records import ImageRecord
+from aga_lightning.images.records import Box, ImageRecord
 from aga_lightning.training.datamodule import AGADataModule
 
 Records = Mapping[str, Sequence[ImageRecord]]
@@ -21,6 +23,7 @@ LISTING = "bad_images.txt"
 
 _SHOWN = 20  # unreadable images
 _CHUNK = 256  # images that a thread looks at in a go
+_OUTSIDE = "a box that lies mostly outside of the image, as boxes of a larger copy do"
 
 
 def readable(
@@ -38,12 +41,13 @@ def readable(
     Returns:
         The records that a fit uses.
     """
-    files: dict[Path, Path | None] = {record.path: None for found in records.values() for record in found}
+    everything = [record for found in records.values() for record in found]
+    files = {record.path: _File(record.path, box=record.box) for record in everything}
     images = len(files)
-    for record in (record for found in records.values() for record in found):
+    for record in everything:
         if record.mask_path is not None:
-            files.setdefault(record.mask_path, record.path)
-    looks = dict(zip(files, _looks(list(files.items()), decode, console), strict=True))
+            files.setdefault(record.mask_path, _File(record.mask_path, image=record.path))
+    looks = dict(zip(files, _looks(list(files.values()), decode, console), strict=True))
     for remark, paths in _by_remark(list(looks.items())[:images]).items():
         note = f"Note: {len(paths):,} of {images:,} images have {remark} (such as {shown(paths[0])})."
         console.print(note, soft_wrap=True, markup=False, highlight=False)
@@ -81,28 +85,36 @@ def _list(bad: Sequence[str], listing: Path, console: Console) -> str:
     return where
 
 
+class _File(NamedTuple):
+    """A file of an image, with its box if it has one; or a file of a mask, and its image."""
+
+    path: Path
+    image: Path | None = None
+    box: Box | None = None
+
+
 Look = tuple[str, ...] | str
 """What is remarkable about an image, or why it cannot be read."""
 
 
-def _looks(files: Sequence[tuple[Path, Path | None]], decode: bool, console: Console) -> Iterator[Look]:
-    """Look at files; a mask comes with its image."""
+def _looks(files: Sequence[_File], decode: bool, console: Console) -> Iterator[Look]:
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     with ThreadPoolExecutor() as pool:
-        looked = pool.map(lambda chunk: [_look(path, image, decode) for path, image in chunk], chunks)
+        looked = pool.map(lambda chunk: [_look(file, decode) for file in chunk], chunks)
         title = f"{'Pixels' if decode else 'Headers'} of {len(files)} image files"
         for answers in track(looked, title, len(chunks), console=console, transient=True, disable=not chunks):
             yield from answers
 
 
-def _look(path: Path, image: Path | None, decode: bool) -> Look:
+def _look(file: _File, decode: bool) -> Look:
+    path, image, box = file
     try:
         remarks = verify_image(path, decode)
         size = image_size(path)
     except ImageReadError as error:
         return str(error)
     if image is None:
-        return remarks
+        return remarks if box is None or _is_mostly_inside(box, size) else (*remarks, _OUTSIDE)
     try:
         of_image = image_size(image)
     except ImageReadError:
@@ -113,6 +125,12 @@ def _look(path: Path, image: Path | None, decode: bool) -> Look:
         f"{shown(path)} is a mask of {size[0]} x {size[1]} pixels, but its image has {of_image[0]} x {of_image[1]}: "
         "give them the same size"
     )
+
+
+def _is_mostly_inside(box: Box, size: tuple[int, int]) -> bool:
+    """Whether at least half of a box is inside of an image of this width and height."""
+    inside = clamp(box, *size)
+    return inside is not None and 2 * box_overlap(inside, box) >= 1
 
 
 def _by_remark(looks: Sequence[tuple[Path, Look]]) -> dict[str, list[Path]]:

@@ -7,14 +7,12 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+from aga_lightning.datasets.columns import BOX_COLUMNS, usual_box_columns, usual_columns
 from aga_lightning.datasets.lists import Row, read_header, read_table, refuse_wrong
 from aga_lightning.files import shown
 from aga_lightning.images.reading import ImageReadError, image_size
 from aga_lightning.images.records import Box, DatasetError
 
-BOX_COLUMNS = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("left", "top", "right", "bottom"))
-"""The names that the columns of boxes may have: left, top, right, bottom."""
-_PATH_COLUMNS = ("path", "filename", "file", "image")
 _REMEDY = "mend the file that the setting `boxes` names, or leave `boxes` out"
 _SLACK = 0.01  # of an image's side: rounding takes YOLO's boxes that far out of the image
 
@@ -90,7 +88,8 @@ def read_boxes(path: Path) -> tuple[list[_Named], bool]:
     """Read boxes of one of four formats, which are told apart by what the file or the folder holds.
 
     - A CSV or TSV file with the columns path, x1, y1, x2 and y2 (or filename, xmin, ymin, xmax and ymax, or left, top,
-      right and bottom): the edges in pixels. A row with four empty fields says that an image has no box.
+      right and bottom, in capitals or not): the edges in pixels. A row with four empty fields says that an image has no
+      box.
     - A JSON file in the format of COCO: x, y, width and height in pixels. Boxes of crowds are left out.
     - A folder of YOLO's text files, one for each image: a class, then centre, width and height as shares of the image's
       sides; or a class and the corners of a polygon.
@@ -136,10 +135,10 @@ def box_of(row: Row, columns: Sequence[str]) -> Box | None:
     """The box in four columns of a table; None if all four fields are empty.
 
     Raises:
-        ValueError: If they are no box.
+        ValueError: If they are no box in pixels.
     """
     words = [row.words[column].strip() for column in columns]
-    return _box(words) if any(words) else None
+    return _box_in_pixels(words) if any(words) else None
 
 
 def area(box: Box) -> float:
@@ -164,11 +163,22 @@ def _box(words: Sequence[Any]) -> Box:
     return left, top, right, bottom
 
 
+def _box_in_pixels(words: Sequence[Any]) -> Box:
+    """`_box`, unless it is no larger than the first pixel.
+
+    Raises:
+        ValueError: As there, or if the numbers seem to be shares.
+    """
+    box = _box(words)
+    if box[2] <= 1 and box[3] <= 1:
+        raise ValueError(f"the box {_told(words)} is within the first pixel: give pixels, not shares of the sides")
+    return box
+
+
 def _read_csv(path: Path, complaints: _Complaints) -> Iterator[_Named]:
     header, delimiter = read_header(path, _REMEDY)
-    name = next((column for column in _PATH_COLUMNS if column in header), None)
-    corners = next((columns for columns in BOX_COLUMNS if set(columns) <= set(header)), None)
-    if name is None or corners is None:
+    name, corners = next(iter(usual_columns("path", header)), ""), usual_box_columns(header)
+    if not (name and corners):
         raise DatasetError(
             f"{shown(path)} needs the columns path, x1, y1, x2 and y2, and has {', '.join(header) or 'none'}: {_REMEDY}"
         )
@@ -178,7 +188,9 @@ def _read_csv(path: Path, complaints: _Complaints) -> Iterator[_Named]:
         except ValueError as error:
             complaints.append((path, f"line {row.line}: {error}"))
             continue
-        if box is not None:
+        if box is not None and not row.words[name].strip():
+            complaints.append((path, f"line {row.line}: the column {name!r} is empty"))
+        elif box is not None:
             yield _Named(_normal(row.words[name].strip()), box)
 
 
@@ -196,8 +208,8 @@ def _read_coco(path: Path, complaints: _Complaints) -> Iterator[_Named]:
                 continue
             left, top, width, height = map(float, annotation["bbox"])
             if (image := annotation["image_id"]) not in names:
-                raise ValueError(f"there is no image {image}")
-            yield _Named(_normal(names[image]), _box((left, top, left + width, top + height)))
+                raise ValueError(f"there is no image {image!r}")
+            yield _Named(_normal(names[image]), _box_in_pixels((left, top, left + width, top + height)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
             complaints.append((path, f"annotation {number}: {reason}"))
@@ -261,7 +273,7 @@ def _read_voc(path: Path, complaints: _Complaints) -> Iterator[Box]:
     for number, thing in enumerate(tree.iter("object"), 1):
         words = [thing.findtext(f"bndbox/{edge}") for edge in BOX_COLUMNS[1]]
         try:
-            left, top, right, bottom = _box(words)
+            left, top, right, bottom = _box_in_pixels(words)
         except ValueError as error:
             complaints.append((path, f"object {number}: {error}"))
         else:

@@ -7,19 +7,21 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from aga_lightning.datasets.boxes import BOX_COLUMNS
 from aga_lightning.datasets.lists import read_header
 from aga_lightning.files import shown
 from aga_lightning.images.records import DatasetError
 
 _USUAL = {
-    "path": "path file filename filepath image imagefile imagename imagepath img imgpath",
+    "path": "path filename file filepath image imagefile imagename imagepath img imgpath",
     "label": "label labelname class classname category categoryname species",
     "split": "split subset partition",
     "group": "group camera cameraid location locationid site siteid deployment deploymentid",
     "mask": "mask maskfile maskpath",
 }
 """The usual names of each column, as lower-case letters and digits alone."""
+
+BOX_COLUMNS = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("left", "top", "right", "bottom"))
+"""The names that the columns of boxes may have, spelt as the others: left, top, right, bottom."""
 
 _REQUIRED = ("path", "label")
 
@@ -66,7 +68,7 @@ def find_columns(file: Path, named: Mapping[str, str | None], box: Sequence[str]
     header, delimiter = read_header(file, "set `file` to a CSV or TSV file in UTF-8")
     found = {kind: usual_column(kind, header, file) if name is None else name for kind, name in named.items()}
     if box is None:
-        box = next((names for names in BOX_COLUMNS if set(names) <= set(header)), ())
+        box = usual_box_columns(header)
     wanted = [(f"{kind}_column", name) for kind, name in found.items() if name or kind in _REQUIRED]
     for setting, name in [*wanted, *(("box_columns", name) for name in box)]:
         if header.count(name) != 1:
@@ -81,7 +83,7 @@ def find_columns(file: Path, named: Mapping[str, str | None], box: Sequence[str]
 def label_order(labels: Collection[str]) -> list[str]:
     """Labels in their order: by their numbers if all are whole numbers, otherwise by name."""
     is_number = all(label.isascii() and label.isdigit() for label in labels)
-    return sorted(labels, key=int) if is_number else sorted(labels)
+    return sorted(sorted(labels), key=int) if is_number else sorted(labels)  # "1" and "01" are one number
 
 
 def usual_column(kind: str, header: Sequence[str], file: Path) -> str:
@@ -97,14 +99,28 @@ def usual_column(kind: str, header: Sequence[str], file: Path) -> str:
     """
     if kind in header:
         return kind
-    usual = _USUAL[kind].split()
-    found = [name for name in dict.fromkeys(header) if re.sub("[^a-z0-9]", "", name.lower()) in usual]
+    found = usual_columns(kind, header)
     if len(found) > 1:
         which = " and ".join(map(repr, found))
         raise _unclear(
             file, f"has several columns that may be meant by {kind}_column, {which}", header, f"{kind}_column"
         )
     return found[0] if found else ""
+
+
+def usual_columns(kind: str, header: Sequence[str]) -> list[str]:
+    """The columns with a usual name for what they hold (path, label, split, group or mask), the most usual first."""
+    return [name for usual in _USUAL[kind].split() for name in dict.fromkeys(header) if _plain(name) == usual]
+
+
+def usual_box_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """The columns of left, top, right and bottom with usual names; empty if there are none."""
+    spelt = {_plain(name): name for name in reversed(header)}
+    return next((tuple(map(spelt.__getitem__, names)) for names in BOX_COLUMNS if spelt.keys() >= set(names)), ())
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _unclear(file: Path, problem: str, header: Sequence[str], setting: str) -> DatasetError:

@@ -55,15 +55,17 @@ def read_table(path: Path, columns: Sequence[str], remedy: str, delimiter: str =
         delimiter: The character between two fields.
 
     Raises:
-        DatasetError: If the file cannot be read, lacks a column, or a row has more or fewer fields than the header.
+        DatasetError: If the file cannot be read, lacks a column or has it twice, or a row has more or fewer fields than
+            the header.
     """
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(reader, [])]
             for column in columns:
-                if column not in header:
-                    raise DatasetError(f"{path}, line 1: there is no column {column!r}: {remedy}")
+                if header.count(column) != 1:
+                    there = "are two columns" if column in header else "is no column"
+                    raise DatasetError(f"{path}, line 1: there {there} {column!r}: {remedy}")
             for fields in reader:
                 row = Row(path, reader.line_num, remedy, dict(zip(header, fields, strict=False)))
                 if fields and len(fields) != len(header):

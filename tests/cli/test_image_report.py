@@ -5,6 +5,7 @@ from PIL import Image
 from tiny.checked import looked_over, spoil
 
 from aga_lightning.cli.image_report import LISTING
+from aga_lightning.datasets.csv_images import CsvImages
 from aga_lightning.datasets.fieldguide import FieldGuide
 from aga_lightning.training.datamodule import AGADataModule
 
@@ -92,6 +93,18 @@ def test_a_mask_of_another_size_or_none_is_found(tmp_path):
     shown, (problem,) = looked_over(AGADataModule(guide, cache_dir=str(tmp_path / "cache")), width=300)
     assert problem.startswith("2 of ") and f"{mask} is a mask of 9 x 16 pixels, but its image has 16 x 16" in shown
     assert str(gone) in shown
+
+
+def test_a_box_that_lies_mostly_outside_of_its_image_is_told(tmp_path):
+    rows = ["path,label,x1,y1,x2,y2"]
+    boxes = ["90,0,99,40", "0,20,20,61", "0,20,20,59", "-9,-9,40,40"]  # of 40 x 40 pixels: two that go with it
+    for number, box in enumerate(boxes):
+        Image.new("RGB", (40, 40), (9 * number, 0, 0)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'ab'[number % 2]},{box}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    data = AGADataModule(CsvImages(tmp_path / "list.csv"), cache_dir=str(tmp_path / "cache"))
+    shown, _ = looked_over(data, width=300)
+    assert "2 of 4 images have a box that lies mostly outside of the image, as boxes of a larger copy do (such" in shown
 
 
 def test_an_image_of_a_name_of_several_lines_is_one_line_of_the_list(open_checked, disc_folder, tmp_path):

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from aga_lightning.datasets.columns import find_columns
+from aga_lightning.datasets.columns import find_columns, label_order
 from aga_lightning.images.records import DatasetError
 
 NULL = dict.fromkeys(("path", "label", "split", "group", "mask"))
@@ -33,6 +33,15 @@ def test_usual_names_are_found_and_told_in_a_line(tmp_path, caplog, header, foun
         one = columns(tmp_path, header)
     assert [one.path, one.label, one.split, one.group, one.mask] == found
     assert len(caplog.messages) == bool(said) and said in caplog.text
+
+
+def test_boxes_are_found_however_their_columns_are_spelt(tmp_path):
+    assert columns(tmp_path, "X2,Path,y_min,LABEL,Y1,X1,Y2").box == ("X1", "Y1", "X2", "Y2")
+    assert columns(tmp_path, "path,label,x1,x2,y1").box == ()
+
+
+def test_labels_that_are_one_number_have_one_order():
+    assert label_order(["2", "1", "01"]) == label_order(["01", "2", "1"]) == ["01", "1", "2"]
 
 
 def test_a_setting_is_taken_as_it_is_and_an_empty_one_is_none(tmp_path, caplog):

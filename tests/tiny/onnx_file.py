@@ -31,11 +31,12 @@ def _node(kind, inputs, output):
     return b"".join(_field(1, name) for name in inputs) + _field(2, output) + _field(3, output) + _field(4, kind)
 
 
-def save(path, side=320, weights=(1.0, -1.0, -1.0), maps=1):
-    """Write a network of one convolution of a pixel and a sigmoid, (1, 3, side, side) in, (1, maps, side, side) out."""
-    graph = _field(1, _node("Conv", ["photo", "weights", "bias"], "sums")) + _field(
-        1, _node("Sigmoid", ["sums"], "map")
-    )
+def save(path, side=320, weights=(1.0, -1.0, -1.0), maps=1, last="Sigmoid"):
+    """Write a network of one convolution of a pixel and a sigmoid, (1, 3, side, side) in, (1, maps, side, side) out.
+
+    With the last layer Flatten or GlobalAveragePool it gives numbers, as a classifier does.
+    """
+    graph = _field(1, _node("Conv", ["photo", "weights", "bias"], "sums")) + _field(1, _node(last, ["sums"], "map"))
     graph += _field(2, "tiny")
     graph += _field(5, _tensor("weights", maps, 3, 1, 1, values=weights * maps))
     graph += _field(5, _tensor("bias", maps, values=(0.0,) * maps))

@@ -196,7 +196,7 @@ class SalientObject(Pretrained, Segmenter):
         """The subject of each sample, whatever was detected; None where nothing stands out.
 
         Raises:
-            WeightsError: If the network cannot be had, or gives no map.
+            WeightsError: If the network cannot be had, or gives something else than a map, as a classifier does.
         """
         return [self.cut_out(sample.image) for sample in samples]
 
@@ -235,9 +235,10 @@ class SalientObject(Pretrained, Segmenter):
                 f"{self.weights} cannot be run on {expected.side} x {expected.side} pixels ({_reason(error)}): give a "
                 f"network that takes (1, 3, {expected.side}, {expected.side})"
             ) from error
-        if answer.ndim < 2 or answer.size != answer.shape[-1] * answer.shape[-2]:
-            raise WeightsError(f"{self.weights} gives {answer.shape} in place of one map: give another file")
-        return answer.reshape(answer.shape[-2:])
+        side = answer.shape[-1] if answer.ndim else 1
+        if side == 1 or answer.size != side**2 or answer.shape[-2] != side:  # the photo is square here, so is its map
+            raise WeightsError(f"{self.weights} gives {answer.shape} in place of one square map: give another file")
+        return answer.reshape(side, side)
 
 
 def _largest(mask: Mask) -> Mask:

@@ -201,12 +201,16 @@ def test_files_that_are_no_such_network_are_told_in_one_line(tmp_path):
     whole = save(tmp_path / "whole.onnx").read_bytes()
     (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
     save(tmp_path / "maps.onnx", maps=2)
+    save(tmp_path / "classes.onnx", last="Flatten")
+    save(tmp_path / "class.onnx", last="GlobalAveragePool")
     complaints = {
         "words": "OpenCV cannot read .*words.onnx",
         "half": "OpenCV cannot read .*half.onnx",
         "lfs": "git lfs pull",
         "folder": "is missing",
-        "maps": "in place of one map",
+        "maps": r"gives \(1, 2, 320, 320\) in place of one square map",
+        "classes": r"gives \(1, 102400\) in place of",
+        "class": r"gives \(1, 1, 1, 1\) in place of",
     }
     for name, complaint in complaints.items():
         with pytest.raises(WeightsError, match=complaint) as told:
