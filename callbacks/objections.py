@@ -7,12 +7,12 @@ from lightning.pytorch import LightningModule
 
 from aga_lightning.callbacks.baseline import load_baseline
 from aga_lightning.callbacks.network import Network
-from aga_lightning.explain.layers import find_layer
+from aga_lightning.explain.layers import find_map
 from aga_lightning.preflight import Run
 
 
 def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
-    """Give a line if a classifier has no such layer, or if no layer is named and none returns a feature map.
+    """Give a line if a layer of a classifier is not there or gives no feature map; for none named, if none does.
 
     Args:
         run: The run that is about to start; a model that does not tell which net it will have is not checked.
@@ -25,7 +25,7 @@ def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
     net = Network(planned())
     parameter = next(net.parameters())
     try:
-        find_layer(net, layer, torch.zeros(1, 3, size, size, device=parameter.device))
+        find_map(net, layer, torch.zeros(1, 3, size, size, device=parameter.device))
     except ValueError as error:
         yield str(error)
     except Exception:  # the net does not take such images at all, which the model itself objects to

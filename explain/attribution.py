@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from aga_lightning.explain.grad_cam import grad_cam
 from aga_lightning.explain.gradients import gradient_x_input, integrated_gradients
-from aga_lightning.explain.layers import find_layer
 from aga_lightning.explain.logits import check_images, check_targets
 from aga_lightning.explain.rise import rise
 
@@ -21,8 +19,6 @@ _FUNCTIONS: dict[Method, Callable[..., Tensor]] = {
     "gradient_x_input": gradient_x_input,
     "rise": rise,
 }
-# These see an image many times, and say themselves how many they show at once.
-_REPEATED: tuple[Method, ...] = ("integrated_gradients", "rise")
 
 
 def attribute(
@@ -60,14 +56,4 @@ def attribute(
         raise ValueError(f"batch_size has to be at least 1, not {batch_size}.")
     check_images(images)
     check_targets(targets, len(images))
-    if method in _REPEATED:
-        settings["batch_size"] = batch_size
-    elif method == "grad_cam" and len(images):
-        settings["layer"] = find_layer(model, settings.get("layer"), images)
-    maps = [torch.zeros(0, *images.shape[-2:])]
-    for first in range(0, len(images), batch_size):
-        part = slice(first, first + batch_size)
-        maps.append(_FUNCTIONS[method](model, images[part], targets[part], **settings))
-    # So that the result can be used in gradients, as each method's own can.
-    with torch.inference_mode(mode=False):
-        return torch.cat(maps)
+    return _FUNCTIONS[method](model, images, targets, batch_size=batch_size, **settings)

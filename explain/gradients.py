@@ -6,7 +6,9 @@ from torch import Tensor, nn
 from aga_lightning.explain.logits import differentiable, finished
 
 
-def gradient_x_input(model: nn.Module, images: Tensor, targets: Tensor, absolute: bool = False) -> Tensor:
+def gradient_x_input(
+    model: nn.Module, images: Tensor, targets: Tensor, absolute: bool = False, batch_size: int = 64
+) -> Tensor:
     """Gradient x input (Shrikumar et al. 2016), by captum: each pixel's gradient times its value.
 
     The model is used as it is, see `aga_lightning.explain.grad_cam`: put it into evaluation mode first.
@@ -17,6 +19,7 @@ def gradient_x_input(model: nn.Module, images: Tensor, targets: Tensor, absolute
         targets: Integers (N,), the class to explain in each image.
         absolute: Return absolute values. Measures of faithfulness usually want them: they rank pixels by how much
             they matter, and a pixel that speaks against the class matters too.
+        batch_size: How many images the model sees at once, which changes no result.
 
     Returns:
         Attributions float32 (N, H, W) on the CPU, summed over the channels. NaN throughout where an image is not
@@ -29,10 +32,13 @@ def gradient_x_input(model: nn.Module, images: Tensor, targets: Tensor, absolute
     from captum.attr import InputXGradient
 
     with differentiable(model, images, targets) as (logits, inputs, classes):
-        if len(inputs) == 0:
-            return torch.zeros(0, *images.shape[-2:])
-        attributions = InputXGradient(logits).attribute(inputs.requires_grad_(), classes)
-        return _of_pixels(attributions, inputs, absolute)
+        maps = [torch.zeros(0, *images.shape[-2:])]
+        method = InputXGradient(logits)
+        for first in range(0, len(inputs), batch_size):
+            part = slice(first, first + batch_size)
+            attributions = method.attribute(inputs[part].requires_grad_(), classes[part])
+            maps.append(_of_pixels(attributions, inputs[part], absolute))
+        return torch.cat(maps)
 
 
 def integrated_gradients(

@@ -1,7 +1,7 @@
 """A model's logits and their gradients, wherever the caller stands: what every attribution method starts from."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -55,7 +55,8 @@ def differentiable(model: nn.Module, images: Tensor, targets: Tensor) -> Iterato
     with (
         torch.inference_mode(mode=False),
         torch.enable_grad(),
-        torch.autocast(like.device.type, enabled=False),
+        # A model without numbers, on the device meta, computes in no precision.
+        nullcontext() if like.device.type == "meta" else torch.autocast(like.device.type, enabled=False),
         uncompiled(),
     ):
         weights = {name: _outside_inference(weight).detach() for name, weight in model.named_parameters()}

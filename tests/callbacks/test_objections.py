@@ -25,7 +25,7 @@ def test_a_layer_is_looked_for_in_the_net_that_will_be_built(make):
 @pytest.mark.parametrize("make", [AttributionPanels, Faithfulness])
 def test_a_net_without_a_feature_map_is_told(make):
     (line,) = told(make(), image_size=1)
-    assert "gives a feature map of more than one pixel" in line
+    assert "gives a feature map of more than one place" in line
     assert told(make(), backbone="vgg11", image_size=1) == []  # it takes no such images, which is the model's to say
 
 

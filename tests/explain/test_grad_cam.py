@@ -3,11 +3,12 @@
 import pytest
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
+from tiny.networks import TINY, build
 from torch import nn
 from torch.nn.functional import interpolate
-from torchvision.models import VisionTransformer
 
 from aga_lightning.explain.grad_cam import grad_cam
+from aga_lightning.explain.layers import find_map
 from aga_lightning.networks.backbones import build_backbone
 
 TARGETS = torch.tensor([0, 3, 4, 0])
@@ -25,7 +26,7 @@ def pictures(size=(64, 64)):
     return torch.randn(4, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
-def plain_grad_cam(net, layer, images, targets, relu):
+def plain_grad_cam(net, layer, images, targets, relu, to_map=lambda output: output):
     """Selvaraju et al. 2017, equations 1 and 2, with a hook and one image at a time."""
     maps = []
     for image, target in zip(images, targets, strict=True):
@@ -38,8 +39,8 @@ def plain_grad_cam(net, layer, images, targets, relu):
         hook = layer.register_forward_hook(keep)
         score = net(image[None])[0, target]
         hook.remove()
-        weights = torch.autograd.grad(score, kept)[0].mean((2, 3), keepdim=True)
-        cam = (weights * kept[0]).sum(1, keepdim=True)
+        weights = to_map(torch.autograd.grad(score, kept)[0]).mean((2, 3), keepdim=True)
+        cam = (weights * to_map(kept[0])).sum(1, keepdim=True)
         maps.append(interpolate(cam.relu() if relu else cam, image.shape[-2:], mode="bilinear")[0, 0].detach())
     return torch.stack(maps)
 
@@ -85,27 +86,25 @@ def test_memory_formats_change_nothing_and_half_precision_little():
     assert torch.corrcoef(torch.stack([half.flatten(), expected.flatten()]))[0, 1] > 0.99
 
 
-def small_transformer():
-    torch.manual_seed(0)
-    net = VisionTransformer(
-        image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=5
-    ).eval()
-    nn.init.normal_(net.heads.head.weight)  # torchvision starts the head at zero, where no gradient comes from
-    return net
+def as_map(output, tiny):
+    """A layer's output as (N, C, h, w), by what is known of the network."""
+    if tiny.axis == 2:
+        places = output[:, tiny.before :]
+        side = round(places.shape[1] ** 0.5)
+        return torch.stack([places[:, :, channel].reshape(-1, side, side) for channel in range(places.shape[2])], dim=1)
+    return output.permute(0, 3, 1, 2) if tiny.axis == 3 else output
 
 
-@pytest.mark.parametrize("relu", [True, False])
-def test_tokens_are_laid_out_as_the_patches_were(relu):
-    net, images = small_transformer(), pictures((32, 32))
-    kept = {}
-    hook = net.encoder.layers[-1].ln_1.register_forward_hook(lambda module, inputs, output: kept.update(tokens=output))
-    scores = net(images).gather(1, TARGETS[:, None]).sum()
-    hook.remove()
-    gradient = torch.autograd.grad(scores, kept["tokens"])[0][:, 1:]
-    cam = (gradient.mean(1, keepdim=True) * kept["tokens"][:, 1:]).sum(2).reshape(4, 1, 4, 4)
-    expected = interpolate(cam.relu() if relu else cam, (32, 32), mode="bilinear")[:, 0].detach()
-    assert expected.std() > 1e-4
-    torch.testing.assert_close(grad_cam(net, images, TARGETS, relu=relu), expected, atol=1e-6, rtol=1e-4)
+@pytest.mark.parametrize("name", TINY)
+def test_networks_of_timm_and_torchvision(name):
+    net, tiny = build(name), TINY[name]
+    images, targets = pictures((tiny.size, tiny.size)), torch.tensor([2, 0, 1, 2])
+    found = grad_cam(net, images, targets, relu=False)
+    assert (found.std(dim=(1, 2)) > 1e-3 * found.abs().amax(dim=(1, 2))).all() and found.abs().amax() > 1e-6
+    layer = net.get_submodule(tiny.layer)
+    expected = plain_grad_cam(net, layer, images, targets, False, lambda output: as_map(output, tiny))
+    assert find_map(net, None, images).name == tiny.layer
+    torch.testing.assert_close(found, expected, atol=1e-3 * float(expected.abs().max()), rtol=1e-3)
 
 
 class Tokens(nn.Module):
@@ -133,15 +132,5 @@ def test_tokens_of_oblong_images_and_several_class_tokens(others):
 
 
 def test_tokens_that_lie_on_no_grid_are_refused():
-    with pytest.raises(ValueError, match="tokens do not lie on a grid of the shape of images of 12 x 24"):
+    with pytest.raises(ValueError, match=r"a grid of the shape of images of 12 x 24; .* a tensor \(1, 30, 3\)"):
         grad_cam(Tokens(12), pictures((12, 24)), TARGETS.clamp(max=2), "tokens")
-
-
-def test_layers_that_cannot_be_looked_at():
-    net = small_resnet()
-    with pytest.raises(ValueError, match=r"Linear returns a tensor \(4, 5\)"):
-        grad_cam(net, pictures(), TARGETS, "fc")
-    net.add_module("spare", nn.Conv2d(3, 3, 1))
-    with pytest.raises(ValueError, match="a Conv2d, is not used when the model looks at an image"):
-        grad_cam(net, pictures(), TARGETS, "spare")
-    assert not any(module._forward_hooks for module in net.modules())

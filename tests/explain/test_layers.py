@@ -7,7 +7,7 @@ from torchvision import models
 from torchvision.models import MaxVit, get_model, get_model_builder, list_models
 
 from aga_lightning.explain.grad_cam import grad_cam
-from aga_lightning.explain.layers import find_layer, last_feature_map
+from aga_lightning.explain.layers import find_map
 from aga_lightning.networks.backbones import build_backbone
 
 # The smallest member of each family, the layer that is known to be its last feature map, and the image's size.
@@ -54,7 +54,7 @@ def test_the_last_feature_map_of_every_family(name):
     torch.manual_seed(0)
     expected, size = FAMILIES[name]
     net, images = build(name).eval(), torch.randn(2, 3, size, size)
-    assert last_feature_map(net, images) is net.get_submodule(expected)
+    assert find_map(net, None, images).layer is net.get_submodule(expected)
     attributions = grad_cam(net, images, torch.tensor([0, 2]), relu=False)
     assert attributions.shape == (2, size, size)
     # Untrained nets give tiny values, which still have to differ from place to place.
@@ -70,24 +70,24 @@ def test_no_family_was_forgotten():
 @pytest.mark.parametrize("settings", [{}, {"stem": "small", "width": 8}, {"stem": "small"}])
 def test_resnets_of_ours_end_in_layer4(settings):
     net = build_backbone("resnet18", 64, **settings)
-    assert last_feature_map(net, torch.randn(2, 3, 48, 48)) is net.layer4
+    assert find_map(net, None, torch.randn(2, 3, 48, 48)).layer is net.layer4
 
 
 def test_the_layer_is_found_in_a_wrapped_model():
     wrapped = nn.Sequential(nn.Identity(), build_backbone("resnet18", 3, width=8), nn.Identity())
-    assert last_feature_map(wrapped, torch.randn(1, 3, 64, 64)) is wrapped[1].layer4
+    assert find_map(wrapped, None, torch.randn(1, 3, 64, 64)).layer is wrapped[1].layer4
 
 
 def test_on_a_small_image_an_earlier_whole_block_is_the_last():
     net = build_backbone("resnet50", 3, width=8)
-    assert last_feature_map(net, torch.randn(1, 3, 32, 32)) is net.layer3
+    assert find_map(net, None, torch.randn(1, 3, 32, 32)).layer is net.layer3
 
 
 def test_pooling_dropout_and_identity_are_passed_over():
     net = nn.Sequential(
         nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Identity(), nn.Dropout2d(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
     )
-    assert last_feature_map(net, torch.randn(1, 1, 8, 8)) is net[1]
+    assert find_map(net, None, torch.randn(1, 1, 8, 8)).layer is net[1]
 
 
 def test_a_module_that_is_used_twice_counts_by_its_last_use():
@@ -97,11 +97,11 @@ def test_a_module_that_is_used_twice_counts_by_its_last_use():
             self.first, self.second, self.pool = nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3), nn.MaxPool2d(2)
 
         def forward(self, images):
-            return self.pool(self.second(self.pool(self.first(images)))).flatten(1)
+            return self.pool(self.second(self.pool(self.first(images)))).flatten(2).sum(2) @ torch.ones(2, 2)
 
     net = Net()
-    assert last_feature_map(net, torch.randn(1, 1, 14, 14)) is net.pool
-    assert last_feature_map(net, torch.randn(1, 1, 10, 10)) is net.second
+    assert find_map(net, None, torch.randn(1, 1, 14, 14)).layer is net.pool
+    assert find_map(net, None, torch.randn(1, 1, 10, 10)).layer is net.second
 
 
 def test_looking_leaves_no_trace():
@@ -117,7 +117,7 @@ def test_looking_leaves_no_trace():
     expected = torch.rand(3)
     torch.manual_seed(1)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        last_feature_map(net, torch.randn(2, 3, 64, 64, generator=torch.Generator()))
+        find_map(net, None, torch.randn(2, 3, 64, 64, generator=torch.Generator()))
     assert torch.rand(3).equal(expected)
     assert modes == [module.training for module in net.modules()]
     assert all(tensor.equal(state[name]) for name, tensor in net.state_dict().items())
@@ -127,46 +127,35 @@ def test_looking_leaves_no_trace():
 def test_nothing_stays_behind_when_the_model_fails():
     net = build_backbone("resnet18", 3, width=8).train()
     with pytest.raises(RuntimeError, match="channels"):
-        last_feature_map(net, torch.randn(1, 5, 64, 64))
+        find_map(net, None, torch.randn(1, 5, 64, 64))
     assert net.training and net.layer4.training
     assert not any(module._forward_hooks for module in net.modules())
 
 
-def test_a_model_without_feature_maps_is_told_to_name_a_layer():
-    with pytest.raises(ValueError, match=r"No layer of the Sequential .* 8 x 8; pass `layer`"):
-        last_feature_map(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.randn(1, 1, 8, 8))
-
-
-def test_the_patches_of_an_unknown_transformer_are_no_last_feature_map():
-    class Transformer(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.patches, self.norm, self.head = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8), nn.Linear(8, 2)
-
-        def forward(self, images):
-            return self.head(self.norm(self.patches(images).flatten(2).mT).mean(1))
-
-    net, images = Transformer(), torch.randn(2, 3, 16, 16)
-    with pytest.raises(
-        ValueError, match=r"tokens after its last feature map \('norm' gives \(1, 16, 8\)\); pass `layer`"
-    ):
-        last_feature_map(net, images)
-    assert grad_cam(net, images, torch.tensor([0, 1]), layer="norm").shape == (2, 16, 16)
+def test_a_model_without_feature_maps_is_told_what_else_there_is():
+    with pytest.raises(ValueError, match=r"No layer of the Sequential .* 8 x 8; use a method that needs no layer"):
+        find_map(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), None, torch.randn(1, 1, 8, 8))
 
 
 def test_a_layer_by_name_or_itself():
     net, images = build_backbone("resnet18", 3, width=8), torch.randn(1, 3, 64, 64)
-    assert find_layer(net, "layer3", images) is net.layer3
-    assert find_layer(net, "layer3.1.conv2", images) is net.layer3[1].conv2
-    assert find_layer(net, net.layer2, images) is net.layer2
-    assert find_layer(net, None, images) is net.layer4
+    assert find_map(net, "layer3", images).layer is net.layer3
+    assert find_map(net, "layer3.1.conv2", images).layer is net.layer3[1].conv2
+    assert find_map(net, net.layer2, images).layer is net.layer2
+    assert find_map(net, None, images).layer is net.layer4
 
 
-def test_unknown_layers_are_named_with_their_neighbours():
+def test_layers_that_cannot_be_looked_at_are_told_with_those_that_can():
     net, images = build_backbone("resnet18", 3, width=8), torch.randn(1, 3, 64, 64)
-    with pytest.raises(ValueError, match=r"ResNet has no layer 'layer5'; near it are layer\d, layer\d"):
-        find_layer(net, "layer5", images)
-    with pytest.raises(ValueError, match=r"no layer 'zzzz'; near it are conv1, bn1, .*fc"):
-        find_layer(net, "zzzz", images)
-    with pytest.raises(ValueError, match="a Conv2d, is no module of the ResNet"):
-        find_layer(net, nn.Conv2d(1, 1, 1), images)
+    net.add_module("spare", nn.Conv2d(3, 3, 1))
+    do = "layers that will do are layer4, layer4.0, layer3, layer3.0, layer2"
+    for layer, message in {
+        "layer5": r"The ResNet has no layer 'layer5'; near it are layer\d, layer\d",
+        "blocks": rf"The ResNet has no layer 'blocks'; {do}",
+        "spare": rf"The ResNet does not use its layer 'spare' \(Conv2d\), .*; {do}",
+        "fc": rf"'fc' \(Linear\) returns a tensor \(1, 3\) for one image; {do}",
+        nn.Conv2d(1, 1, 1): "a Conv2d, is no module of the ResNet",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            find_map(net, layer, images)
+    assert not any(module._forward_hooks for module in net.modules())

@@ -5,7 +5,7 @@ import torch
 from torch import distributed, nn
 
 from aga_lightning.explain.attribution import METHODS, attribute
-from aga_lightning.explain.layers import find_layer
+from aga_lightning.explain.layers import find_map
 from aga_lightning.explain.wrappers import plain_names, unwrapped
 from aga_lightning.networks.backbones import build_backbone
 
@@ -59,11 +59,11 @@ def test_a_wrapped_model_has_the_attributions_of_the_model_inside(net, one_proce
         settings = {"rise": {"masks": 8}, "integrated_gradients": {"steps": 4}}.get(method, {})
         expected = attribute(net, images, targets, method, **settings)
         assert torch.allclose(attribute(wrapped, images, targets, method, **settings), expected, atol=1e-6)
-    assert find_layer(wrapped, None, images) is net.layer4
+    assert find_map(wrapped, None, images).layer is net.layer4
     expected = attribute(net, images, targets, layer="layer3")
     outer = "net." if kind == "within" else ""
     for prefix in ("", "module.", "_orig_mod.") if not outer else ("net.", "net._orig_mod."):
-        assert find_layer(wrapped, f"{prefix}layer3", images) is net.layer3
+        assert find_map(wrapped, f"{prefix}layer3", images).layer is net.layer3
     assert torch.allclose(attribute(wrapped, images, targets, layer=f"{outer}layer3"), expected, atol=1e-6)
 
 
@@ -72,4 +72,4 @@ def test_only_wrappers_are_taken_off(net):
     own = nn.Sequential()
     own.module = net  # of a user's own, which may do more than to call it
     assert unwrapped(own) is own and "module.layer3" in plain_names(own)
-    assert find_layer(own, "module.layer3", torch.randn(1, 3, 64, 64)) is net.layer3
+    assert find_map(own, "module.layer3", torch.randn(1, 3, 64, 64)).layer is net.layer3
