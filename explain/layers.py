@@ -106,7 +106,7 @@ def _name(look: Look, layer: nn.Module | str) -> str:
         return name
     name = layer if layer in look.modules else plain_name(layer)
     if name not in look.modules:
-        near = get_close_matches(name, filter(None, look.modules), n=_NAMES_TOLD)
+        near = get_close_matches(name, filter(None, look.modules), n=_NAMES_TOLD, cutoff=0.8)
         known = f"near it are {', '.join(near)}" if near else _remedy(look)
         raise ValueError(f"The {kind} has no layer {layer!r}; {known}.")
     return name

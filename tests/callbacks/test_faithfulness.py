@@ -8,6 +8,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny.explained import Small, classifier, noise, open_data, open_trainer
+from tiny.networks import TINY, build
 
 from aga_lightning.callbacks import faithfulness
 from aga_lightning.callbacks.evaluation_sample import EvaluationSample
@@ -147,3 +148,15 @@ def test_what_does_not_depend_on_the_model_is_measured_once(discs, monkeypatch):
     for seed in range(2):
         open_trainer([callback]).test(classifier(seed), datamodule=discs, verbose=False)
         assert len(memory) == 5 + 4
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_networks_of_timm_and_torchvision(name):
+    size, model = TINY[name].size, Small(net=build(name).train())
+    loader = noise(0, 1, 2, 1, size=(size, size))
+    open_trainer(max_steps=2, limit_val_batches=0).fit(model, loader, loader)
+    tested = open_trainer([Faithfulness(**SETTINGS)])
+    tested.test(model, loader, verbose=False)
+    found = metrics_of(tested)
+    assert found["test/insertion_used"] == found["test/deletion_used"] == 4 and "test/sic_used" in found
+    assert 0 < found["test/insertion"] < 1 and all(map(math.isfinite, found.values()))

@@ -23,6 +23,19 @@ def test_a_layer_is_looked_for_in_the_net_that_will_be_built(make):
 
 
 @pytest.mark.parametrize("make", [AttributionPanels, Faithfulness])
+def test_a_layer_that_will_not_do_is_told_with_those_that_will(make):
+    assert told(make(), backbone="vit_b_32", image_size=224) == []
+    do = "layers that will do are net.encoder.layers.encoder_layer_11.ln_1, net.encoder.layers.encoder_layer_10, "
+    for layer, words in {
+        "net.layer4": "",
+        "net.heads": "returns a tensor (1, 2)",
+        "net.encoder": "another token",
+    }.items():
+        (line,) = told(make(layer=layer), backbone="vit_b_32", image_size=224)
+        assert words in line and do in line
+
+
+@pytest.mark.parametrize("make", [AttributionPanels, Faithfulness])
 def test_a_net_without_a_feature_map_is_told(make):
     (line,) = told(make(), image_size=1)
     assert "gives a feature map of more than one place" in line
