@@ -5,7 +5,7 @@ Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-b
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -13,12 +13,14 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from aga_lightning.explain.imputation import NoisyLinearImputation
 from aga_lightning.explain.logits import check_images, check_targets
 from aga_lightning.explain.prediction import Predict
 
-Substrate = Literal["blur", "mean"] | float | Tensor | Callable[[Tensor], Tensor]
+Substrate = Literal["blur", "mean"] | float | Tensor | Callable[[Tensor], Tensor] | NoisyLinearImputation
 """What stands where pixels are missing: RISE's blur of the image, the mean colour (0 in normalised space), one number
-or one for each channel (C,) in normalised space, or a function from images (N, C, H, W) to such images."""
+or one for each channel (C,) in normalised space, a function from images (N, C, H, W) to such images, such as their
+scenes without the subject, or a `NoisyLinearImputation` from the pixels that are there."""
 
 Order = Literal["stable", "numpy"]
 """Of pixels with equal attributions: "stable", first come those first in raster order; "numpy", as `numpy.argsort`
@@ -139,6 +141,37 @@ def rise_blur(images: Tensor) -> Tensor:
         return conv2d(blurred, row, padding=(0, margin), groups=channels)
 
 
+class _Picture(Protocol):
+    """What the images look like on the way."""
+
+    def write(self, place: int, changed: Tensor, target: Tensor) -> None:
+        """Write the image at a place, of which the pixels (K, 1, H, W) have changed, to `target` (K, C, H, W)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blend:
+    """Pixels of one picture, or of the other."""
+
+    start: Tensor
+    finish: Tensor
+
+    def write(self, place: int, changed: Tensor, target: Tensor) -> None:
+        torch.where(changed, self.finish[place], self.start[place], out=target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Imputed:
+    """The image, with what is hidden filled in from what is not."""
+
+    images: Tensor
+    imputation: NoisyLinearImputation
+    inserting: bool
+
+    def write(self, place: int, changed: Tensor, target: Tensor) -> None:
+        hidden = ~changed if self.inserting else changed
+        target.copy_(self.imputation.impute(self.images[place].expand_as(target), hidden))
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """From a picture without content to the original, or back: what insertion and deletion share."""
@@ -162,12 +195,15 @@ class _Walk:
         targets, whole = self._original()
         places = attributions.flatten(1).isfinite().all(dim=1).nonzero().squeeze(1)
         turn = (ranks(attributions[places].to(self.images.device), self.order) // step).to(torch.int32)
-        empty = _without_content(self.images, substrate)
-        start, finish = (empty, self.images) if inserting else (self.images, empty)
+        if isinstance(substrate, NoisyLinearImputation):
+            picture: _Picture = _Imputed(self.images, substrate, inserting)
+        else:
+            empty = _without_content(self.images, substrate)
+            picture = _Blend(*((empty, self.images) if inserting else (self.images, empty)))
         # The original is one end of each curve, and its probability is known.
         reached = range(steps) if inserting else range(1, steps + 1)
         places = places.to(self.images.device)
-        found = self._scores(turn, places.tolist(), start, finish, reached, targets[places])
+        found = self._scores(turn, places.tolist(), picture, reached, targets[places])
         known = whole[places, None]
         scores = torch.full((count, steps + 1), torch.nan, device=self.images.device)
         scores[places] = torch.cat([found, known] if inserting else [known, found], dim=1)
@@ -189,9 +225,7 @@ class _Walk:
         device = self.images.device
         return targets.to(device), predicted.gather(1, targets[:, None]).squeeze(1).float().to(device)
 
-    def _scores(
-        self, turn: Tensor, places: list[int], start: Tensor, finish: Tensor, reached: range, targets: Tensor
-    ) -> Tensor:
+    def _scores(self, turn: Tensor, places: list[int], picture: "_Picture", reached: range, targets: Tensor) -> Tensor:
         """The probabilities (len(places), len(reached)) of the targets after each of the steps `reached`."""
         layout = torch.channels_last if _is_channels_last(self.images) else torch.contiguous_format
         after = torch.tensor(list(reached), device=turn.device).view(-1, 1, 1, 1)
@@ -206,8 +240,7 @@ class _Walk:
             for row in range(begin // len(reached), -(-end // len(reached))):
                 first, last = max(begin, row * len(reached)), min(end, (row + 1) * len(reached))
                 changed = turn[row] < after[first - row * len(reached) : last - row * len(reached)]
-                place, target = places[row], batch[first - begin : last - begin]
-                torch.where(changed, finish[place], start[place], out=target)
+                picture.write(places[row], changed, batch[first - begin : last - begin])
             predicted = self.predict(batch)
             classes = wanted[begin:end, None].to(predicted.device)
             parts.append(predicted.gather(1, classes).squeeze(1).float().to(turn.device))
