@@ -17,10 +17,13 @@ from aga_lightning.explain.imputation import NoisyLinearImputation
 from aga_lightning.explain.logits import check_images, check_targets
 from aga_lightning.explain.prediction import Predict
 
-Substrate = Literal["blur", "mean"] | float | Tensor | Callable[[Tensor], Tensor] | NoisyLinearImputation
-"""What stands where pixels are missing: RISE's blur of the image, the mean colour (0 in normalised space), one number
-or one for each channel (C,) in normalised space, a function from images (N, C, H, W) to such images, such as their
-scenes without the subject, or a `NoisyLinearImputation` from the pixels that are there."""
+Empty = Literal["blur", "mean"] | float | Tensor | Callable[[Tensor], Tensor]
+"""What images are without their content: RISE's blur of the image, the mean colour (0 in normalised space), one number
+or one for each channel (C,) in normalised space, or a function from images (N, C, H, W) to such images, such as their
+scenes without the subject."""
+
+Substrate = Empty | NoisyLinearImputation
+"""What stands where pixels are missing: the empty image's pixel, or what is imputed from the pixels that are there."""
 
 Order = Literal["stable", "numpy"]
 """Of pixels with equal attributions: "stable", first come those first in raster order; "numpy", as `numpy.argsort`
@@ -287,7 +290,7 @@ def ranks(attributions: Tensor, order: Order) -> Tensor:
     return torch.empty_like(pixel).scatter_(1, pixel, place).view(len(flat), 1, *attributions.shape[1:])
 
 
-def _without_content(images: Tensor, substrate: Substrate) -> Tensor:
+def _without_content(images: Tensor, substrate: Empty) -> Tensor:
     """What the images are without their content, (N, C, H, W); of a constant only a view."""
     if isinstance(substrate, str):
         if substrate not in ("blur", "mean"):
