@@ -64,6 +64,8 @@ def wanted_weights(part: Part) -> list[Wanted]:
                         variant = getattr(pretrained, "variant", None)
                         url = pretrained.address or _torchvision_url(pretrained)
                         wanted = replace(wanted, revision=pretrained.revision, variant=variant, url=url)
+                        # Parts do without a published file that cannot be had; a path is there, or wrong.
+                        wanted = replace(wanted, optional=wanted.optional and bool(url))
                     place = path if kind == "weights" else f"{path}.{kind}"
                     found.setdefault(wanted, []).append(place.strip(".") or type(part).__name__)
     return [replace(wanted, parts=tuple(parts)) for wanted, parts in found.items()]

@@ -170,7 +170,7 @@ def _box_in_pixels(words: Sequence[Any]) -> Box:
         ValueError: As there, or if the numbers seem to be shares.
     """
     box = _box(words)
-    if box[2] <= 1 and box[3] <= 1:
+    if all(0 <= edge <= 1 for edge in box):
         raise ValueError(f"the box {_told(words)} is within the first pixel: give pixels, not shares of the sides")
     return box
 

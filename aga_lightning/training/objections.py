@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.preflight import Run, SettingError
 from aga_lightning.training.quota import quotas
 
@@ -75,6 +76,7 @@ def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGAData
         yield f"data.mode is online, but {name} has no separate backgrounds: set data.mode pregenerate or lazy"
     if obstacle := _obstacle(data.store.cache_dir):
         yield f"data.cache_dir is {data.store.cache_dir}, but {obstacle}: name another folder"
+    fingerprint(data.augmenter)  # looks at what its settings name, such as a folder of photos, and raises what is wrong
 
 
 def _obstacle(folder: Path) -> str | None:

@@ -2,10 +2,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
+from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.methods.controls import OwnBackground
 from aga_lightning.augment.methods.text_to_image import TextToImage
+from aga_lightning.augment.painters.folder_photos import FolderPhotos
+from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.images.records import DatasetError
 from aga_lightning.preflight import Run
 from aga_lightning.training.datamodule import AGADataModule
 
@@ -92,6 +97,15 @@ def test_fresh_pairs_are_not_asked_of_a_method_without_backgrounds(told):
     assert told(mode="online") == []
     (line,) = told(mode="online", augmenter=TextToImage())
     assert line.startswith("data.mode is online, but TextToImage has no separate backgrounds")
+
+
+def test_photos_for_backgrounds_are_looked_at(told, tmp_path):
+    aga = AGA(segmenter=GrabCut(), painter=FolderPhotos(folder=str(tmp_path / "scenes")))
+    with pytest.raises(DatasetError, match="scenes is not a folder"):
+        told(augmenter=aga)
+    (tmp_path / "scenes").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "scenes" / "a.png")
+    assert told(augmenter=aga) == []
 
 
 def test_a_folder_to_predict_is_there(told):

@@ -85,6 +85,15 @@ class FolderPhotos(BackgroundGenerator):
         Raises:
             DatasetError: If there is no such folder, it has no photos, or one of them cannot be read.
         """
+        if not (kept := self._unlike_evaluation(self._all)):
+            raise DatasetError(
+                f"all {len(self._all)} photos of {shown(self.folder)} resemble an evaluation image: name another folder"
+            )
+        return dict(sorted(kept.items()))
+
+    @cached_property
+    def _all(self) -> dict[str, Path]:
+        """The photos by the digests of their files, those like an evaluation image too."""
         found: dict[str, Path] = {}
         for path in find_images(Path(self.folder), follow_links=True):
             try:
@@ -94,11 +103,7 @@ class FolderPhotos(BackgroundGenerator):
                 raise DatasetError(f"a background cannot be used: {error}") from error
         if not found:
             raise DatasetError(f"{shown(self.folder)} has no photos to take backgrounds from: name another folder")
-        if not (kept := self._unlike_evaluation(found)):
-            raise DatasetError(
-                f"all {len(found)} photos of {shown(self.folder)} resemble an evaluation image: name another folder"
-            )
-        return dict(sorted(kept.items()))
+        return found
 
     def _unlike_evaluation(self, found: dict[str, Path]) -> dict[str, Path]:
         if not len(self._hashes):

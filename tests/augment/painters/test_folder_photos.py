@@ -8,11 +8,12 @@ from PIL import Image
 from tiny.blots import blots
 from tiny.onnx_file import save
 
-from aga_lightning.augment.availability import fetch_weights, wanted_weights
+from aga_lightning.augment.availability import fetch_weights, missing_weights, wanted_weights
 from aga_lightning.augment.base import Caption, Prompt, Scene
 from aga_lightning.augment.fingerprint import fingerprint
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.painters.folder_photos import FolderPhotos
+from aga_lightning.augment.segmenters.best_mask import BestMask
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.images.perceptual_hash import perceptual_hash
 from aga_lightning.images.reading import file_digest
@@ -132,6 +133,12 @@ def test_a_photo_with_a_large_subject_is_left_out_where_the_network_is_there(fol
 def test_the_network_is_one_that_check_knows_of_and_can_do_without(folder):
     [wanted] = wanted_weights(AGA(segmenter=GrabCut(), painter=FolderPhotos(folder=str(folder))))
     assert (wanted.name, wanted.parts, wanted.optional) == ("u2netp", ("painter.finder",), True)
+    for settings in (
+        {"painter": FolderPhotos(folder=str(folder), network="/no/u2netp.onnx"), "segmenter": GrabCut()},
+        {"segmenter": BestMask(weights="/no/u2netp.onnx")},
+    ):
+        lacking = "/no/u2netp.onnx is missing: give a file or folder that exists"
+        assert missing_weights(AGA(**settings)) == [lacking], "a path is there, or wrong"
 
 
 def test_a_photo_like_an_evaluation_image_is_left_out(tmp_path):
