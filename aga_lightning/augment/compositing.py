@@ -72,10 +72,10 @@ class Merging(Part):
     def __post_init__(self) -> None:
         if not 0 <= self.flip_probability <= 1:
             raise ValueError(f"flip_probability must lie in 0..1, not {self.flip_probability}")
-        if not 0 < self.scale[0] <= self.scale[1]:
+        if not 0 < self.scale[0] <= self.scale[1] < math.inf:
             raise ValueError(f"scale must be a smallest and a largest factor above 0, not {tuple(self.scale)}")
-        if self.max_rotation < 0 or self.shift < 0 or self.feather < 0:
-            raise ValueError("max_rotation, shift and feather must not be negative")
+        if not all(0 <= number < math.inf for number in (self.max_rotation, self.shift, self.feather)):
+            raise ValueError("max_rotation, shift and feather must be numbers of 0 or more")
         if self.edge not in get_args(Edge):
             raise ValueError(f"edge must be one of {', '.join(get_args(Edge))}, not {self.edge!r}")
         if not 0 <= self.harmonise <= 1:

@@ -33,6 +33,8 @@ _KEY = re.compile(r"Parser key [\"'](?P<key>[^\"']+)[\"']")
 _CLASS = re.compile(r"Problem with given class_path '(?:[\w.]*\.)?(?P<kind>\w+)'")
 _NO_CLASS = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
 _LITERAL = re.compile(r"Expected a typing\.Literal\[(?P<choices>[^]]*)\]\. Got value: (?P<value>.*)")
+_SUBTYPES = re.compile(r"Subtypes: \[(?P<kinds>.*)\]")
+_GIVEN = re.compile(r"Given value: (?P<value>.*)")
 _TYPE = re.compile(r"Expected an? <class '(?P<kind>\w+)'>\. Got value: (?P<value>.*)")
 
 
@@ -124,6 +126,7 @@ def condense(message: str) -> str:
     """The one line of a message of jsonargparse that says what is wrong, and where."""
     where: list[str] = []
     what: list[str] = []
+    kinds = misfit = ""  # of the innermost setting, which comes first, in case its types are all that is told
     for line in message.splitlines():
         text = line.strip().removeprefix("- ")
         if key := _KEY.search(text):
@@ -137,7 +140,13 @@ def condense(message: str) -> str:
             text = f"{literal['value']!r} is none of {literal['choices']}"
         if wrong := _TYPE.search(text):
             text = f"{wrong['value']!r} is not of type {wrong['kind']}"
+        if subtypes := _SUBTYPES.search(text):
+            kinds = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", subtypes["kinds"]).replace("NoneType", "null")
+        if kinds and not misfit and (given := _GIVEN.match(text)):
+            misfit = f"{given['value']!r} is of none of the types {kinds}"
+            if given["value"] == "None":  # what jsonargparse makes of null two parts deep on the command line
+                misfit = "null has to be written in a YAML file here"
         text = with_new_name(text, where[-1] if where else "")
         if text and not _NOISE.search(text):
             what.append(text)
-    return ": ".join([".".join(where)] * bool(where) + ["; ".join(dict.fromkeys(what))])
+    return ": ".join([".".join(where)] * bool(where) + ["; ".join(dict.fromkeys(what)) or misfit])

@@ -4,6 +4,14 @@ from aga_lightning.augment.methods.image_to_image import ImageToImage
 from aga_lightning.cli.parser import OneLineErrorParser, condense
 
 
+def union(kinds, value):
+    """What jsonargparse says of a value that fits none of several types, in a part that may be null."""
+    head = "  Does not validate against any of the Union subtypes\n  Subtypes: "
+    inner = f"{head}[{kinds}]\n  Errors:\n    - Expected a <class 'NoneType'>\n  Given value type: <class 'str'>"
+    outer = f"{head}[<class 'a.Part'>, <class 'NoneType'>]\n  Errors:\n    - Parser key \"b\":\n"
+    return f"Parser key \"data.a\":\n{outer}{inner}\n  Given value: {value}\n  Given value: NestedArg(key='b')"
+
+
 @pytest.mark.parametrize(
     ("message", "line"),
     [
@@ -21,6 +29,8 @@ from aga_lightning.cli.parser import OneLineErrorParser, condense
             "data.degree: 'two' is not of type int",
         ),
         ("Parser key \"config\": File does not exist: 'x.yaml'", "config: File does not exist: 'x.yaml'"),
+        (union("list[str], <class 'NoneType'>", "2"), "data.a.b: '2' is of none of the types list[str], null"),
+        (union("<class 'float'>, <class 'NoneType'>", "None"), "data.a.b: null has to be written in a YAML file here"),
         (
             "Parser key \"data.mode\":\n  Expected a typing.Literal['lazy', 'off']. Got value: slow",
             "data.mode: 'slow' is none of 'lazy', 'off'",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 from lightning.pytorch import LightningModule
@@ -18,6 +19,7 @@ from aga_lightning.cli.store_report import damaged_files
 from aga_lightning.datasets.base import ImageDataset, Split
 from aga_lightning.files import shown
 from aga_lightning.images.finding import told
+from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.networks.weights import published_file
 from aga_lightning.preflight import Run, SettingError, objections
@@ -25,6 +27,7 @@ from aga_lightning.terminal import Terminal
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.models.classifier import ImageClassifier
 from aga_lightning.training.record_sets import unjudged
+from aga_lightning.training.share import choose_images
 
 LicencePolicy = Literal["any", "commercial"]
 
@@ -69,7 +72,7 @@ def check(
     records = readable(data, records, decode or data.bad_images == "skip", console, problems)
     if records.get("train"):
         problems += _report_classes(data, records, console)
-        problems += _shared_files(records)
+        problems += [*_shared_files(records), *_order(data, records["train"])]
         remarks = data.dataset.remarks()
         for remark in [*remarks, *(f"not used: {line}" for line in told(data.dataset.unused()))]:
             console.print(f"Note: {remark}", soft_wrap=True, markup=False, highlight=False)
@@ -124,6 +127,19 @@ def _shared_files(records: Records) -> list[str]:
         for name, paths in shared.items()
         if paths and name != "train"
     ]
+
+
+def _order(data: AGADataModule, training: Sequence[ImageRecord]) -> list[str]:
+    """What is wrong with a table that says which training images are augmented, if there is one."""
+    if data.augmenter is None or data.augment_order is None or not Path(data.augment_order).is_file():
+        return []  # that there is no such file is told before
+    try:
+        choose_images(training, data.augment_share, data.augment_order, data.store.sha256, data.augmentation_seed)
+    except DatasetError as error:
+        return [str(error)]
+    except (ImageReadError, OSError):
+        return []  # the image is told of among those that cannot be read
+    return []
 
 
 def _report_classes(data: AGADataModule, records: Records, console: Console) -> list[str]:

@@ -146,6 +146,14 @@ def test_a_missing_folder_ends_with_the_guide(tmp_path, command, monkeypatch):
     assert rest == ["", "Get it from the shelf:", "  root/train/<class>"]
 
 
+def test_a_table_of_other_images_is_told(open_checked, tmp_path):
+    order = {"augment_share": 0.5, "augment_order": str(tmp_path / "order.csv")}
+    (tmp_path / "order.csv").write_text(f"label,probability,sha256\nlime,0.5,{'0' * 64}\n")
+    (problem,) = looked_over(open_checked(AGA(segmenter=GrabCut()), **order))[1]
+    assert f"{tmp_path}/order.csv lacks 8 of 8 training images" in problem
+    assert looked_over(open_checked(None, **order))[1] == []
+
+
 def test_a_file_of_the_training_set_must_not_be_in_an_evaluation_set(disc_folder, tmp_path):
     dataset = ImageFolder(str(disc_folder), ood={"again": str(disc_folder / "train")})
     _, problems = looked_over(AGADataModule(dataset, cache_dir=str(tmp_path / "cache")), width=300)
