@@ -29,7 +29,7 @@ from aga_lightning.images.pixels import Image
 # Lengths are in pixels of the sheet, so that each pixel of a small photo becomes a square of whole pixels.
 _DPI = 110
 _MARGIN, _GAP, _BLOCK_GAP = 18, 8, 40
-_PICTURE, _WIDEST, _NARROWEST_SHEET, _WIDEST_SHEET = 200, 240, 560, 950
+_PICTURE, _WIDEST, _NARROWEST_SHEET, _WIDEST_SHEET = 200, 240, 560, 1060  # two blocks of the widest side by side
 _TITLE, _HEADING, _LINE, _BAR = 34, 30, 24, 18
 # Sizes of words in points: large beside the pictures, since TensorBoard shows a sheet at two fifths of its size.
 _TITLE_WORDS, _WORDS = 16, 13
