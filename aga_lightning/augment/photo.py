@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from aga_lightning.augment.base import Draft
+from aga_lightning.images.boxes import clamp
 from aga_lightning.images.codec import encode_mask
 from aga_lightning.images.colours import decode
 from aga_lightning.images.pixels import Image, Mask
@@ -90,14 +91,17 @@ def photo_record(
 
     Raises:
         ImageReadError: If the photo cannot be read.
-        ValueError: If superclass is empty, or array or mask have another type or shape than described.
+        ValueError: If superclass is empty, photo or mask have another type or shape than described, or the box has no
+            part in the photo.
     """
-    if not superclass.strip():
+    if not (isinstance(superclass, str) and superclass.strip()):
         raise ValueError("superclass is empty: give the kind of thing that the photo shows, such as 'bird'")
     with tempfile.TemporaryDirectory(prefix="aga-photo-") as folder:
         path = Path(photo) if isinstance(photo, str | Path) else _written(photo, Path(folder) / "photo.png")
         width, height = image_size(path)
         mask_path = None
+        if box is not None:
+            box = _box_in(box, width, height)
         if mask is not None:
             if mask.dtype != np.bool_ or mask.shape != (height, width):
                 raise ValueError(
@@ -116,6 +120,17 @@ def augmented_photo(made: Draft | str) -> AugmentedPhoto:
     return AugmentedPhoto(made.image, made.landed, made.background, caption, made.sample.image)
 
 
+def _box_in(box: Box, width: int, height: int) -> Box:
+    """A box that has a part in a photo of this size, with plain numbers."""
+    edges = tuple(map(float, box))
+    if len(edges) != 4 or clamp(edges, width, height) is None:
+        raise ValueError(
+            f"the box {edges} has no part in the photo, which has {width} x {height} pixels when upright: give left, "
+            "top, right and bottom in pixels"
+        )
+    return edges
+
+
 def _written(photo: PillowImage.Image | Image, path: Path) -> Path:
     if isinstance(photo, np.ndarray):
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
@@ -123,6 +138,9 @@ def _written(photo: PillowImage.Image | Image, path: Path) -> Path:
                 f"the photo is {photo.dtype} of shape {photo.shape}: give uint8 of shape (height, width, 3), RGB"
             )
         photo = PillowImage.fromarray(photo)
+    if not isinstance(photo, PillowImage.Image):
+        kind = type(photo).__name__
+        raise ValueError(f"the photo is a {kind}: give the path of a file, a PIL image or an array of NumPy")
     pixels, _ = decode(photo)
     PillowImage.fromarray(np.asarray(upright(pixels, photo))).save(
         path

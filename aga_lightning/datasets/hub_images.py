@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from aga_lightning.images.formats import image_endings
 from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.paths import NameOrPath, UserPath
 
-_FORMAT = 1
+_FORMAT = 2
 """The version of the lists; a list of another version is written anew."""
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -217,16 +217,16 @@ class HubImages(ImageDataset):
 
         names = getattr(table.features[label], "names", None)
         for row in table.select_columns([image, label]).cast_column(image, datasets.Image(decode=False)):
-            value, number = row[image] or {}, row[label]
+            value, name = row[image] or {}, _name(row[label], names)
             path = value.get("path") or ""
             content = value.get("bytes") or (self._file(path).read_bytes() if path else None)
-            if not content or number is None or (names and number < 0):  # the hub's -1 is an unknown label
+            if not content or not name:
                 continue
             digest = hashlib.sha256(content).hexdigest()[:32]
             file = f"{digest[:2]}/{digest}{_ending(content, path)}"
             if not (self._images / file).exists():
                 write_bytes(self._images / file, content)
-            yield file, names[number] if names else str(number)
+            yield file, name
 
     def _file(self, path: str) -> Path:
         """The file that a row names in place of an image."""
@@ -235,12 +235,14 @@ class HubImages(ImageDataset):
 
         local = Path(self.path)
         homes = [local if local.is_dir() else local.parent] if self._is_local else [HF_HUB_CACHE, HF_DATASETS_CACHE]
-        target = Path(path).resolve()
+        target = Path(homes[0], path).resolve()
         if not self.follow_links and not any(target.is_relative_to(Path(home).resolve()) for home in homes):
             raise DatasetError(
                 f"{shown(self.path)} holds no image but names the file {shown(path)}, which is outside: put the images "
                 "into it, or allow that by --data.dataset.follow_links true"
             )
+        if not target.is_file():
+            raise DatasetError(f"{shown(self.path)} names the file {shown(target)}, which is missing: put it there")
         return target
 
 
@@ -268,6 +270,13 @@ def _read_list(place: Path, images: Path) -> _List | None:
     if not all((images / file).is_file() for listed in rows.values() for file, _ in listed):
         return None
     return _List(tuple(content["classes"]), rows, content["left_out"])
+
+
+def _name(label: Any, names: Sequence[str] | None) -> str:  # noqa: ANN401 of any column
+    """The class of a row; empty for an unknown label: nothing, spaces, not a number, or the hub's -1."""
+    if label is None or label != label or (names is not None and label < 0):
+        return ""
+    return str(label).strip() if names is None else names[label]
 
 
 def _ending(content: bytes, path: str) -> str:

@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny.profiles import display_p3
 
@@ -42,6 +43,14 @@ def test_a_photo_given_as_pixels_is_turned_upright_and_becomes_srgb():
     [
         (np.zeros((8, 8, 3)), "fruit", None, "float64 of shape .* give uint8 of shape"),
         (np.zeros((8, 8), np.uint8), "fruit", None, "give uint8 of shape"),
+        (
+            torch.zeros(8, 8, 3, dtype=torch.uint8),
+            "fruit",
+            None,
+            "the photo is a Tensor: give the path of a file",
+        ),
+        (None, "fruit", None, "the photo is a NoneType: give"),
+        (np.zeros((8, 8, 3), np.uint8), 3, None, "superclass is empty"),
         (np.zeros((8, 8, 3), np.uint8), " ", None, "superclass is empty"),
         (np.zeros((8, 8, 3), np.uint8), "fruit", np.zeros((9, 8), np.bool_), r"\(9, 8\): give bool of shape \(8, 8\)"),
         (np.zeros((8, 8, 3), np.uint8), "fruit", np.zeros((8, 8), np.uint8), "the mask is uint8"),
@@ -50,6 +59,12 @@ def test_a_photo_given_as_pixels_is_turned_upright_and_becomes_srgb():
 def test_what_is_no_photo_or_mask_is_told(photo, superclass, mask, message):
     with pytest.raises(ValueError, match=message), photo_record(photo, superclass, None, None, mask):
         pass
+
+
+@pytest.mark.parametrize("box", [(8, 0, 12, 6), (0.1, 0.1, 0.9, 0.9), (6, 6, 2, 2), (float("nan"),) * 4, (1, 2, 3)])
+def test_a_box_without_a_part_in_the_photo_is_told(box):
+    with pytest.raises(ValueError, match="has no part in the photo, which has 8 x 6 pixels when upright: give left"):
+        photo_record(np.zeros((6, 8, 3), np.uint8), "fruit", None, box, None).__enter__()
 
 
 def test_a_result_shows_and_saves_itself(pixels, tmp_path):

@@ -130,6 +130,23 @@ def test_what_save_to_disk_has_written_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("labels", "feature", "classes"),
+    [
+        (["owl", " owl", "wren", "wren ", "", "  ", None, "owl"], TEXT, ("owl", "wren")),
+        ([1.5, 1.5, 2.5, 2.5, float("nan"), float("nan"), None, 1.5], HUB.Value("float64"), ("1.5", "2.5")),
+    ],
+)
+def test_a_label_of_nothing_is_no_class_and_spaces_around_it_do_not_count(tmp_path, labels, feature, classes):
+    data = opened(write(tmp_path / "birds.parquet", range(8), labels, feature), tmp_path)
+    records = [record for split in ("train", "val", "test") for record in data.records(split)]
+    first, second = classes
+    named = {0: first, 1: first, 2: second, 3: second, 7: first}
+    assert data.classes == classes
+    assert {seed: record.class_name for record, seed in zip(records, seeds_of(records), strict=True)} == named
+    assert data.remarks()[0].startswith("3 rows of train are left out")
+
+
+@pytest.mark.parametrize(
     ("settings", "complaint"),
     [
         ({"splits": {"val": "train"}}, "splits names no split for train: add it"),
@@ -171,3 +188,15 @@ def test_a_row_may_name_a_file_of_the_data_set_and_no_other(tmp_path):
     with pytest.raises(DatasetError, match=r"names the file .*owl\.png, which is outside: .*follow_links true"):
         opened(tmp_path / "set" / "birds.parquet", tmp_path).prepare()
     assert opened(tmp_path / "set" / "birds.parquet", tmp_path, follow_links=True).records("train")
+
+
+def test_a_path_in_a_row_starts_at_the_data_set(tmp_path):
+    for seed in range(4):
+        (tmp_path / f"{seed}.png").write_bytes(picture(seed))
+    file = tmp_path / "birds.parquet"
+    names = [f"{seed}.png" for seed in range(4)]
+    HUB.Dataset.from_dict({"image": names, "label": ["owl", "owl", "wren", "wren"]}).to_parquet(file)
+    assert len(opened(file, tmp_path).records("train")) == 2
+    HUB.Dataset.from_dict({"image": ["robin.png"], "label": ["robin"]}).to_parquet(file)
+    with pytest.raises(DatasetError, match=rf"names the file {tmp_path}/robin\.png, which is missing: put it there"):
+        opened(file, tmp_path).prepare()

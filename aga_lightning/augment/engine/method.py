@@ -201,7 +201,7 @@ class Method(Augmenter):
 
         Raises:
             ImageReadError: If the photo cannot be read.
-            ValueError: If n, the array or the mask is of another kind than described.
+            ValueError: If n, photo or mask are of another kind than described, or the box has no part in the photo.
         """
         if n < 1:
             raise ValueError(f"n is {n}: ask for at least one augmentation")
