@@ -27,7 +27,7 @@ def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
     try:
         find_map(net, layer, torch.zeros(1, 3, size, size, device=parameter.device))
     except ValueError as error:
-        yield str(error)
+        yield f"layer: {error}"
     except Exception:  # the net does not take such images at all, which the model itself objects to
         return
 

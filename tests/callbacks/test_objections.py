@@ -18,7 +18,7 @@ def told(callback, verb="fit", image_size=64, **settings):
 def test_a_layer_is_looked_for_in_the_net_that_will_be_built(make):
     assert told(make()) == told(make(layer="net.layer3")) == told(make(method="rise"), backbone="swin_t") == []
     (line,) = told(make(layer="net.layr3"))
-    assert "has no layer 'net.layr3'; near it are net.layer3" in line
+    assert line.startswith("layer: ") and "has no layer 'net.layr3'; near it are net.layer3" in line
     assert told(make(layer="net.layr3"), "predict") == []
 
 
