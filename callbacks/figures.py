@@ -8,6 +8,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 
 from aga_lightning.files import written_aside
+from aga_lightning.images.drawing import all_letters, png
 
 
 def takes_figures(trainer: Trainer) -> bool:
@@ -31,12 +32,13 @@ def show_figure(trainer: Trainer, tag: str, figure: Figure, path: Path | None = 
     Raises:
         OSError: If the disk refuses.
     """
-    for board in _boards(trainer):
-        board.add_figure(tag, figure, global_step=trainer.global_step, close=False)
+    if boards := _boards(trainer):
+        with all_letters(figure):
+            for board in boards:
+                board.add_figure(tag, figure, global_step=trainer.global_step, close=False)
     if path is not None:
         with written_aside(path) as aside:
-            # matplotlib would write its version into the file; without it the same images give the same bytes.
-            figure.savefig(aside, format="png", metadata={"Software": None})
+            aside.write_bytes(png(figure))
     figure.clear()  # the parts of a figure hold each other, and would stay until the next collection of garbage
 
 

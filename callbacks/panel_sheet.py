@@ -21,6 +21,7 @@ from aga_lightning.images.drawing import (
     WRONG_COLOUR,
     WRONG_MARK,
     blank_figure,
+    letters_may_be_missing,
     outline,
     wrapped,
 )
@@ -138,7 +139,8 @@ def _fitted(words: str, width: int, lines: int, size: int, weight: str = "normal
 
 def _width(line: str, font: FontProperties) -> float:
     """Pixels that a line takes."""
-    width, _, _ = _RULER.get_text_width_height_descent(line, font, ismath=False)  # type: ignore[no-untyped-call] # as above
+    with letters_may_be_missing():
+        width, _, _ = _RULER.get_text_width_height_descent(line, font, ismath=False)  # type: ignore[no-untyped-call] # as above
     return float(width)
 
 

@@ -2,20 +2,28 @@
 
 import io
 import textwrap
-from collections.abc import Sequence
+import unicodedata
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import matplotlib
 import numpy as np
+from lightning.pytorch.utilities import rank_zero_warn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.text import Text
 
 from aga_lightning.files import shown
 from aga_lightning.images.pixels import Image, Mask
 
 # Colours that can be distinguished with red-green blindness, after Okabe and Ito 2008; dark enough for text.
 RIGHT_COLOUR, WRONG_COLOUR = "#00694c", "#b84700"
+_FILLER = "\ue000"  # of Unicode's area for private use
 RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 
@@ -41,8 +49,50 @@ def png(figure: Figure, **settings: Any) -> bytes:  # noqa: ANN401 they are matp
     """
     picture = io.BytesIO()
     # matplotlib would write its version into the file; without it the same figure gives the same bytes.
-    figure.savefig(picture, format="png", metadata={"Software": None}, **settings)
+    with all_letters(figure):
+        figure.savefig(picture, format="png", metadata={"Software": None}, **settings)
     return picture.getvalue()
+
+
+@contextmanager
+def all_letters(figure: Figure) -> Iterator[None]:
+    """A block to draw a figure in, whose words get other installed fonts for letters that matplotlib's own font lacks.
+
+    A warning tells how many letters no installed font has; boxes are drawn in their place.
+    """
+    texts = figure.findobj(Text)
+    lacking = {ord(letter) for text in texts for letter in text.get_text() if letter.isprintable()}
+    lacking -= _letters_of(findfont("DejaVu Sans"))
+    families = []
+    for font in fontManager.ttflist if lacking else ():
+        plain = font.style == "normal" and font.weight == 400 and not font.name.startswith("Last Resort")  # boxes alone
+        if plain and not lacking.isdisjoint(_letters_of(font.fname)):
+            families.append(font.name)
+            lacking -= _letters_of(font.fname)
+    if lacking:
+        letters = "".join(map(chr, sorted(lacking)[:5]))
+        rank_zero_warn(
+            f"no font of this machine has {len(lacking)} letters of a figure, such as {letters}: boxes are drawn in "
+            "their place until you install one, such as Noto Sans"
+        )
+    for text in texts if families else ():
+        text.set_fontfamily([*text.get_fontfamily(), *families])
+    with letters_may_be_missing():
+        yield
+
+
+@contextmanager
+def letters_may_be_missing() -> Iterator[None]:
+    """A block in which matplotlib warns of no letter that a font lacks; `all_letters` tells of all of them at once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")
+        yield
+
+
+@cache
+def _letters_of(font: str) -> frozenset[int]:
+    """The letters that a font's file has."""
+    return frozenset(get_font(font).get_charmap())
 
 
 def show(axis: Axes, picture: Image | Mask | None, title: str = "") -> None:
@@ -83,5 +133,9 @@ def write(axis: Axes, paragraphs: Sequence[tuple[str, str, int]], width: int = 4
 
 
 def wrapped(text: str, width: int = 34, lines: int = 3) -> str:
-    """A text in lines of at most `width` characters, cut after the last of the lines."""
-    return textwrap.fill(shown(" ".join(text.split())), width, max_lines=lines, placeholder=" ...")
+    """A text in lines of at most `width` characters, cut after the last of the lines; wide ones count twice."""
+    text = "".join(
+        f"{letter}{_FILLER}" if unicodedata.east_asian_width(letter) in "WF" else letter
+        for letter in shown(" ".join(text.split()))
+    )
+    return textwrap.fill(text, width, max_lines=lines, placeholder=" ...").replace(_FILLER, "")

@@ -131,5 +131,6 @@ def summary(collection: Collection) -> str:
     if not rejections:
         return told
     [(reason, count)] = rejections.most_common(1)
-    told += f" ({accepted / finished:.0%}), {count:,} of the others were rejected because {reason}"
+    which = f"{count:,} of the others" if count < rejections.total() else "the others" if accepted else "all"
+    told += f" ({accepted / finished:.0%}), {which} were rejected because {reason}"
     return told if accepted >= _ENOUGH * finished else f"{told}: {advice(collection.augmenter, reason)}"

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aga_lightning.images.drawing import blank_figure, outline, show, wrapped, write
+from aga_lightning.images.drawing import blank_figure, outline, png, show, wrapped, write
 
 
 @pytest.fixture
@@ -73,3 +73,22 @@ def test_long_words_are_broken_and_long_texts_cut():
     lines = wrapped("x" * 100 + " and more", width=20, lines=3).splitlines()
     assert len(lines) == 3 and max(map(len, lines)) <= 20 and lines[-1].endswith("...")
     assert wrapped("short") == "short"
+
+
+def test_letters_of_wide_scripts_count_twice():
+    assert wrapped("\u732b" * 24, width=20) == "\n".join(["\u732b" * 10, "\u732b" * 10, "\u732b" * 4])
+    assert wrapped("\ud55c\uae00 word", width=20) == "\ud55c\uae00 word"
+
+
+def test_letters_are_drawn_in_another_font_where_there_is_one_and_told_where_there_is_none(recwarn):
+    """STIX, which comes with matplotlib, has two letters that its usual font lacks; nobody has the last of Unicode."""
+
+    def drawn(words):
+        figure = blank_figure(1, 1)
+        figure.text(0.1, 0.5, words)
+        return png(figure)
+
+    one, other, box = map(drawn, ("a\u1d81", "a\u1d84", "a"))
+    assert len({one, other, box}) == 3 and not recwarn.list
+    with pytest.warns(UserWarning, match=r"no font .* has 1 letters of a figure, such as \U0003134a: boxes"):
+        drawn("a\U0003134a" * 2)

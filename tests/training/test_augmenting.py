@@ -1,5 +1,8 @@
 """A data module makes its own augmentations, under any Trainer and for any module."""
 
+from collections import Counter
+from types import SimpleNamespace
+
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -12,6 +15,7 @@ from aga_lightning.augment.gates.embedded import MaskSanity
 from aga_lightning.augment.methods.aga import AGA
 from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.datasets.folder import ImageFolder
+from aga_lightning.training.augmenting import summary
 from aga_lightning.training.datamodule import AGADataModule
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning")
@@ -120,3 +124,18 @@ def test_a_job_makes_its_own_share_and_nothing_where_it_has_none(open_data):
     assert data.collection.find_all() == {}
     data.augment(Shard(0, 2))
     assert len(data.collection.find_all()) == 8
+
+
+@pytest.mark.parametrize(
+    ("rejections", "told"),
+    [
+        ({}, "9 of 9 augmentations in made were accepted"),
+        ({"dull": 2}, "(78%), the others were rejected because dull: "),
+        ({"dull": 2, "small": 1}, "(67%), 2 of the others were rejected because dull: "),
+        ({"small": 9}, "(0%), all were rejected because small: "),
+    ],
+)
+def test_the_sentence_at_the_end_counts_what_it_speaks_of(rejections, told):
+    made = SimpleNamespace(folder="made", augmenter=AGA(segmenter=GrabCut()), rejections=lambda: Counter(rejections))
+    made.find_all = lambda: range(9)
+    assert told in summary(made) and summary(made).startswith(f"{9 - sum(rejections.values())} of 9 ")

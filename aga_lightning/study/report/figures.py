@@ -109,19 +109,23 @@ def svg_file_of(figure: Figure) -> str:
 
 def png_of(figure: Figure) -> bytes:
     """A figure as a PNG file on white, with 200 dots per inch."""
+    from aga_lightning.images.drawing import all_letters  # imports matplotlib
+
     _settle(figure.drawing)
     file = io.BytesIO()
-    with _style():
+    with _style(), all_letters(figure.drawing):
         figure.drawing.savefig(file, format="png", dpi=_PNG_DPI, facecolor="white", metadata={"Software": None})
     return file.getvalue()
 
 
 def _svg(figure: Figure, name: str, facecolor: str) -> str:
+    from aga_lightning.images.drawing import all_letters  # imports matplotlib
+
     _settle(figure.drawing)
     file = io.StringIO()
     # Neither the date nor matplotlib's release, so that a figure that is made again has the same bytes.
     metadata = {"Date": None, "Creator": None, "Type": None, "Format": None, "Title": figure.alt}
-    with _style(name):
+    with _style(name), all_letters(figure.drawing):
         figure.drawing.savefig(file, format="svg", facecolor=facecolor, metadata=metadata)
     return re.sub(r"\s*<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
 
@@ -131,10 +135,12 @@ def _settle(drawing: "Drawing") -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
     from matplotlib.legend import Legend
 
+    from aga_lightning.images.drawing import letters_may_be_missing
+
     for legend in drawing.findobj(Legend):
         legend.get_frame().set_edgecolor("none")
     if isinstance(drawing.get_layout_engine(), ConstrainedLayoutEngine | TightLayoutEngine):
-        with _style():
+        with _style(), letters_may_be_missing():
             drawing.draw_without_rendering()
         drawing.set_layout_engine("none")
 

@@ -57,8 +57,8 @@ def test_augment_says_what_it_does_and_in_a_sentence_what_came_of_it(open_data, 
     assert "Augmenting" in capsys.readouterr().err
     folder = data.collection.folder
     assert caplog.messages[-2:] == [
-        f"8 of 24 augmentations in {folder} were accepted (33%), 16 of the others were rejected because it covers less "
-        "than 5.0% of the picture: rejected.png shows some",
+        f"8 of 24 augmentations in {folder} were accepted (33%), the others were rejected because it covers less than "
+        "5.0% of the picture: rejected.png shows some",
         f"To look at: {folder / 'augmentations.png'}",
     ]
     assert sum(path is not None for path in data.augmented.values()) == 8, "without a warning"
