@@ -17,7 +17,7 @@ def photos():
 
 
 def averaged(image, hidden, rounds=2000):
-    """The definition as it is read: hidden pixels are replaced by the means of their neighbours until nothing changes."""
+    """The definition as it is read: hidden pixels become the means of their neighbours until nothing changes."""
     image = np.where(hidden, 0, image.double().numpy())
     weight = convolve(np.ones(hidden.shape), KERNEL, mode="constant")
     for _ in range(rounds):
