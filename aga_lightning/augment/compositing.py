@@ -22,6 +22,7 @@ from aga_lightning.images.pixels import Alpha, Image, Mask
 Edge = Literal["hard", "feathered", "soft"]
 Position = Literal["own", "uniform", "centre"]
 
+_SMALLEST = 0.02  # factor or share: less is not seen, and a soft edge would need a margin of gigabytes
 _LIGHT_RANGE = np.array([30.0, 10.0, 10.0])  # of 255: largest change of lightness and of the two chroma axes
 
 
@@ -72,8 +73,10 @@ class Merging(Part):
     def __post_init__(self) -> None:
         if not 0 <= self.flip_probability <= 1:
             raise ValueError(f"flip_probability must lie in 0..1, not {self.flip_probability}")
-        if not 0 < self.scale[0] <= self.scale[1] < math.inf:
-            raise ValueError(f"scale must be a smallest and a largest factor above 0, not {tuple(self.scale)}")
+        if not _SMALLEST <= self.scale[0] <= self.scale[1] < math.inf:
+            raise ValueError(
+                f"scale must be a smallest and a largest factor of at least {_SMALLEST}, not {tuple(self.scale)}"
+            )
         if not all(0 <= number < math.inf for number in (self.max_rotation, self.shift, self.feather)):
             raise ValueError("max_rotation, shift and feather must be numbers of 0 or more")
         if self.edge not in get_args(Edge):
@@ -83,8 +86,10 @@ class Merging(Part):
         self._check_placing()
 
     def _check_placing(self) -> None:
-        if self.size is not None and not 0 < self.size[0] <= self.size[1] <= 1:
-            raise ValueError(f"size must be a smallest and a largest share of the frame in 0..1, not {(*self.size,)}")
+        if self.size is not None and not _SMALLEST <= self.size[0] <= self.size[1] <= 1:
+            raise ValueError(
+                f"size must be a smallest and a largest share of the frame in {_SMALLEST}..1, not {(*self.size,)}"
+            )
         if self.position not in get_args(Position):
             raise ValueError(f"position must be one of {', '.join(get_args(Position))}, not {self.position!r}")
         if self.in_place and (self.size is not None or self.position != "own"):

@@ -152,6 +152,8 @@ class Method(Augmenter):
                 runner.assume(photo, behind, value)
             values.append([value])
         made = self._merge.make([seed], *values)[0]
+        if isinstance(made, Rejection):
+            return Rejected(request, made.reason)
         objection = self.goal.glance(made) if isinstance(self.goal, Accept) else None
         return Rejected(request, objection) if objection else self._outcome(request, made, cache)
 

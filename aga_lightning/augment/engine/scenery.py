@@ -272,13 +272,17 @@ class Merge(Step[Draft]):
         """The seed of the placement."""
         return seed_from(request.seed, digest(request.record.path), request.variant, "placement")
 
-    def make(self, plans: Sequence[int], *inputs: Sequence[Any]) -> list[Draft]:
-        """Merge."""
+    def make(self, plans: Sequence[int], *inputs: Sequence[Any]) -> list[Draft | Rejection]:
+        """Merge; a rejection where nothing of the subject can be seen, which the label would belie."""
         return [self._merged(seed, *values) for seed, *values in zip(plans, *inputs, strict=True)]
 
-    def _merged(self, seed: int, sample: Sample, subject: Subject, caption: Caption, background: Image) -> Draft:
+    def _merged(
+        self, seed: int, sample: Sample, subject: Subject, caption: Caption, background: Image
+    ) -> Draft | Rejection:
         placement = self.merging.draw(np.random.default_rng(seed))
         height, width = sample.image.shape[:2]
         behind = cover(background, (width, height))
         image, landed = self.merging.merge(sample.image, subject.mask, behind, placement, subject.alpha)
+        if not landed.any():
+            return Rejection("the subject became smaller than a pixel where it was put")
         return Draft(sample, subject, caption, background, image, landed)

@@ -311,6 +311,13 @@ def test_recombining_keeps_the_subject_and_takes_the_others_background(store, di
     assert made.facts["caption"] == donor.facts["caption"]
 
 
+def test_a_subject_that_would_not_be_seen_is_rejected(store, disc_records):
+    aga = recipe(detector=Finder(margin=3), merging=Merging(size=(0.02, 0.02)), max_side=12)
+    mine, other = requests(disc_records[:2])
+    for made in (*make(aga, [mine, other], store, disc_records), aga.recombine(mine, other, 5, store)):
+        assert isinstance(made, Rejected) and made.reason == "the subject became smaller than a pixel where it was put"
+
+
 def test_recombining_draws_its_placement_from_the_seed_and_asks_no_part_again(store, disc_records):
     aga = recipe(merging=Merging())
     mine, other = requests(disc_records[:2])
