@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 
 from aga_lightning.datasets.base import ImageDataset, Split
@@ -100,8 +101,8 @@ class ImageFolder(ImageDataset):
         """The images of one split, class by class and sorted by name; without test images, "test" is "val".
 
         Raises:
-            DatasetError: If a folder is missing or empty, a class is unknown, a link leads out of the root, or images
-                are in folders that are named like splits or other classes.
+            DatasetError: If a folder is missing or empty, a class is unknown, a link leads out of the root, images are
+                in folders that are named like splits or other classes, or boxes or masks are those of other images.
         """
         source = self._source(split)
         folder = self._folder_of(source.given)
@@ -129,6 +130,8 @@ class ImageFolder(ImageDataset):
                 f"{self._boxes.example!r}, while one of them is {shown(records[0].path)}: correct the names, or leave "
                 "`boxes` out"
             )
+        if split == "train" and self.masks is not None and not any(record.mask_path for record in records):
+            self._refuse_strange_masks(Path(self.masks), records[0].path)
         return records
 
     def ood_records(self) -> dict[str, list[ImageRecord]]:
@@ -207,6 +210,17 @@ class ImageFolder(ImageDataset):
             raise DatasetError(f"{self.masks} is not a folder: set `masks` to the folder of the masks, or leave it out")
         mask = Path(self.masks) / path.relative_to(self.root).with_suffix(".png")
         return mask if mask.is_file() else None
+
+    def _refuse_strange_masks(self, masks: Path, image: Path) -> None:
+        """Refuse a folder of masks of which none is an image's, not even an evaluation image's."""
+        root = Path(self.root)
+        named = (root / mask.relative_to(masks).with_suffix("") for mask in sorted(masks.rglob("*.png")))
+        if not any(any(place.parent.glob(f"{escape(place.name)}.*")) for place in named):
+            expected = masks / image.relative_to(root).with_suffix(".png")
+            raise DatasetError(
+                f"{shown(masks)} holds the mask of no image: that of {shown(image)} would be {shown(expected)}: "
+                "correct the names, or leave `masks` out"
+            )
 
     @cached_property
     def _boxes(self) -> Boxes | None:

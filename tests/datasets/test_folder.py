@@ -290,6 +290,15 @@ def test_masks_lie_in_a_tree_like_that_of_the_images(split_root, tmp_path):
     assert {record.mask_path for record in ImageFolder(str(split_root)).records("val")} == {None}
 
 
+def test_masks_of_no_image_are_told_with_the_name_that_one_would_have(split_root, tmp_path):
+    masks = tmp_path / "masks"
+    fill(masks / "owl", {"deep": 1})
+    with pytest.raises(DatasetError, match=rf"holds the mask of no image: .* would be {masks}/train/\w+/000\.png: "):
+        ImageFolder(str(split_root), masks=str(masks)).records("train")
+    fill(masks / "val", {"owl": 1})
+    assert ImageFolder(str(split_root), masks=str(masks)).records("train")
+
+
 def test_a_folder_of_masks_that_is_missing_is_named(split_root):
     with pytest.raises(DatasetError, match="nowhere is not a folder: set `masks`"):
         ImageFolder(str(split_root), masks="nowhere").records("val")
