@@ -35,6 +35,7 @@ from aga_lightning.callbacks.predictions_table import PredictionsTable
 from aga_lightning.callbacks.training_record import TrainingRecord
 from aga_lightning.checkpoints.keeping import BestCheckpoint, LastCheckpoint, judged_checkpoint
 from aga_lightning.cli.containing import contain
+from aga_lightning.cli.help import ALL
 from aga_lightning.cli.mistakes import TRACEBACK, told
 from aga_lightning.cli.parser import FindConfig, OneLineErrorParser, check_optimizer, make_plain
 from aga_lightning.cli.quiet import hush
@@ -98,6 +99,7 @@ class AgaCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Settings outside the three groups, and links between them."""
+        self.parser.verbs.append(parser)  # type: ignore[attr-defined] # it is ours
         for known in ("num_classes", "imagenet_indices"):
             parser.link_arguments(f"data.{known}", f"model.{known}", apply_on="instantiate")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
@@ -195,6 +197,8 @@ def run() -> None:
     if "--traceback" in sys.argv:  # kept in the environment, so that ranks and a study's jobs do alike
         sys.argv = [word for word in sys.argv if word != "--traceback"]
         os.environ[TRACEBACK] = "1"
+    if ALL in sys.argv:  # which Lightning's parser does not know
+        sys.argv.insert(sys.argv.index(ALL), "--help")
     if sys.argv[1:2] and sys.argv[1] in STUDIES:
         from aga_lightning.cli.verbs.study import run as run_study  # its sections draw, which other verbs need not load
 

@@ -4,7 +4,6 @@ import inspect
 import pkgutil
 import re
 import sys
-import textwrap
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -14,7 +13,11 @@ from jsonargparse.typing import register_type
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
+from aga_lightning import augment, callbacks, datasets
+from aga_lightning.cli.help import Paragraphs, short_help, wants_all
+from aga_lightning.cli.hints import class_hint, hint, keys_of_configurations
 from aga_lightning.cli.renamed import with_new_name
+from aga_lightning.cli.usage import VERBS
 from aga_lightning.cli.yaml_names import loads_any_name
 from aga_lightning.configurations import find_config
 from aga_lightning.paths import PATH_TYPES, UserPath, meant_from_here
@@ -36,6 +39,14 @@ _LITERAL = re.compile(r"Expected a typing\.Literal\[(?P<choices>[^]]*)\]\. Got v
 _SUBTYPES = re.compile(r"Subtypes: \[(?P<kinds>.*)\]")
 _GIVEN = re.compile(r"Given value: (?P<value>.*)")
 _TYPE = re.compile(r"Expected an? <class '(?P<kind>\w+)'>\. Got value: (?P<value>.*)")
+
+
+_UNKNOWN = re.compile(
+    r"Option '(?P<option>\w+)' is not accepted|unrecognized arguments: --(?P<argument>[\w.]+)|"
+    r"does not accept option '(?P<key>[\w.]+)'"
+)
+_PATH = re.compile(r"Problem with given class_path '([\w.]+)'")
+_NO_SUCH_CLASS = re.compile(r"there is no class '(?P<name>[\w.]+)'")
 
 
 class FindConfig(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, misc] # public, but not listed as exported
@@ -73,15 +84,6 @@ def make_plain(config: Any) -> None:  # noqa: ANN401 a configuration is a tree o
                 make_plain(value)
 
 
-class _Paragraphs(jsonargparse.DefaultHelpFormatter):
-    """Leaves the paragraphs of a description apart."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        filled = (textwrap.fill(" ".join(part.split()), width, initial_indent=indent, subsequent_indent=indent)
-                  for part in text.split("\n\n"))  # fmt: skip
-        return "\n\n".join(filled)
-
-
 class OneLineErrorParser(LightningArgumentParser):
     """Lightning's parser, which tells a mistake in one line and takes no abbreviated settings.
 
@@ -89,7 +91,9 @@ class OneLineErrorParser(LightningArgumentParser):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 they are the parser's
-        super().__init__(*args, allow_abbrev=False, **{"formatter_class": _Paragraphs} | kwargs)
+        self.verbs: list[jsonargparse.ArgumentParser] = []
+        """The parsers of the verbs, where this is that of the whole command."""
+        super().__init__(*args, allow_abbrev=False, **{"formatter_class": Paragraphs} | kwargs)
 
     def add_class_arguments(self, class_type: type, nested_key: str | None = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 they are the parser's
         """Add a class's settings; a parser that is there for their help describes the class too."""
@@ -101,12 +105,37 @@ class OneLineErrorParser(LightningArgumentParser):
             group.title = "Settings"
         return added
 
+    def format_help(self, *args: Any) -> str:  # noqa: ANN401 they are the parser's
+        """The help; of a verb in short, unless all is asked for."""
+        verb = self.prog.rpartition(" ")[2]
+        if verb not in VERBS or wants_all() or (self.description or "").startswith("Help for "):
+            return super().format_help(*args)
+        return short_help(verb, [(group.title or "", group._group_actions) for group in self._action_groups])
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Say what is wrong in a line, and end with exit status 2."""
         if not self.exit_on_error:  # a parser within a parser, whose owner adds where it stands
             super().error(message, ex)
-        sys.stderr.write(f"error: {condense(message)}\n")
+        sys.stderr.write(f"error: {condense(message)}{self._hint(message)}\n")
         sys.exit(2)
+
+    def _hint(self, message: str) -> str:
+        """What may have been meant, where a name is wrong."""
+        line = condense(message)
+        if missing := _NO_SUCH_CLASS.search(line):
+            rooms = (augment, callbacks, datasets)
+            return class_hint(missing["name"], [name for room in rooms for name in room.__all__])
+        if " is called " in line or not (unknown := _UNKNOWN.search(message)):
+            return ""
+        within = ".".join(_KEY.findall(message))
+        name = f"{within}.{unknown['option']}" if unknown["option"] else unknown["argument"] or unknown["key"]
+        keys = [*keys_of_configurations(), *(key for one in (*self.verbs, self) for key in one.get_defaults().keys())]
+        if unknown["option"] and (path := _PATH.findall(message)):  # the settings of the innermost class
+            keys = [
+                *(f"{within}.{setting}" for setting in inspect.signature(pkgutil.resolve_name(path[-1])).parameters),
+                *keys,
+            ]
+        return hint(name, keys)
 
 
 def check_optimizer(parser: jsonargparse.ArgumentParser, chosen: object) -> None:

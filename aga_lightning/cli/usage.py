@@ -3,6 +3,7 @@
 To import torch and Lightning takes seconds, which a mistyped verb should not cost.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -37,7 +38,8 @@ verbs:
 {verbs}
 
 options:
-  --help         this; `<verb> --help` tells all settings of a verb, `<verb> --data.augmenter.help AGA` those of a class
+  --help         this; `<verb> --help` tells the settings of a verb, `<verb> --help_all` Lightning's too,
+                 `<verb> --data.augmenter.help AGA` those of a class
   --version      the version
   --traceback    with a verb: where an error was raised, too (or the environment variable AGA_TRACEBACK=1)"""
 
@@ -63,18 +65,29 @@ def answer(words: Sequence[str]) -> None:
         near = get_close_matches(first, VERBS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
         _refuse(f"there is no verb {first!r}; {hint}")
-    for name in _configs(words):
+    for variable in os.environ:
+        room, *setting = variable.lower().split("__")
+        if setting and room in (f"pl_{verb}" for verb in VERBS):
+            key = ".".join(setting)
+            _refuse(f"the environment variable {variable} is not read: unset it, and set --{key} behind the verb")
+    for name in configurations_in(words):
+        if not name or name.startswith("--"):
+            _refuse("--config names no configuration: give one, such as --config quickstart.yaml")
         if complaint := objection(name):
             _refuse(complaint)
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        verb = next((word for word in words if word in VERBS), first)
+        sys.stderr.write(f"aga_lightning {verb}: PyTorch and Lightning are being loaded\n")
+        sys.stderr.flush()
 
 
-def _configs(words: Sequence[str]) -> Iterator[str]:
-    """The configurations that the words name."""
+def configurations_in(words: Sequence[str]) -> Iterator[str]:
+    """The configurations that the words of a command name; "" where a name is missing."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         option, equals, value = word.partition("=")
         if word == "--":  # behind it stand the settings of a study's cells
             return
-        if option in ("-c", "--config") and (equals or following):
+        if option in ("-c", "--config"):
             yield value if equals else following
 
 

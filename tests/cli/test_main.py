@@ -234,7 +234,7 @@ def test_ranks_part_in_good_order(tmp_path):
 
 def test_the_help_tells_the_classical_rivals_their_papers_and_their_cost(capsys, command):
     with pytest.raises(SystemExit):
-        command("fit", "--help")
+        command("fit", "--help_all")
     told = " ".join(capsys.readouterr().out.split()).replace("- ", "-")
     mixing = told.partition("--model.mixing {none,mixup,cutmix,both} How")[2].partition("--model.")[0]
     policy = told.partition("{none,randaugment,trivialaugment,augmix,autoaugment} Random")[2].partition("--data.")[0]
@@ -254,18 +254,24 @@ def test_the_help_tells_the_classical_rivals_their_papers_and_their_cost(capsys,
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--data.degre", "2"], "error: unrecognized arguments: --data.degre 2"),
-        (["--model.backbon", "resnet50"], "error: unrecognized arguments: --model.backbon resnet50"),
-        (["--data.augmenter.paint", "X"], "error: data.augmenter.AGA: Option 'paint' is not accepted"),
-        (["--data.augmenter.painter", "Oils"], "error: data.augmenter.AGA.painter: there is no class 'Oils'"),
-        (["--data.mode", "slow"], "error: data.mode: 'slow' is none of 'pregenerate', 'lazy', 'online', 'off'"),
+        (["--data.degre", "2"], "unrecognized arguments: --data.degre 2; did you mean --data.degree?"),
+        (
+            ["--model.backbon", "resnet50"],
+            "unrecognized arguments: --model.backbon resnet50; did you mean --model.backbone?",
+        ),
+        (
+            ["--data.augmenter.paint", "X"],
+            "data.augmenter.AGA: Option 'paint' is not accepted; did you mean --data.augmenter.painter?",
+        ),
+        (["--data.augmenter.painter", "Oils"], "data.augmenter.AGA.painter: there is no class 'Oils'"),
+        (["--data.mode", "slow"], "data.mode: 'slow' is none of 'pregenerate', 'lazy', 'online', 'off'"),
     ],
 )
 def test_a_mistyped_setting_is_told_in_one_line(folder, capsys, words, line, run):
     with pytest.raises(SystemExit) as stop:
         run("fit", *words)
     assert stop.value.code == 2
-    assert capsys.readouterr().err.strip() == line
+    assert capsys.readouterr().err.strip() == f"error: {line}"
 
 
 def test_a_mistyped_key_of_a_file_is_told_in_one_line(folder, capsys, run):

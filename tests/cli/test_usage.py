@@ -39,6 +39,8 @@ def test_the_verbs_are_those_of_the_command_line(capsys, monkeypatch):
         (["fit", "--config", "qickstart.yaml"], "did you mean quickstart.yaml"),
         (["fit", "--config=quickstart.yaml", "-c", "nowhere.yaml"], "there is no nowhere.yaml"),
         (["study", "--config", "studies/quik.yaml"], "did you mean studies/quick.yaml"),
+        (["fit", "--config"], "--config names no configuration"),
+        (["fit", "-c", "--data.degree", "2"], "--config names no configuration"),
     ],
 )
 def test_a_mistyped_word_is_told_in_a_line(capsys, tmp_path, monkeypatch, words, line):
@@ -56,8 +58,25 @@ def test_a_mistyped_word_is_told_in_a_line(capsys, tmp_path, monkeypatch, words,
         ["fit", "--config", "quickstart.yaml"],
         ["--config", "quickstart.yaml", "fit"],
         ["study", "--config", "studies/quick.yaml", "--", "--config", "nowhere.yaml"],
-        ["fit", "--config"],
     ],
 )
-def test_the_rest_is_left_to_the_verbs(words):
+def test_the_rest_is_left_to_the_verbs_and_a_line_says_what_takes_so_long(capsys, monkeypatch, words):
     answer(words)
+    shown = capsys.readouterr()
+    assert (
+        not shown.out
+        and shown.err.startswith(("aga_lightning fit: ", "aga_lightning study: "))
+        and len(shown.err.splitlines()) == 1
+    )
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    answer(words)
+    assert not capsys.readouterr().err, "one rank says so"
+
+
+def test_settings_in_variables_that_nobody_reads_are_refused(capsys, monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "3")  # Lightning's own
+    answer(["fit", "--config", "quickstart.yaml"])
+    monkeypatch.setenv("PL_FIT__TRAINER__MAX_EPOCHS", "3")
+    with pytest.raises(SystemExit):
+        answer(["fit", "--config", "quickstart.yaml"])
+    assert "PL_FIT__TRAINER__MAX_EPOCHS is not read: unset it, and set --trainer.max_epochs" in capsys.readouterr().err
