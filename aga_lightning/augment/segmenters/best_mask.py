@@ -11,7 +11,7 @@ from aga_lightning.augment.detectors.embedded import SaliencyBox
 from aga_lightning.augment.saliency import BY_SALIENCY
 from aga_lightning.augment.segmenters.embedded import DatasetMasks, GrabCut
 from aga_lightning.augment.segmenters.salient_object import SalientObject
-from aga_lightning.images.boxes import bounding_box, box_overlap
+from aga_lightning.images.boxes import bounding_box, box_overlap, clamp
 from aga_lightning.images.pixels import Image
 from aga_lightning.images.records import ImageRecord
 from aga_lightning.images.samples import Sample
@@ -62,7 +62,10 @@ class BestMask(SalientObject):
         elif boxes:
             way, [found] = "box and GrabCut", GrabCut(size=self.size).segment([sample], [boxes])
         elif not self.lacking:
-            way, found = f"network {Path(self.weights).name}", self.cut_out(sample.image)
+            height, width = sample.image.shape[:2]
+            outside = sample.box is not None and clamp(sample.box, width, height) is None
+            way = f"network {Path(self.weights).name}" + ", the box is outside of the photo" * outside
+            found = self.cut_out(sample.image)
         else:
             way, [found] = BY_SALIENCY, GrabCut(size=self.size).segment([sample], SaliencyBox().detect([sample]))
         return None if found is None else replace(found, by=way)

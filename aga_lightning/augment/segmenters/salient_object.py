@@ -153,7 +153,7 @@ class SalientObject(Pretrained, Segmenter):
         Args:
             otherwise: What happens without it; told in a warning where the network cannot be had.
         """
-        reason = "HF_HUB_OFFLINE forbids the network"
+        reason = "HF_HUB_OFFLINE forbids the network" if offline() else "what is there under its name is no file"
         try:
             SalientObject.fetch(self, ())
         except DownloadError as error:

@@ -65,6 +65,8 @@ def test_the_way_is_the_best_that_the_photo_allows(network):
     seen = found(BestMask(), plain)
     assert seen.by == "network u2netp" and np.array_equal(seen.mask, found(SalientObject(), plain).mask)
     assert found(BestMask(), plain, Detection((0.0, 0.0, 160.0, 150.0), 1.0)).by == "box and GrabCut", "it fills it not"
+    strange = replace(plain, box=(300.0, 40.0, 400.0, 120.0))
+    assert found(BestMask(), strange).by == "network u2netp, the box is outside of the photo"
     filling = found(BestMask(), plain, replace(box, box=(44.0, 44.0, 117.0, 110.0)))
     assert filling.by == "box and network u2netp" and filling.detection.box == (44.0, 44.0, 117.0, 110.0)
     assert filling.mask.any() and not filling.mask[110:].any() and not filling.alpha[110:].any()
