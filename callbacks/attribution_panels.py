@@ -33,7 +33,7 @@ _TARGET_NAMES: dict[Target, str] = {"predicted": "the class that is predicted", 
 class AttributionPanels(Attributing):
     """Draws where the model looks in a few images of each evaluation set, the same ones each time.
 
-    TensorBoard gets the sheet `attributions/<set>`, and the run's folder explain/<stage>/attributions-<set>.png, where
+    The loggers get the sheet `attributions/<set>`, and the run's folder explain/<stage>/attributions-<set>.png, where
     the stage is test, validate or, in a fit, epoch-004. A sheet shows each image with its true class, and over it what
     matters most to the model, with the class that it predicts, its confidence, and whether that is right. By default
     the map is of the predicted class: it shows why the model answers as it does, as Figure 9 of the AGA paper does.

@@ -1,4 +1,4 @@
-"""The accepted augmentations of a few training images, as a picture in the run's folder and in TensorBoard."""
+"""The accepted augmentations of a few training images, as a picture in the run's folder and in the loggers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +15,11 @@ from aga_lightning.training.run_stage import run_folder
 
 @dataclass(kw_only=True, eq=False)
 class AugmentationGallery(Callback):
-    """Draws a sheet of augmentations when a fit starts: `augmentations.png` in the run's folder, and TensorBoard.
+    """Draws a sheet of augmentations when a fit starts: `augmentations.png` in the run's folder, and the loggers.
 
     A row shows a training image with the outline of its subject, and beside it accepted augmentations with the caption
     of the background. Small pictures in the last line are rejected images, above how many augmentations were rejected
-    for which reason. TensorBoard also gets a sheet of rejected augmentations. The sheets show only what the store holds
+    for which reason. The loggers also get a sheet of rejected augmentations. The sheets show only what the store holds
     already, and so are drawn when a fit ends in the mode lazy.
 
     Args:

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from aga_lightning.callbacks.evaluation_sample import EvaluationSample, Examples, Masks
 from aga_lightning.callbacks.explaining import Explaining, Occasion
-from aga_lightning.callbacks.figures import show_figure, takes_figures
+from aga_lightning.callbacks.figures import show_figure, show_table, takes_figures
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
-from aga_lightning.files import write_csv
 from aga_lightning.images.drawing import RIGHT_COLOUR, RIGHT_MARK, WRONG_COLOUR, WRONG_MARK, blank_figure, wrapped
 
 VERSIONS = ("whole", "subject only", "background only")
@@ -37,7 +36,7 @@ class BackgroundReliance(Explaining):
     evaluation set it logs `<set>/acc_subject_only` and `<set>/acc_background_only` (0..1; Only-FG and No-FG of "Noise
     or Signal", Xiao et al. 2020) and `<set>/background_reliance` (0..1): where the subject alone and the background
     alone get different answers, how often the whole image gets the answer of the background. That last number needs no
-    labels and is not logged where the answers never differ. A few images of each set go to TensorBoard,
+    labels and is not logged where the answers never differ. A few images of each set go to the loggers and
     and the numbers to `explain/<stage>/background_reliance.csv` in the run's folder. Sets without masks are left out.
 
     Args:
@@ -69,16 +68,19 @@ class BackgroundReliance(Explaining):
             table[sample.name] = scores
             found = {f"{sample.name}/{name}": scores[name] for name in _LOGGED if not math.isnan(scores[name])}
             occasion.logged.update(found)
-            if trainer.is_global_zero and takes_figures(trainer):
+            if trainer.is_global_zero and (takes_figures(trainer) or occasion.folder is not None):
                 figure = self._figure(trainer, occasion.network, sample, scores)
                 if figure is not None:
-                    show_figure(trainer, f"background_reliance/{sample.name}", figure)
+                    file = f"background_reliance-{sample.name.replace('/', '-')}.png"
+                    path = None if occasion.folder is None else occasion.folder / file
+                    show_figure(trainer, f"background_reliance/{sample.name}", figure, path)
         if not table:
             self._warn(trainer)
-        elif occasion.folder is not None and trainer.is_global_zero:
+        elif trainer.is_global_zero:
             header = ["set", *next(iter(table.values()))]
             rows = [[name, *(f"{score:.6g}" for score in scores.values())] for name, scores in table.items()]
-            write_csv(occasion.folder / "background_reliance.csv", header, rows)
+            path = None if occasion.folder is None else occasion.folder / "background_reliance.csv"
+            show_table(trainer, "background_reliance/scores", header, rows, path)
 
     def _may_have_masks(self, sample: EvaluationSample) -> bool:
         augmented = self.masks == "augmenter" and getattr(sample.datamodule, "augmenter", None) is not None

@@ -22,7 +22,7 @@ from aga_lightning.callbacks.faithfulness_tables import (
     write_faithfulness,
     write_per_image,
 )
-from aga_lightning.callbacks.figures import show_figure, show_text, takes_figures
+from aga_lightning.callbacks.figures import show_figure, show_table, takes_figures
 from aga_lightning.callbacks.measuring import MASKED, Measured, Measuring
 from aga_lightning.explain.information import InformationMemory
 from aga_lightning.explain.information_curve import KINDS
@@ -38,9 +38,10 @@ class Faithfulness(Measuring):
 
     It logs `<set>/aic`, `/sic` (Kapishnikov et al. 2019), `/insertion`, `/deletion` (Petsiuk et al. 2018),
     `/energy_inside_mask` (Wang et al. 2020) and `/pointing_game` (Zhang et al. 2016), all 0..1, and as `<set>/aic_used`
-    and so on how many images each rests on: AIC and SIC skip images, often most. The curves and the reasons go to
-    TensorBoard, all numbers to `explain/<stage>/faithfulness*.csv` in the run's folder. Sets without masks have no
-    energy inside a mask and no pointing game; a measure that can use no image of a set is not logged.
+    and so on how many images each rests on: AIC and SIC skip images, often most. All numbers go to
+    `explain/<stage>/faithfulness*.csv` in the run's folder, the curves beside them and to the loggers, which also get
+    the reasons. Sets without masks have no energy inside a mask and no pointing game; a measure that can use no image
+    of a set is not logged.
 
     Args:
         aggregate: How AIC and SIC make one curve of the images' curves before they take its area: median, as
@@ -89,7 +90,7 @@ class Faithfulness(Measuring):
                     rows += image_rows(sample, name, measured, classes)
         occasion.logged.update(scalars(summaries))
         if trainer.is_global_zero:
-            self._draw(trainer, summaries)
+            self._draw(occasion, summaries)
             judged = trainer.state.fn != "fit"
             if judged:
                 occasion.model.print(table_of(summaries))
@@ -119,8 +120,9 @@ class Faithfulness(Measuring):
         device = trainer.strategy.root_device if trainer.world_size > 1 else torch.device("cpu")
         return self.measure(model, batches(), sample.pixels, executor, self._memory, device)
 
-    def _draw(self, trainer: Trainer, summaries: list[Summary]) -> None:
-        if not takes_figures(trainer):
+    def _draw(self, occasion: Occasion, summaries: list[Summary]) -> None:
+        trainer, folder = occasion.trainer, occasion.folder
+        if folder is None and not takes_figures(trainer):
             return
         figures = {
             "information_curves": draw_information_curves(summaries),
@@ -128,8 +130,9 @@ class Faithfulness(Measuring):
         }
         for name, figure in figures.items():
             if figure is not None:
-                show_figure(trainer, f"faithfulness/{name}", figure)
-        show_text(trainer, "faithfulness/images_used", skipped_table(summaries))
+                path = None if folder is None else folder / f"{name}.png"
+                show_figure(trainer, f"faithfulness/{name}", figure, path)
+        show_table(trainer, "faithfulness/images_used", *skipped_table(summaries))
 
     @contextmanager
     def _executor(self, trainer: Trainer) -> Iterator[Executor | None]:

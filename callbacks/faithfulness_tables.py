@@ -15,7 +15,7 @@ from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN, Aggregatio
 from aga_lightning.callbacks.measuring import MEASURES, Measure, Measured, Measuring
 from aga_lightning.explain.information import webp_version
 from aga_lightning.explain.information_curve import KINDS
-from aga_lightning.files import shown, write_csv
+from aga_lightning.files import write_csv
 from aga_lightning.terminal import Terminal
 
 _POINTS = 101  # of a curve, at most
@@ -136,17 +136,16 @@ def _lines(summaries: Sequence[Summary], images: str) -> dict[tuple[str, str], d
     return lines
 
 
-def skipped_table(summaries: Sequence[Summary]) -> str:
-    """A table in Markdown: how many images each number rests on, and why it does not rest on the others."""
+def skipped_table(summaries: Sequence[Summary]) -> tuple[list[str], list[list[object]]]:
+    """The header and rows of a table: how many images each number rests on, and why it does not rest on the others."""
     compared = any(summary.images == COMMON for summary in summaries)
     first = ["set", "model", "images"][: 3 if compared else 1]
-    titles = [*first, "measure", "value", "used", "skipped"]
-    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    rows: list[list[object]] = []
     for summary in summaries:
-        words = " | ".join(shown(word).replace("|", "\\|") for word in _place(summary)[: len(first)])
         value = "-" if math.isnan(summary.value) else f"{summary.value:.3f}"
-        lines.append(f"| {words} | {title_of(summary.measure)} | {value} | {summary.used} | {_reasons(summary)} |")
-    return "\n".join(lines)
+        place = _place(summary)[: len(first)]
+        rows.append([*place, title_of(summary.measure), value, summary.used, _reasons(summary)])
+    return [*first, "measure", "value", "used", "skipped"], rows
 
 
 def title_of(measure: Measure) -> str:

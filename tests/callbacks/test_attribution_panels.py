@@ -242,14 +242,15 @@ def test_a_search_of_none_draws_both_models_and_counts_nothing(tmp_path, shared_
     assert len(sheets(tmp_path)) == 2
 
 
-def test_without_a_logger_nothing_is_written_and_the_models_are_still_compared(
+def test_without_a_logger_sheets_are_files_and_the_models_are_compared(
     tmp_path, shared_disc_folder, checkpoints, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     panels = AttributionPanels(images=1, compare_to=str(checkpoints[0]))
     trainer = open_trainer(tmp_path, panels, logger=False)
     trainer.test(Small(), datamodule=open_data(shared_disc_folder), verbose=False)
-    assert list(tmp_path.rglob("*")) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["lightning_logs"]
+    assert sheets(tmp_path / "lightning_logs/version_0")
     assert 0 <= trainer.callback_metrics["test/only_this_model_is_right"] <= 1
 
 

@@ -81,14 +81,14 @@ def test_where_there_is_nothing_to_draw_or_no_place_for_it_nothing_is_done(tmp_p
 
 
 def test_other_ranks_draw_nothing_but_help_to_find_the_folder(tmp_path, monkeypatch):
-    # Lightning's log_dir is a broadcast: were it asked for on the first rank alone, a fit on several would stand still.
+    # The first rank tells the others: were it asked on the first rank alone, a fit on several would stand still.
     asked = []
-    monkeypatch.setattr(Trainer, "log_dir", property(lambda self: asked.append(self) or str(tmp_path / "run")))
     monkeypatch.setattr(Trainer, "is_global_zero", False)
     trainer = Trainer(accelerator="cpu", logger=CSVLogger(tmp_path, "run", ""))
+    monkeypatch.setattr(trainer.strategy, "broadcast", lambda place: asked.append(place) or str(tmp_path / "run"))
     trainer.datamodule = AGADataModule(ImageFolder(str(tmp_path / "nowhere")), aga())
     AugmentationGallery().on_fit_start(trainer, Still())
-    assert asked and not (tmp_path / "run").exists()
+    assert asked == [None] and not (tmp_path / "run").exists()
 
 
 def test_a_fit_without_a_data_module_goes_on(tmp_path):

@@ -58,7 +58,7 @@ def test_a_test_logs_and_keeps_what_the_measures_say(tmp_path, discs, capsys):
 
     folder = tmp_path / "explain" / "test"
     names = {f"faithfulness{suffix}.csv" for suffix in ("", "_curves", "_per_image")}
-    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in folder.iterdir()} == names | {"information_curves.png", "insertion_and_deletion.png"}
     rows = {(row["set"], row["measure"]): row["value"] for row in read_csv(folder / "faithfulness.csv")}
     values = {(summary.set, summary.measure): summary.value for summary in summaries if summary.used}
     assert {key: float(value) for key, value in rows.items() if value} == pytest.approx(values, abs=1e-5)
@@ -79,11 +79,14 @@ def test_a_test_logs_and_keeps_what_the_measures_say(tmp_path, discs, capsys):
     assert {"test/insertion", "test/insertion_used", "ood/dusk/deletion"} <= set(events.Tags()["scalars"])
 
 
-def test_without_a_run_folder_nothing_is_written(tmp_path, monkeypatch, discs):
+def test_without_a_logger_the_files_are_written_to_a_folder_of_their_own(tmp_path, monkeypatch, discs):
     monkeypatch.chdir(tmp_path)
-    tested = open_trainer([Faithfulness(**SETTINGS | {"measures": ["insertion"]})])
-    tested.test(classifier(), datamodule=discs, verbose=False)
-    assert "test/insertion" in tested.callback_metrics and list(tmp_path.rglob("*.csv")) == []
+    for number in range(2):
+        tested = open_trainer([Faithfulness(**SETTINGS | {"measures": ["insertion"]})], default_root_dir=None)
+        tested.test(classifier(), datamodule=discs, verbose=False)
+        folder = tmp_path / f"lightning_logs/version_{number}/explain/test"
+        assert {path.suffix for path in folder.iterdir()} == {".csv", ".png"}
+    assert [path.name for path in tmp_path.iterdir()] == ["lightning_logs"]
 
 
 def test_a_baseline_is_measured_on_the_same_images(tmp_path, discs, other):

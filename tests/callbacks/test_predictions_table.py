@@ -157,9 +157,8 @@ def test_the_validations_of_a_fit_and_trial_runs_are_not_listed(tmp_path):
     trainer = open_trainer(tmp_path)
     trainer.fit(Mirror(), datamodule=Data())
     assert not (tmp_path / "predictions.csv").exists()
-    for settings in ({"fast_dev_run": True}, {"logger": False}):
-        there = open_trainer(tmp_path, default_root_dir=tmp_path, **settings)
-        there.test(Mirror(), datamodule=Data(), verbose=False)
+    there = open_trainer(tmp_path, default_root_dir=tmp_path, fast_dev_run=True)
+    there.test(Mirror(), datamodule=Data(), verbose=False)
     assert not list(tmp_path.rglob("predictions.csv"))
     trainer.test(datamodule=Data(), model=Mirror(), verbose=False)
     assert len(table(tmp_path)) == 9

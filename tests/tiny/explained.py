@@ -1,6 +1,7 @@
 """Runs that are explained: discs with known masks, a tiny classifier, and the same run on two ranks."""
 
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.models.classifier import ImageClassifier
+
+_ROOT = TemporaryDirectory()
 
 
 class Masked(ImageFolder):
@@ -45,8 +48,13 @@ def classifier(seed=0):
 
 
 def open_trainer(callbacks=(), **settings):
-    """A trainer that shows and keeps nothing."""
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    """A trainer that shows nothing, and keeps what callbacks write until the tests end."""
+    quiet = {
+        "logger": False,
+        "default_root_dir": _ROOT.name,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+    }
     quiet |= {"accelerator": "cpu", "enable_model_summary": False}
     return Trainer(callbacks=list(callbacks), **(quiet | settings))
 

@@ -3,7 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.trainer.states import TrainerFn
+from tiny.loggers import FakeMlflow, FakeWandb
 
 from aga_lightning.training.run_stage import run_folder, stage_due
 
@@ -36,7 +39,23 @@ def test_the_verbs_always_are(every):
     assert stage_due(trainer(TrainerFn.TESTING, epoch=1), every) == "test"
 
 
-def test_a_run_that_keeps_nothing_has_no_folder(tmp_path):
-    assert run_folder(trainer(logger=object(), log_dir=str(tmp_path))) == tmp_path
-    assert run_folder(trainer(logger=None, log_dir=str(tmp_path))) is None
-    assert run_folder(trainer(logger=object(), log_dir=None)) is None
+@pytest.mark.parametrize(
+    ("logger", "folder"),
+    [
+        (lambda: False, "lightning_logs/version_0"),
+        (lambda: CSVLogger("logs", "birds"), "logs/birds/version_0"),
+        (lambda: FakeWandb("."), "birds/a1b2"),
+        (lambda: FakeMlflow("mlruns"), "mlruns/7/c3d4"),
+        (lambda: FakeMlflow(), "7/c3d4"),
+    ],
+    ids=["none", "csv", "wandb", "mlflow", "mlflow in a database"],
+)
+def test_a_run_has_a_folder_of_its_own_whatever_the_logger(logger, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = Trainer(logger=logger(), accelerator="cpu")
+    assert run_folder(one).resolve() == tmp_path / folder
+    assert run_folder(one).resolve() == tmp_path / folder, "a trainer has one folder"
+
+
+def test_a_trial_run_has_none():
+    assert run_folder(Trainer(fast_dev_run=True, accelerator="cpu")) is None
