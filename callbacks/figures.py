@@ -1,6 +1,5 @@
 """Where the figures and tables of callbacks go: to files, and to the loggers that take them."""
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from aga_lightning.files import csv_bytes, shown, write_bytes, write_csv
+from aga_lightning.images.codec import decode_rgb
 from aga_lightning.images.drawing import png
 
 Rows = Sequence[Sequence[object]]
@@ -41,8 +41,7 @@ def show_figure(trainer: Trainer, tag: str, figure: Figure, path: Path | None = 
     if path is not None:
         write_bytes(path, drawn)
     for taker, logger in _takers(trainer):
-        with Image.open(io.BytesIO(drawn)) as picture:
-            taker.picture(logger, tag, picture.convert("RGB"), trainer.global_step)
+        taker.picture(logger, tag, Image.fromarray(decode_rgb(drawn)), trainer.global_step)
 
 
 def show_table(trainer: Trainer, tag: str, header: Sequence[str], rows: Rows, path: Path | None = None) -> None:
