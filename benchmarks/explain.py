@@ -40,7 +40,7 @@ from aga_lightning.explain.prediction import Pixels, Predict, probabilities
 from aga_lightning.explain.reconstruction import Triangulation, random_mask, reconstruct
 from aga_lightning.images.finding import find_images
 from aga_lightning.images.reading import read_image
-from aga_lightning.training.transforms import IMAGENET_MEAN, IMAGENET_STD, build_transforms
+from aga_lightning.training.transforms import IMAGENET_MEAN, IMAGENET_STD, UNCHANGED, build_transforms
 
 SIDE = 224
 BLOCK = 4  # photos a turn
@@ -84,7 +84,7 @@ def main() -> None:
 
 def read_photos(folder: Path, count: int) -> Tensor:
     """The first photos of a folder, cut to squares: pixels (N, 3, SIDE, SIDE) uint8."""
-    _, evaluate = build_transforms("torchvision", SIDE, normalise=False)
+    _, evaluate = build_transforms("torchvision", SIDE, normalised_by=UNCHANGED)
     paths = find_images(folder)[:count]
     return Pixels().pixels(torch.stack([evaluate(read_image(path)) for path in paths]))
 

@@ -22,7 +22,7 @@ def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
     size = getattr(run.datamodule, "image_size", None)
     if planned is None or size is None:
         return
-    net = Network(planned())
+    net = Network(planned(size))
     parameter = next(net.parameters())
     try:
         find_map(net, layer, torch.zeros(1, 3, size, size, device=parameter.device))

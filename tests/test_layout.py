@@ -39,7 +39,7 @@ FLOOR_OF = {f"aga_lightning.{name}": -floor for floor, names in enumerate(FLOORS
 
 # Packages that cost seconds, or pick a window system, and that few runs need: imported by the methods that use them.
 HEAVY = ["accelerate", "captum", "datasets", "diffusers", "gptqmodel", "groundingdino", "matplotlib.pyplot"]
-HEAVY += ["segment_anything", "transformers"]
+HEAVY += ["segment_anything", "timm", "transformers"]
 
 # Tests of the whole, which mirror no source file.
 WHOLE = {

@@ -4,6 +4,7 @@ An output of a network is a place in a list. Only the names tell which class it 
 which numbers it expects; with others a checkpoint gives answers that are wrong and look right.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -106,7 +107,7 @@ def compare(trained: Facts, present: Facts, source: object) -> list[str]:
         raise CheckpointError(
             f"{source} was trained on images with the normalisation {_words(trained.normalisation)} (recipe "
             f"{trained.recipe}), the data's is {_words(present.normalisation)} (recipe {present.recipe}); "
-            f"set --data.recipe {trained.recipe}"
+            f"set {_remedy(trained, present)}"
         )
     remarks = []
     if trained.classes is None and present.classes is not None:
@@ -155,6 +156,13 @@ def _listed(names: Sequence[str], none: str) -> str:
 
 def _numbers(mean: Sequence[float], std: Sequence[float]) -> Normalisation:
     return tuple(map(float, mean)), tuple(map(float, std))
+
+
+def _remedy(trained: Facts, present: Facts) -> str:
+    if trained.recipe != present.recipe or trained.normalisation is None:
+        return f"--data.recipe {trained.recipe}"
+    mean, std = (json.dumps(numbers) for numbers in trained.normalisation)
+    return f"--data.mean '{mean}' --data.std '{std}'"
 
 
 def _words(normalisation: Normalisation | None) -> str:

@@ -70,13 +70,13 @@ def check_going_on(checkpoint: Mapping[str, Any], plan: Plan, source: str) -> li
             f"{source} was trained with the schedule {schedule} and cannot go on with {plan.schedule}: set "
             f"--model.schedule.name {schedule}, or {anew}"
         )
+    told = checkpoint.get("hyper_parameters") or {}
     if len(groups) != plan.groups:
-        told = checkpoint.get("hyper_parameters") or {}
         decay = str(told.get("decay_norms", len(groups) == 1)).lower()
-        raise CheckpointError(
-            f"{source} was trained with --model.decay_norms {decay} --model.body_lr {told.get('body_lr', 1.0)}: set "
-            f"these, or {anew}"
-        )
+        rates = " ".join(f"--model.{name} {told.get(name, 1.0)}" for name in ("body_lr", "layer_decay"))
+        raise CheckpointError(f"{source} was trained with --model.decay_norms {decay} {rates}: set these, or {anew}")
+    if (before := told.get("train", "all")) != (now := plan.settings.get("train", "all")):
+        raise CheckpointError(f"{source} was trained with --model.train {before}, not {now}: set it, or {anew}")
     if plan.max_epochs is not None and done > plan.max_epochs:
         raise CheckpointError(
             f"{source} has {done} epochs behind it, more than --trainer.max_epochs {plan.max_epochs}: set more, or "

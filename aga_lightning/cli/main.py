@@ -116,7 +116,9 @@ class AgaCLI(LightningCLI):
         self.start.restore(self.config[self.subcommand])
 
     def after_instantiate_classes(self) -> None:
-        """Compare that checkpoint with the data, before anything expensive starts."""
+        """Fit the data to the network, and compare that checkpoint with both, before anything expensive starts."""
+        self.datamodule.follow(self.model)
+        self.model.goes_on = self.start.path is not None
         if self.start.content is not None:
             fitting, source = self.subcommand == "fit", str(self.start.path)
             self.model.differences(self.start.content, self.trainer, self.datamodule, fitting, source)

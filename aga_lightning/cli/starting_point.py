@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from aga_lightning.checkpoints.finding import find_checkpoint
 from aga_lightning.checkpoints.reading import read_checkpoint
 from aga_lightning.networks.architecture import architecture_in
+from aga_lightning.networks.backbones import is_published
 
 _WORDS = ("last", "best")
 _LIGHTNINGS = ("hpc", "registry")  # what only Lightning can find
@@ -51,9 +52,12 @@ class StartingPoint:
         settings["ckpt_path"] = self.path
         if self.path.partition(":")[0] in _LIGHTNINGS:
             return
-        self.content = {key: value for key, value in read_checkpoint(self.path).items() if key != "state_dict"}
+        self.content = read_checkpoint(self.path)
+        self.content["state_dict"] = {key: value.to("meta") for key, value in self.content["state_dict"].items()}
         trained = architecture_in(self.content, self.path)
-        for name in ("backbone", "stem", "width"):
+        # A network of one's own stays what the configuration makes: a checkpoint makes nothing.
+        backbone = ("backbone",) if is_published(trained.backbone) else ()
+        for name in (*backbone, "stem", "width"):
             before, now = settings[f"model.{name}"], getattr(trained, name)
             if before != now:
                 rank_zero_info(f"model.{name} is {now}, as {self.path} has it; the configuration has {before}")

@@ -1,44 +1,37 @@
-"""Weights for a classifier: read them from torchvision or from a local file, and fit them to a net."""
+"""Weights for a classifier: read them by a published name or from a local file, and fit them to a net."""
 
-import re
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import NamedTuple
 
-import torch
-import torchvision
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from aga_lightning.checkpoints.facts import other_classes
-from aga_lightning.downloads import offline
+from aga_lightning.networks.network import Network
+from aga_lightning.networks.stages import head_names
 from aga_lightning.networks.weights_files import StateDict, WeightsError, listed, misfits, read_weights_file
-
-# torchvision's own DenseNet files still spell "norm.1" what the code calls "norm1".
-_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
-
-
-_TIMEOUT = 15.0
-"""Seconds without a byte after which a download is given up: who is behind a wall should not wait long."""
-
-
-class UnreachableError(WeightsError):
-    """Published weights that are neither on this machine nor can be downloaded."""
 
 
 class Weights(NamedTuple):
     """Weights as they were read.
 
     Args:
-        state: The state dict of a classifier of torchvision, on the CPU.
+        state: The state dict of a classifier, on the CPU.
         classes: The names of its classes, in order; None where the file tells none.
     """
 
     state: StateDict
     classes: tuple[str, ...] | None = None
+
+    def converted(self, network: Network, net: nn.Module) -> "Weights":
+        """The weights as the present version of a network names and shapes them.
+
+        Args:
+            network: Which one.
+            net: The same, built; it may be one without numbers.
+        """
+        return self._replace(state=network.converted(self.state, net))
 
     def for_classes(self, net: nn.Module, names: Sequence[str], source: str) -> "Weights":
         """The weights with a head for other classes: the same ones in another order are reordered, by their names.
@@ -54,7 +47,7 @@ class Weights(NamedTuple):
         classes = self.classes
         if classes is None or len(classes) != len(names) or other_classes(classes, names) is None:
             return self
-        head = {f"{head_name(net)}.{kind}" for kind in ("weight", "bias")}
+        head = {f"{name}.{kind}" for name in head_names(net) for kind in ("weight", "bias")}
         if sorted(classes) == sorted(names):
             rows = [classes.index(name) for name in names]
             return Weights({key: value[rows] if key in head else value for key, value in self.state.items()})
@@ -63,43 +56,31 @@ class Weights(NamedTuple):
         return Weights({key: own[key] if key in head else value for key, value in self.state.items()})
 
 
-def read_weights(name: str, weights: str) -> Weights:
-    """Read weights for a classifier of torchvision.
+def read_weights(network: Network, weights: str) -> Weights:
+    """Read weights for a classifier.
 
     Args:
-        name: The classifier ("resnet18").
-        weights: torchvision's name for its weights ("IMAGENET1K_V1", "DEFAULT"), or a local .safetensors, .pt, .pth
+        network: The classifier.
+        weights: The name of published weights ("IMAGENET1K_V1", "DEFAULT"), or a local .safetensors, .pt, .pth
             or .ckpt file of a state dict of that classifier, bare or in a checkpoint.
 
     Returns:
         The state dict, and the names of its classes if they are known.
 
     Raises:
-        UnreachableError: If torchvision's weights are not on this machine and cannot be downloaded.
+        UnreachableError: If published weights are not on this machine and cannot be downloaded.
         WeightsError: If there is no such name or file, or it cannot be read.
     """
-    published = torchvision.models.get_model_weights(name)
-    if weights in published.__members__:
-        return Weights(_download(name, weights))
+    if weights in network.published:
+        return Weights(network.fetch(weights))
     if not Path(weights).expanduser().is_file():
-        names = ", ".join(published.__members__)
+        names = f", or a published name: {', '.join(network.published)}" if network.published else ""
         raise WeightsError(
-            f"There are no weights {weights!r} for {name}: give a file that exists (.safetensors, .pt, .pth, .ckpt), "
-            f"or one of torchvision's names: {names}."
+            f"There are no weights {weights!r} for {network.name}: give a file that exists (.safetensors, .pt, .pth, "
+            f".ckpt){names}. None are used with --model.weights null."
         )
     state, facts = read_weights_file(weights)
-    return Weights({_OLD_DENSENET.sub(r"\1\2.", key): value for key, value in state.items()}, facts.classes)
-
-
-def published_file(name: str, weights: str) -> Path | None:
-    """Where torch keeps some of torchvision's weights once they are downloaded; None for a name that is not theirs.
-
-    Args:
-        name: The classifier.
-        weights: What they are called.
-    """
-    published = torchvision.models.get_model_weights(name).__members__.get(weights)
-    return None if published is None else Path(torch.hub.get_dir(), "checkpoints", Path(published.value.url).name)
+    return Weights(state, facts.classes)
 
 
 def fit_weights(
@@ -108,7 +89,7 @@ def fit_weights(
     """Load a state dict into a net; a head with another number of classes is left as the net has it, or cut down.
 
     Args:
-        net: A classifier of torchvision; its head is the last layer that has weights.
+        net: A classifier.
         state: A state dict of the same classifier, with any number of classes.
         source: Where it comes from, for the message.
         head_rows: Which outputs of a head with more classes the net's are, in order: the net's head takes those rows,
@@ -139,7 +120,7 @@ def fitting(
         WeightsError: As there.
     """
     own = net.state_dict()
-    head = tuple(f"{head_name(net)}.{kind}" for kind in ("weight", "bias"))
+    head = tuple(f"{name}.{kind}" for name in head_names(net) for kind in ("weight", "bias"))
     # Only the number of classes, which is the first dimension, may differ.
     other_head = {
         key
@@ -147,7 +128,10 @@ def fitting(
         if key in own and key in state and own[key].shape != state[key].shape
         if own[key].dim() == state[key].dim() and own[key].shape[1:] == state[key].shape[1:]
     }
-    if head_rows is not None and other_head:
+    if state and state.keys().isdisjoint(head):  # of a network that was published without a head
+        other_head = own.keys() & head
+        state = {**state, **{key: own[key] for key in other_head}}
+    elif head_rows is not None and other_head:
         _check_rows(len(own[head[0]]), min(len(state[key]) for key in other_head), head_rows, source)
         state = {**state, **{key: state[key][list(head_rows)] for key in other_head}}
         other_head = set()
@@ -158,12 +142,6 @@ def fitting(
             "Use the backbone, stem and width that they were trained with, or none (model.weights null)."
         )
     return {key: value for key, value in state.items() if key not in other_head}
-
-
-def head_name(net: nn.Module) -> str:
-    """The name of a classifier's last layer with weights, which gives the logits ("fc" in a ResNet)."""
-    names: list[str] = [name.rpartition(".")[0] for name, _ in net.named_parameters()]
-    return names[-1]
 
 
 def _check_rows(num_classes: int, available: int, rows: Sequence[int], source: str) -> None:
@@ -179,33 +157,3 @@ def _check_rows(num_classes: int, available: int, rows: Sequence[int], source: s
             f"The weights {source} tell {available} classes apart, so that their head has no row {lacking[0]}: use "
             "weights for ImageNet's 1000 classes, or set the head to new to start it from random weights."
         )
-
-
-def _download(name: str, weights: str) -> StateDict:
-    published = torchvision.models.get_model_weights(name)[weights]
-    file = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
-    try:
-        if offline() and not file.is_file():
-            raise OSError("HF_HUB_OFFLINE forbids the network")
-        with _patience(_TIMEOUT):
-            # Not published.get_state_dict: only the model's own builder brings the keys of old files up to date.
-            net: nn.Module = torchvision.models.get_model(name, weights=published)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        if file.is_file():
-            raise WeightsError(f"{file} is damaged ({error}): remove it, and it is downloaded anew.") from error
-        raise UnreachableError(
-            f"Cannot download {published.url} ({error}). On a machine with a network, download it; then copy it to "
-            f"{file}, or give its path as the weights."
-        ) from error
-    return dict(net.state_dict())
-
-
-@contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """A block in which connections are given up after some seconds without a byte; torch's own never are."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -16,7 +16,6 @@ from aga_lightning.augment.engine.collection import Collection
 from aga_lightning.augment.engine.generation import Shard
 from aga_lightning.augment.engine.made import Spent
 from aga_lightning.augment.engine.store import Store
-from aga_lightning.checkpoints.datamodules import UnkeptDataModule
 from aga_lightning.datasets.base import ImageDataset
 from aga_lightning.images.records import DatasetError, ImageRecord
 from aga_lightning.paths import UserPath
@@ -24,19 +23,19 @@ from aga_lightning.preflight import Run
 from aga_lightning.training.augmenting import make_ahead, make_all, open_collection
 from aga_lightning.training.background_sets import BackgroundSets
 from aga_lightning.training.loading import EvaluationImages, Loader, TrainingImages
+from aga_lightning.training.network_inputs import FollowingDataModule
 from aga_lightning.training.objections import check_numbers, objections
 from aga_lightning.training.policies import Policy
 from aga_lightning.training.quota import quotas
 from aga_lightning.training.record_sets import RecordSets, groups_of, guided
 from aga_lightning.training.sampling import MergingBatches, MixingPolicy, MixingSampler, ReplaceSchedule, planned_epochs
 from aga_lightning.training.share import choose_images
-from aga_lightning.training.transforms import build_transforms, default_size, normalisation
 from aga_lightning.training.usable import Files, Mode, Rejected, augmented_images, refuse_unreadable, usable_files
 from aga_lightning.workers import default_workers, worker_settings
 
 
 @dataclass(eq=False, repr=False)
-class AGADataModule(UnkeptDataModule):
+class AGADataModule(FollowingDataModule):
     """Originals plus `degree` augmentations of each, and evaluation sets that the augmenter never sees.
 
     Any Trainer fits any LightningModule with it: `setup` makes the augmentations. A batch is images (N, 3, H, W) and
@@ -71,7 +70,11 @@ class AGADataModule(UnkeptDataModule):
         augmentation_seed: Seed of the augmentations. It is separate from the run's seed, so that runs with different
             seeds can share augmentations.
         recipe: The transforms' name: torchvision, fieldguide, alia_cub or alia_iwildcam.
-        image_size: Side of the network's input in pixels; null for the recipe's own.
+        image_size: Side of the network's input in pixels; null for the network's own, where it is of timm or takes one
+            size only, else for the recipe's.
+        mean: Mean of each channel that is subtracted from values in 0..1; null for the network's own, else ImageNet's,
+            and none for recipes that do not normalise.
+        std: Standard deviation of each channel to divide by, likewise.
         policy: Random operations on each training image after its flip: randaugment, two of one strength (Cubuk et al.
             2020; 1 to 1.5 ms an image); trivialaugment, one of any strength (Mueller and Hutter 2021; 0.5 ms); augmix,
             three chains of operations mixed with the image (Hendrycks et al. 2020, without its Jensen-Shannon loss; 5
@@ -106,6 +109,8 @@ class AGADataModule(UnkeptDataModule):
     augmentation_seed: int = 0
     recipe: str = "torchvision"
     image_size: int | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
     policy: Policy = "none"
     policy_magnitude: int | None = None
     batch_size: int = 32
@@ -123,10 +128,8 @@ class AGADataModule(UnkeptDataModule):
         self.store = Store(self.cache_dir)
         self.predict_folder = None if self.predict_folder is None else UserPath.of(self.predict_folder)
         self.augment_order = None if self.augment_order is None else UserPath.of(self.augment_order)
-        self.image_size = self.image_size or default_size(self.recipe)
-        self.train_transform, self.eval_transform = build_transforms(
-            self.recipe, self.image_size, self.policy, self.policy_magnitude
-        )
+        self._image_size = self.image_size
+        self.set_transforms()
         skips = self.bad_images == "skip"
         self.records = RecordSets(
             self.dataset,
@@ -155,11 +158,6 @@ class AGADataModule(UnkeptDataModule):
     def test_names(self) -> list[str]:
         """Name of each test loader, as it stands in the metrics' names; "val" without test images."""
         return ["val" if self.records.tests_on_val else "test", *self._ood_names]
-
-    @property
-    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Per-channel mean and standard deviation that normalise every loader's images."""
-        return normalisation(self.recipe)
 
     @property
     def pregenerates(self) -> bool:
@@ -204,6 +202,7 @@ class AGADataModule(UnkeptDataModule):
 
     def setup(self, stage: str) -> None:
         """Make the augmentations that training needs and the store lacks, on all ranks of the trainer together."""
+        self.follow(None if self.trainer is None else self.trainer.lightning_module)
         if stage == "fit" and self.pregenerates:
             _ = quotas(self.augmented_per_class, self.class_names), self.records.evaluation, self.records.ood
             self.augment()

@@ -31,6 +31,8 @@ def check_numbers(data: Any) -> None:  # noqa: ANN401 an AGADataModule, which im
     for name, least in _LEAST.items():
         if (value := getattr(data, name)) is not None and value < least:
             raise SettingError(f"data.{name} is {least} or more, not {value}")
+    if data.std is not None and min(data.std) <= 0:
+        raise SettingError(f"data.std is a deviation above 0 for each channel, not {list(data.std)}")
     if not 0 < data.augment_share <= 1:
         raise SettingError(f"data.augment_share is a share above 0, 1 at most, not {data.augment_share}")
     if data.augment_order is not None and data.augment_share == 1:

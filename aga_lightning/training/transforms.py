@@ -20,6 +20,12 @@ Transform = Callable[[Image.Image], Tensor]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
+"""The mean and the standard deviation, one number a channel."""
+
+UNCHANGED: Normalisation = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+"""What leaves values in 0..1."""
+
 Steps = Callable[[int], list[Any]]  # torchvision ships no types
 
 
@@ -99,16 +105,25 @@ def default_size(recipe: str) -> int:
     return _named(recipe).image_size
 
 
-def normalisation(recipe: str, normalise: bool | None = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalises(recipe: str) -> bool:
+    """Whether a recipe normalises values at all, rather than leaving them in 0..1.
+
+    Args:
+        recipe: One of `RECIPES`.
+
+    Raises:
+        ValueError: If there is no such recipe.
+    """
+    return _named(recipe).normalise
+
+
+def normalisation(recipe: str) -> Normalisation:
     """Per-channel mean and standard deviation by which a recipe normalises values in 0..1.
 
     Args:
         recipe: One of `RECIPES`.
-        normalise: As in `build_transforms`.
     """
-    if _RECIPES[recipe].normalise if normalise is None else normalise:
-        return IMAGENET_MEAN, IMAGENET_STD
-    return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    return (IMAGENET_MEAN, IMAGENET_STD) if normalises(recipe) else UNCHANGED
 
 
 def evaluation_mask(transform: Transform, image: Image.Image, mask: np.ndarray) -> Tensor:
@@ -131,7 +146,7 @@ def build_transforms(
     image_size: int | None = None,
     policy: Policy = "none",
     policy_magnitude: int | None = None,
-    normalise: bool | None = None,
+    normalised_by: Normalisation | None = None,
 ) -> tuple[Transform, Transform]:
     """The train and eval transforms of a named recipe.
 
@@ -143,8 +158,8 @@ def build_transforms(
             recipe scale with it.
         policy: Random operations on a training image between its flip and the normalisation: see `build_policy`.
         policy_magnitude: Their strength: see `build_policy`.
-        normalise: Whether to normalise by ImageNet's mean and standard deviation (otherwise values lie in 0..1); by
-            default as the recipe does.
+        normalised_by: The mean and the standard deviation of each channel by which values in 0..1 are normalised; by
+            default those of `normalisation`.
 
     Returns:
         The transform for training and the one for evaluation.
@@ -155,8 +170,9 @@ def build_transforms(
     chosen = _named(recipe)
     size = chosen.image_size if image_size is None else image_size
     to_tensor: list[Any] = [v2.ToImage(), _InOrder(), v2.ToDtype(torch.float32, scale=True)]
-    if chosen.normalise if normalise is None else normalise:
-        to_tensor.append(v2.Normalize(IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = normalised_by or normalisation(recipe)
+    if (mean, std) != UNCHANGED:
+        to_tensor.append(v2.Normalize(mean, std))
     # Plain tensors, because torchvision's own image class slows every operation on a batch.
     to_tensor.append(v2.ToPureTensor())
     train: Transform = v2.Compose([*chosen.train(size), *build_policy(policy, policy_magnitude), *to_tensor])

@@ -37,7 +37,11 @@ def test_where_a_training_goes_on_is_told():
             "the optimizer SGD and cannot go on with AdamW: set --model.opt",
         ),
         (checkpoint(), replace(PLAN, schedule="onecycle"), "schedule constant and cannot go on with onecycle"),
-        (checkpoint(), replace(PLAN, groups=1), "decay_norms false --model.body_lr 1.0: set these"),
+        (
+            checkpoint(),
+            replace(PLAN, groups=1),
+            "decay_norms false --model.body_lr 1.0 --model.layer_decay 1.0: set",
+        ),
         (checkpoint(), replace(PLAN, max_epochs=2), "3 epochs behind it, more than --trainer.max_epochs 2"),
         (checkpoint(optimizer_states=[]), PLAN, "only weights"),
         (checkpoint(loops={}), PLAN, "only weights"),

@@ -7,8 +7,10 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
-from aga_lightning.networks.backbones import build_backbone
-from aga_lightning.networks.weights import UnreachableError, fit_weights, head_name, read_weights
+from aga_lightning.networks.backbones import build_backbone, network_of
+from aga_lightning.networks.network import UnreachableError
+from aga_lightning.networks.stages import head_names
+from aga_lightning.networks.weights import fit_weights, read_weights
 from aga_lightning.networks.weights_files import WeightsError
 
 FAMILIES = [
@@ -39,7 +41,7 @@ def test_each_family_keeps_its_body_and_gets_a_new_head(name):
     }
     net = build_backbone(name, num_classes=3)
     fit_weights(net, published, source="memory")
-    head = head_name(net)
+    head = head_names(net)[0]
     for key, value in net.state_dict().items():
         if key.startswith(head):
             assert value.shape[0] == 3
@@ -82,7 +84,7 @@ def test_a_head_cut_down_to_some_classes_gives_their_logits(name):
     assert theirs[:, TEN].std() > 0
     # The sums of another number of columns may run in another order, so these may differ in their last bits.
     torch.testing.assert_close(ours, theirs[:, TEN])
-    head = head_name(net)
+    head = head_names(net)[0]
     for key, value in net.state_dict().items():
         expected = whole.state_dict()[key]
         assert torch.equal(value, expected[TEN] if key.startswith(f"{head}.") else expected), key
@@ -136,7 +138,8 @@ def test_densenet_files_of_torchvision_with_their_old_names_fit(tmp_path):
     old = {key.replace("norm1", "norm.1").replace("conv2", "conv.2"): value for key, value in state.items()}
     assert old.keys() != state.keys()
     torch.save(old, tmp_path / "densenet121.pth")
-    assert read_weights("densenet121", str(tmp_path / "densenet121.pth")).state.keys() == state.keys()
+    net = build_backbone("densenet121", 3, weights=str(tmp_path / "densenet121.pth"))
+    assert torch.equal(net.features.denseblock4.denselayer16.norm1.weight, torch.ones(992))
 
 
 def test_files_that_do_not_count_batches_fit():
@@ -177,7 +180,7 @@ def test_long_lists_are_cut():
 
 def test_a_name_that_is_neither_file_nor_published_is_refused_with_the_published_ones():
     with pytest.raises(WeightsError, match=r"no weights 'IMAGENET'.*a file that exists.*IMAGENET1K_V1"):
-        read_weights("resnet18", "IMAGENET")
+        read_weights(network_of("resnet18"), "IMAGENET")
 
 
 def test_published_weights_come_from_torchvision_which_does_not_wait_for_ever(monkeypatch):
@@ -197,7 +200,7 @@ def test_published_weights_come_from_torchvision_which_does_not_wait_for_ever(mo
 def test_a_user_who_forbids_the_network_is_not_connected(monkeypatch):
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: pytest.fail("asked"))
     with pytest.raises(UnreachableError, match="HF_HUB_OFFLINE forbids"):
-        read_weights("resnet18", "IMAGENET1K_V1")
+        read_weights(network_of("resnet18"), "IMAGENET1K_V1")
 
 
 def test_a_damaged_file_of_an_earlier_download_is_named(tmp_path, monkeypatch):
@@ -206,7 +209,7 @@ def test_a_damaged_file_of_an_earlier_download_is_named(tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"<html>")
     with pytest.raises(WeightsError, match=r"squeezenet1_1-b8a52dc0\.pth is damaged .*remove it"):
-        read_weights("squeezenet1_1", "DEFAULT")
+        read_weights(network_of("squeezenet1_1"), "DEFAULT")
 
 
 def test_without_a_network_the_remedy_is_named(monkeypatch):

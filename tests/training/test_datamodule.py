@@ -20,7 +20,7 @@ from aga_lightning.augment.segmenters.embedded import GrabCut
 from aga_lightning.datasets.folder import ImageFolder
 from aga_lightning.images.records import DatasetError
 from aga_lightning.training.datamodule import AGADataModule
-from aga_lightning.training.transforms import build_transforms
+from aga_lightning.training.transforms import UNCHANGED, build_transforms
 
 
 class Witness(Augmenter):
@@ -89,7 +89,7 @@ def open_data(disc_folder, tmp_path):
         dataset = kind(str(disc_folder), superclasses=superclasses, ood={"dusk": str(disc_folder / "dusk")})
         cache = {"cache_dir": str(tmp_path / "cache"), "num_workers": 0, "batch_size": 3, "image_size": 32}
         data = AGADataModule(dataset, augmenter, **(cache | {"recipe": "alia_cub"} | settings))
-        data.train_transform, data.eval_transform = build_transforms("alia_cub", 32, normalise=False)
+        data.train_transform, data.eval_transform = build_transforms("alia_cub", 32, normalised_by=UNCHANGED)
         return data
 
     return open_data

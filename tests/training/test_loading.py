@@ -24,11 +24,11 @@ from aga_lightning.training.loading import (
     TrainingImages,
 )
 from aga_lightning.training.sampling import ORIGINAL, MixingPolicy, MixingSampler, Pick
-from aga_lightning.training.transforms import build_transforms
+from aga_lightning.training.transforms import UNCHANGED, build_transforms
 from aga_lightning.workers import worker_settings
 
 TRAIN, EVALUATE = build_transforms("torchvision", image_size=32, policy="randaugment")
-_, EXACT = build_transforms("alia_cub", image_size=48, normalise=False)
+_, EXACT = build_transforms("alia_cub", image_size=48, normalised_by=UNCHANGED)
 
 
 class Painted(Augmenter):

@@ -12,6 +12,7 @@ from aga_lightning.training.transforms import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     RECIPES,
+    UNCHANGED,
     build_transforms,
     evaluation_mask,
     normalisation,
@@ -71,7 +72,7 @@ def test_alia_iwildcam_cuts_both_banners_and_does_not_normalise(size):
 
 def test_fieldguide_training_keeps_most_of_the_image_and_mirrors_half_the_time():
     ramp = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None] * 4, 64, 0).repeat(3, 2)
-    train, _ = build_transforms("fieldguide", normalise=False)
+    train, _ = build_transforms("fieldguide", normalised_by=UNCHANGED)
     torch.manual_seed(0)
     spans = [float(image[0, 32, -1] - image[0, 32, 0]) for image in (train(Image.fromarray(ramp)) for _ in range(80))]
     assert 25 <= sum(span < 0 for span in spans) <= 55
@@ -107,10 +108,9 @@ def test_randaugment_stands_where_torchvisions_reference_has_it(photo, magnitude
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_named_normalisation_is_the_one_applied(photo, recipe):
     _, evaluate = build_transforms(recipe)
-    _, plain = build_transforms(recipe, normalise=False)
+    _, plain = build_transforms(recipe, normalised_by=UNCHANGED)
     mean, std = (torch.tensor(values)[:, None, None] for values in normalisation(recipe))
     torch.testing.assert_close((plain(photo) - mean) / std, evaluate(photo))
-    assert normalisation(recipe, normalise=False) == ((0, 0, 0), (1, 1, 1))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -119,7 +119,7 @@ def test_a_mask_goes_the_way_of_its_image(recipe):
     mask = np.zeros((90, 120), bool)
     mask[20:60, 30:80] = True
     image = Image.fromarray(mask.astype(np.uint8)[..., None].repeat(3, 2) * 255)
-    _, evaluate = build_transforms(recipe, 64, normalise=False)
+    _, evaluate = build_transforms(recipe, 64, normalised_by=UNCHANGED)
     moved = evaluation_mask(evaluate, image, mask)
     assert moved.dtype == torch.bool
     assert type(moved) is torch.Tensor

@@ -7,7 +7,8 @@ from torchvision.models import ResNet
 
 from aga_lightning.checkpoints.facts import Facts
 from aga_lightning.networks.backbones import build_backbone
-from aga_lightning.networks.weights import fit_weights, head_name
+from aga_lightning.networks.stages import head_names
+from aga_lightning.networks.weights import fit_weights
 from aga_lightning.networks.weights_files import WeightsError, read_weights_file
 
 
@@ -28,7 +29,7 @@ def read_classifier(backbone: str, weights: str) -> tuple[nn.Module, Facts]:
     state, facts = read_weights_file(weights)
     with torch.device("meta"):
         plain: nn.Module = torchvision.models.get_model(backbone)
-    head = f"{head_name(plain)}.weight"
+    head = f"{head_names(plain)[0]}.weight"
     if head not in state:
         raise WeightsError(f"{weights} holds no {head}, so it is no {backbone}: give the backbone it was saved from")
     stem = state.get("conv1.weight")

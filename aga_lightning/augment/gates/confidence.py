@@ -17,7 +17,7 @@ from aga_lightning.augment.pretrained import Pretrained, PretrainedError, explai
 from aga_lightning.checkpoints.facts import Facts
 from aga_lightning.files import shown
 from aga_lightning.images.pixels import Image
-from aga_lightning.networks.backbones import check_backbone
+from aga_lightning.networks.torchvision_nets import TorchvisionNet
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class ConfidenceRule(Pretrained, PictureGate):
     batch_size: int = 64
 
     def __post_init__(self) -> None:
-        check_backbone(self.backbone)
+        TorchvisionNet(self.backbone)  # which refuses a name that is none
         if self.size < 1 or (self.resize is not None and self.resize < self.size):
             raise ValueError(
                 f"size is {self.size} and resize {self.resize}; give pixels, and resize at least size (or null)"

@@ -21,7 +21,6 @@ from aga_lightning.files import shown
 from aga_lightning.images.finding import told
 from aga_lightning.images.reading import ImageReadError
 from aga_lightning.images.records import DatasetError, ImageRecord
-from aga_lightning.networks.weights import published_file
 from aga_lightning.preflight import Run, SettingError, objections
 from aga_lightning.terminal import Terminal
 from aga_lightning.training.datamodule import AGADataModule
@@ -278,7 +277,7 @@ class ChecksRuns(RunTrainer):
 def _tell_start(model: LightningModule | None) -> None:
     """Say that published weights which training is to start from are still to be downloaded."""
     if isinstance(model, ImageClassifier) and model.weights is not None:
-        file = published_file(model.backbone, model.weights)
+        file = model.network.file(model.weights)
         if file is not None and not file.is_file():
             otherwise = " or, where that fails, random weights" if model.missing_weights == "scratch" else ""
             print(f"Note: {model.weights} of {model.backbone} is downloaded at the first fit{otherwise}: {shown(file)}")

@@ -18,12 +18,14 @@ from aga_lightning.checkpoints.going_on import Plan, check_going_on, check_sched
 from aga_lightning.checkpoints.keeping import renamed_states
 from aga_lightning.checkpoints.reading import CheckpointError, read_checkpoint
 from aga_lightning.networks.architecture import Architecture, architecture_in
-from aga_lightning.networks.backbones import Stem
+from aga_lightning.networks.backbones import is_published
+from aga_lightning.networks.network import Network
+from aga_lightning.networks.torchvision_nets import Stem
 from aga_lightning.networks.weights_files import listed, misfits
 from aga_lightning.training.models.optimizers import optimizer_in, plain_settings
 from aga_lightning.training.models.schedules import Schedule
 
-_NOT_SETTINGS = ("optimizer", "schedule", "weights", "head", "_instantiator")
+_NOT_SETTINGS = ("optimizer", "schedule", "weights", "head", "compile", "_instantiator")
 
 
 class CheckpointedClassifier(LightningModule):
@@ -31,15 +33,27 @@ class CheckpointedClassifier(LightningModule):
 
     net: nn.Module
     num_classes: int
+    network: Network
     backbone: str
     stem: Stem
     width: int
     decay_norms: bool
     body_lr: float
+    layer_decay: float
     optimizer: OptimizerCallable
     schedule: Schedule
     trained_on: Facts = Facts()
     """What a classifier was trained on that comes from a checkpoint; without facts where that tells none."""
+    goes_on: bool = False
+    """Whether its weights are to come from a checkpoint."""
+
+    def planned_net(self, image_size: int | None = None) -> nn.Module:
+        """The net without its weights, for images of a size in pixels."""
+        raise NotImplementedError
+
+    def grouped(self, net: nn.Module) -> list[dict[str, Any]]:
+        """The parameters of a net in groups for an optimiser."""
+        raise NotImplementedError
 
     @property
     def datamodule(self) -> Any:  # noqa: ANN401 a user may have another one than ours
@@ -55,7 +69,7 @@ class CheckpointedClassifier(LightningModule):
         """Refuse a checkpoint that is of other classes, or that the training cannot go on from.
 
         Args:
-            checkpoint: Its content; weights are not looked at.
+            checkpoint: Its content; of its weights, if they are there, names and shapes.
             trainer: Where it is to be used.
             datamodule: What it is to be used on; None if that is not known.
             fitting: Whether a training goes on from it.
@@ -70,11 +84,25 @@ class CheckpointedClassifier(LightningModule):
         lines = compare(facts_in(checkpoint, source), facts_of(datamodule), source)
         trained = architecture_in(checkpoint, source)
         present = Architecture(self.backbone, self.stem, self.width, self.num_classes)
-        if trained != present:
+        if trained.bare != present.bare:
             raise CheckpointError(f"{source} is of another network: {trained}, not {present}")
+        if problems := self._misfits(checkpoint, datamodule):
+            size, trained_size = getattr(datamodule, "image_size", None), facts_in(checkpoint, source).image_size
+            sizes = "" if size == trained_size else f" (it was trained with --data.image_size {trained_size})"
+            raise CheckpointError(f"{source} does not fit this network{sizes}: {listed(problems)}")
         if fitting:
             lines += check_going_on(checkpoint, self._plan(trainer), source)
         return lines
+
+    def _misfits(self, checkpoint: Mapping[str, Any], datamodule: object) -> list[str]:
+        """How the weights of a checkpoint differ from the net's in names and shapes."""
+        state = checkpoint.get("state_dict")
+        if state is None:
+            return []
+        if hasattr(self, "net") and not self.trainer.strategy.restore_checkpoint_after_setup:
+            return misfits(self.state_dict(), state)
+        planned = self.planned_net(getattr(datamodule, "image_size", None)).state_dict()  # no rank may have all of it
+        return misfits({f"net.{name}": value for name, value in planned.items()}, state)
 
     def configure_callbacks(self) -> list[Callback]:
         """None; but weights are averaged over a copy that Lightning takes before the network is built, so build it."""
@@ -111,10 +139,6 @@ class CheckpointedClassifier(LightningModule):
         source = str(self.trainer.ckpt_path or "the checkpoint")
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         lines = self.differences(checkpoint, self.trainer, self.datamodule, fitting, source)
-        sharded = self.trainer.strategy.restore_checkpoint_after_setup  # then no rank has the whole network
-        problems = [] if sharded else misfits(self.state_dict(), checkpoint["state_dict"])
-        if problems:
-            raise CheckpointError(f"{source} does not fit this network: {listed(problems)}")
         renamed_states(checkpoint)
         for line in lines:
             rank_zero_info(line)
@@ -144,7 +168,12 @@ class CheckpointedClassifier(LightningModule):
             CheckpointError: If the file cannot be read, or is no checkpoint of an ImageClassifier.
         """
         checkpoint = read_checkpoint(checkpoint_path, "cpu" if map_location is None else map_location)
-        architecture_in(checkpoint, checkpoint_path)
+        trained = architecture_in(checkpoint, checkpoint_path)
+        if not is_published(trained.backbone) and "backbone" not in kwargs:
+            raise CheckpointError(
+                f"{checkpoint_path} is of a network of your own, {trained.backbone}, which a checkpoint only names: "
+                "give it as the argument backbone"
+            )
         told = checkpoint[cls.CHECKPOINT_HYPER_PARAMS_KEY]
         settings = {name: value for name, value in told.items() if name not in _NOT_SETTINGS}
         try:
@@ -154,12 +183,12 @@ class CheckpointedClassifier(LightningModule):
             model = cls(**(settings | known | kwargs))
         except (TypeError, ValueError, KeyError) as error:
             raise CheckpointError(f"the settings in {checkpoint_path} make no {cls.__name__} ({error})") from error
+        model.trained_on = facts_in(checkpoint, checkpoint_path)
         model.configure_model()
         problems = misfits(model.state_dict(), checkpoint["state_dict"])
         if problems:
             raise CheckpointError(f"{checkpoint_path} does not fit its own settings: {listed(problems)}")
         model.load_state_dict(checkpoint["state_dict"])
-        model.trained_on = facts_in(checkpoint, checkpoint_path)
         return model
 
     def _example_optimizer(self) -> Optimizer:
@@ -173,7 +202,7 @@ class CheckpointedClassifier(LightningModule):
             max_steps=None if trainer.max_steps == -1 else trainer.max_steps,
             optimizer=type(optimizer).__name__,
             defaults=optimizer.defaults,
-            groups=(1 if self.decay_norms else 2) * (2 if self.body_lr < 1 else 1),
+            groups=len(self.grouped(self.planned_net())),
             schedule=self.schedule.name,
             settings=self.hparams,
         )

@@ -1,6 +1,5 @@
 """The image classifier that is trained, with original images or with augmented ones: it cannot tell."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, NamedTuple
@@ -8,8 +7,6 @@ from typing import Any, Literal, NamedTuple
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_info
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
@@ -17,16 +14,16 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from aga_lightning.files import shown
-from aga_lightning.networks.backbones import Stem, build_backbone, check_backbone
-from aga_lightning.networks.weights import UnreachableError, read_weights
+from aga_lightning.networks.backbones import Backbone, network_of
+from aga_lightning.networks.torchvision_nets import Stem
 from aga_lightning.paths import NameOrPath
 from aga_lightning.preflight import Run
-from aga_lightning.training.models.checkpointed import CheckpointedClassifier
+from aga_lightning.training.models.built import BuiltClassifier
 from aga_lightning.training.models.metrics import background_gap, evaluation_metrics, worst_group_accuracy
 from aga_lightning.training.models.mixing import Mixing, build_mixing
-from aga_lightning.training.models.objections import objections, planned_net
-from aga_lightning.training.models.parameters import parameter_groups, slow_down
-from aga_lightning.training.models.schedules import Schedule, build_scheduler
+from aga_lightning.training.models.objections import objections
+from aga_lightning.training.models.parameters import Trained
+from aga_lightning.training.models.schedules import Schedule
 
 Batch = tuple[Tensor, Tensor]
 """Images (N, 3, H, W) float32 and labels (N,) int64."""
@@ -44,8 +41,8 @@ class Prediction(NamedTuple):
     probabilities: Tensor
 
 
-class ImageClassifier(CheckpointedClassifier):
-    """A classifier of torchvision and the recipe it is trained with.
+class ImageClassifier(BuiltClassifier):
+    """A classifier and the recipe it is trained with.
 
     It logs `train/loss` and `train/acc`, and for each evaluation set its `acc`, `recall`, `f1` and `loss`
     (`val/acc`, `ood/sketch/f1`, ...); outside of fit also `<set>/acc_per_class/<class>`. The data module may name the
@@ -57,14 +54,22 @@ class ImageClassifier(CheckpointedClassifier):
 
     Args:
         num_classes: How many classes to tell apart.
-        backbone: A classifier of torchvision: resnet18, resnet50, resnet101, resnet152, convnext_tiny, ...
-        weights: None starts from random weights. Otherwise torchvision's name for weights (IMAGENET1K_V1, DEFAULT),
-            or a local file of them.
-        missing_weights: What happens where torchvision's weights are neither on this machine nor to be downloaded,
+        backbone: The network: a classifier of torchvision (resnet18, resnet50, convnext_tiny, ...) or of timm
+            (timm/convnext_tiny; needs the extra timm); or a class of one's own by {class_path: package.Class,
+            init_args: {...}} or its import path alone, a subclass of torch.nn.Module whose constructor takes
+            num_classes. In Python also a function from the number of classes to a network. Images get the size, mean
+            and deviation that timm's network was trained with, unless the data module is given others.
+        weights: None starts from random weights. Otherwise torchvision's name for weights (IMAGENET1K_V1), timm's
+            (fb_in22k), DEFAULT for their own choice, or a local file.
+        missing_weights: What happens where published weights are neither on this machine nor to be downloaded,
             which HF_HUB_OFFLINE=1 forbids too: "error" stops the run before it starts, "scratch" starts from random
             weights and says so.
+        train: What is trained: "all"; "head", the last layer alone (a linear probe); or a number, the last n stages of
+            the network with the layers behind them. The other layers stay as they are, in evaluation mode.
         body_lr: The learning rate of all layers but the last as a share of the optimiser's own, in 0..1; where training
             starts from random weights all layers learn at the optimiser's own.
+        layer_decay: What the learning rate of each stage is multiplied by, once for the last stage and once more for
+            each one in front of it, above 0 to 1; in place of body_lr, and likewise for weights alone.
         head: "new" starts the last layer at random where the weights have another number of classes. "kept" takes the
             data's classes out of the 1000 of ImageNet that the weights were trained for, so that they can be judged
             without training.
@@ -83,6 +88,8 @@ class ImageClassifier(CheckpointedClassifier):
         mixing_probability: The share of batches that are mixed: 1 as the authors of CutMix do for ImageNet; they take
             0.5 for CIFAR, and so does ALIA (Dunlap et al. 2023).
         channels_last: Whether to lay tensors out as convolutions on recent accelerators prefer.
+        compile: Whether torch.compile makes the network faster, after some minutes of compiling; it needs a compiler
+            of C++ on CPUs.
         imagenet_indices: Which of ImageNet's 1000 classes the data's are, in label order; the data set knows.
     """
 
@@ -95,10 +102,12 @@ class ImageClassifier(CheckpointedClassifier):
     def __init__(
         self,
         num_classes: int,
-        backbone: str = "resnet18",
+        backbone: Backbone = "resnet18",
         weights: NameOrPath | str | None = None,
         missing_weights: Literal["error", "scratch"] = "error",
+        train: Trained = "all",
         body_lr: float = 1.0,
+        layer_decay: float = 1.0,
         head: Literal["new", "kept"] = "new",
         stem: Stem = "imagenet",
         width: int = 64,
@@ -112,6 +121,7 @@ class ImageClassifier(CheckpointedClassifier):
         cutmix_alpha: float = 1.0,
         mixing_probability: float = 1.0,
         channels_last: bool = False,
+        compile: bool = False,
         imagenet_indices: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
@@ -120,20 +130,26 @@ class ImageClassifier(CheckpointedClassifier):
             raise ValueError(f"head is kept, which needs {missing}: set it, or set head to new")
         if head == "kept" and missing_weights == "scratch":
             raise ValueError("head is kept, which random weights have not learnt: set missing_weights to error")
-        check_backbone(backbone, stem, width)
+        weights = None if weights is None else NameOrPath.of(weights)
+        self.network = network_of(backbone, stem, width).with_weights(weights)
+        if not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay is a factor above 0, 1 at most, not {layer_decay}")
+        if max(layer_decay, body_lr) < 1:
+            raise ValueError(f"layer_decay is {layer_decay} and body_lr {body_lr}: set one of them to 1")
         if not 0 <= body_lr <= 1:
             raise ValueError(f"body_lr is a share in 0..1, not {body_lr}")
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing is a share in 0..1, not {label_smoothing}")
-        weights = None if weights is None else NameOrPath.of(weights)
-        # A checkpoint holds plain values and names no code: neither these two objects nor what Lightning would call.
-        self.save_hyperparameters(ignore=["optimizer", "schedule", "_instantiator"])
-        self.save_hyperparameters({"schedule": asdict(schedule)})
+        # A checkpoint holds plain values and names no code: none of these objects, nor what Lightning would call.
+        self.save_hyperparameters(ignore=["backbone", "optimizer", "schedule", "_instantiator"])
+        self.save_hyperparameters({"backbone": self.network.name, "schedule": asdict(schedule)})
         self.num_classes = num_classes
-        self.backbone = backbone
+        self.backbone = self.network.name
         self.weights = weights
         self.missing_weights = missing_weights
+        self.trained = train
         self.body_lr = body_lr
+        self.layer_decay = layer_decay
         self.head_rows = imagenet_indices if head == "kept" else None
         self.stem = stem
         self.width = width
@@ -143,6 +159,7 @@ class ImageClassifier(CheckpointedClassifier):
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
         self.channels_last = channels_last
+        self.compiled = compile
         self.mix = build_mixing(mixing, num_classes, mixup_alpha, cutmix_alpha, mixing_probability)
         self.train_accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
         self.evaluation_names: list[str] = []
@@ -151,34 +168,6 @@ class ImageClassifier(CheckpointedClassifier):
         self.images = {}
         self.group_images = {}
         self.register_buffer("loss_weights", None, persistent=False)
-
-    def configure_model(self) -> None:
-        """Build the net, once; verbs that do not train or evaluate never do."""
-        if hasattr(self, "net"):
-            return
-        self.settle_weights()
-        if self._trainer is not None:  # the ranks start alike, wherever each one's files lie
-            self.weights = self.trainer.strategy.broadcast(self.weights)
-        names = getattr(self.datamodule, "class_names", None)
-        net = build_backbone(
-            self.backbone, self.num_classes, self.weights, self.stem, self.width, self.head_rows, names
-        )
-        self.net = net.to(memory_format=torch.channels_last) if self.channels_last else net
-
-    def settle_weights(self) -> None:
-        """Start from random weights after all, where `missing_weights` says so and the weights cannot be had."""
-        if self.weights is None or self.missing_weights == "error":
-            return
-        with torch.random.fork_rng(devices=[]):  # a network draws weights before it reads any
-            try:
-                read_weights(self.backbone, self.weights)
-            except UnreachableError as error:
-                rank_zero_info(f"Training starts from random weights, which takes more photos and epochs: {error}")
-                self.weights = None
-
-    def planned_net(self) -> nn.Module:
-        """The net that `configure_model` will build, without its weights, and where possible without numbers."""
-        return planned_net(self)
 
     def objections(self, run: Run) -> Iterator[str]:
         """What stands in the way of a run, a line each."""
@@ -203,19 +192,6 @@ class ImageClassifier(CheckpointedClassifier):
             if not hasattr(datamodule, "class_counts"):
                 raise ValueError("class_weights needs a data module with class_counts(); set class_weights to false.")
             self.loss_weights = inverse_frequencies(datamodule.class_counts())
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser over decayed and spared parameters, and the schedule over the trainer's optimiser steps."""
-        optimizer = self.optimizer(parameter_groups(self.net, self.decay_norms, self.body_lr < 1))
-        if self.body_lr < 1 and self.weights is not None:
-            slow_down(optimizer, self.body_lr)
-        total_steps = self.trainer.estimated_stepping_batches
-        # Asked for only now: the trainer knows its batches once it has estimated the steps.
-        steps_per_epoch = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
-        if math.isfinite(steps_per_epoch):
-            steps_per_epoch = math.ceil(steps_per_epoch)
-        scheduler = build_scheduler(optimizer, self.schedule, total_steps, steps_per_epoch)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 3, H, W)."""

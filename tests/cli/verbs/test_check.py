@@ -108,7 +108,7 @@ def test_the_verb_ends_with_the_status_that_a_script_asks_for(disc_folder, comma
     words = ["check", "--config", "photos.yaml", "--data.dataset.root", str(disc_folder)]
     command(*words)
     said = capsys.readouterr().out
-    assert "All is well" in said and "IMAGENET1K_V1 of resnet18 is downloaded at the first fit or, where that" in said
+    assert "All is well" in said and "DEFAULT of resnet18 is downloaded at the first fit or, where that" in said
     spoil(disc_folder, 1)
     with pytest.raises(SystemExit) as stop:
         command(*words)
