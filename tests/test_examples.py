@@ -70,6 +70,21 @@ def test_a_module_of_ones_own_learns_from_augmented_images(run):
     assert (collection / "metadata.jsonl").is_file()
 
 
+@pytest.mark.filterwarnings("ignore:.*num_workers:UserWarning", "ignore:.*augmentations were rejected")
+@pytest.mark.filterwarnings("ignore:You .* a `val_dataloader`", "ignore:The number of training batches")
+def test_a_network_of_timm_learns_and_shows_where_it_looks(run):
+    run(
+        "own_network",
+        **{
+            "FieldGuide()": "FieldGuide(train_per_class=2, val_per_class=1, test_per_class=1, ood_per_class=1)",
+            "image_size=64": "image_size=64, num_workers=0",
+            "max_epochs=1": "max_epochs=1, accelerator='cpu', enable_progress_bar=False, logger=False",
+            "resnet10t": "test_resnet",
+        },
+    )
+    assert len([*Path().rglob("explain/test/attributions-*.png")]) == 4  # in distribution, and three sets out of it
+
+
 def test_a_classifier_of_torchvision_gets_its_curves(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # where torchvision looks before it downloads anything
     checkpoint = tmp_path / "hub/checkpoints/resnet18-f37072fd.pth"
