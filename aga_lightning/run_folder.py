@@ -6,7 +6,8 @@
     metrics.csv  hparams.yaml  events.out.tfevents.*                                 what was logged
     results.json  accuracy_per_class.csv  accuracy_per_group.csv  predictions.csv    what was judged
     training.json  augmentation.json  originals/  augmentations.png                  what was trained on, and its cost
-    predictions-<rank>.csv  explain/  training_predictions.csv                       the verb predict; the callbacks
+    predictions-<rank>.csv  training_predictions.csv                                 the verb predict; a callback
+    explain/<stage>/  faithfulness*.csv  background_reliance.csv  *.png              what explains the model
     earlier/<n>/                what a run that goes on in its folder had written before, checkpoints excepted
 
 A user's own files may lie beside these; none is ever written over.
@@ -35,7 +36,13 @@ TRAINING_PREDICTIONS = "training_predictions.csv"
 TRAINING = "training.json"
 AUGMENTATION = "augmentation.json"
 GALLERY = "augmentations.png"
+PER_CLASS = "accuracy_per_class.csv"
+PER_GROUP = "accuracy_per_group.csv"
 EXPLAIN = "explain"
+FAITHFULNESS = "faithfulness.csv"
+FAITHFULNESS_CURVES = "faithfulness_curves.csv"
+FAITHFULNESS_PER_IMAGE = "faithfulness_per_image.csv"
+RELIANCE = "background_reliance.csv"
 EARLIER = "earlier"
 
 _OTHERS = (

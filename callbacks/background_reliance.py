@@ -18,6 +18,7 @@ from aga_lightning.callbacks.figures import show_figure, show_table, takes_figur
 from aga_lightning.explain.background import BackgroundScores, background_only, dilated, subject_only
 from aga_lightning.explain.prediction import Pixels, Predict, probabilities
 from aga_lightning.images.drawing import RIGHT_COLOUR, RIGHT_MARK, WRONG_COLOUR, WRONG_MARK, blank_figure, wrapped
+from aga_lightning.run_folder import RELIANCE
 
 VERSIONS = ("whole", "subject only", "background only")
 
@@ -79,7 +80,7 @@ class BackgroundReliance(Explaining):
         elif trainer.is_global_zero:
             header = ["set", *next(iter(table.values()))]
             rows = [[name, *(f"{score:.6g}" for score in scores.values())] for name, scores in table.items()]
-            path = None if occasion.folder is None else occasion.folder / "background_reliance.csv"
+            path = None if occasion.folder is None else occasion.folder / RELIANCE
             show_table(trainer, "background_reliance/scores", header, rows, path)
 
     def _may_have_masks(self, sample: EvaluationSample) -> bool:

@@ -16,6 +16,7 @@ from aga_lightning.callbacks.measuring import MEASURES, Measure, Measured, Measu
 from aga_lightning.explain.information import webp_version
 from aga_lightning.explain.information_curve import KINDS
 from aga_lightning.files import write_csv
+from aga_lightning.run_folder import FAITHFULNESS, FAITHFULNESS_CURVES, FAITHFULNESS_PER_IMAGE
 from aga_lightning.terminal import Terminal
 
 _POINTS = 101  # of a curve, at most
@@ -51,14 +52,14 @@ def write_faithfulness(
                 *(of_information if summary.measure in KINDS else ("mean", "", "", "")),
             ]
         )
-    write_csv(folder / "faithfulness.csv", header, rows)
+    write_csv(folder / FAITHFULNESS, header, rows)
     points = [
         [*_place(summary), _number(x), _number(y)]
         for summary in summaries
         if summary.used
         for x, y in zip(*_thinned(summary), strict=True)
     ]
-    write_csv(folder / "faithfulness_curves.csv", ["set", "model", "images", "measure", "x", "y"], points)
+    write_csv(folder / FAITHFULNESS_CURVES, ["set", "model", "images", "measure", "x", "y"], points)
 
 
 def write_per_image(folder: Path, measures: Sequence[Measure], rows: Iterable[Sequence[object]]) -> None:
@@ -71,7 +72,7 @@ def write_per_image(folder: Path, measures: Sequence[Measure], rows: Iterable[Se
     """
     header = ["set", "model", "id", "file", "label", "predicted", "probability"]
     header += [column for measure in measures for column in (measure, f"{measure}_skipped")]
-    write_csv(folder / "faithfulness_per_image.csv", header, rows)
+    write_csv(folder / FAITHFULNESS_PER_IMAGE, header, rows)
 
 
 def image_rows(

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from aga_lightning.files import shown, write_csv, write_json
 from aga_lightning.intervals import share
-from aga_lightning.run_folder import RESULTS, RunFolderError, written_if_possible
+from aga_lightning.run_folder import PER_CLASS, PER_GROUP, RESULTS, RunFolderError, written_if_possible
 from aga_lightning.terminal import Terminal
 from aga_lightning.training.models.classifier import ImageClassifier
 from aga_lightning.training.run_stage import run_folder
@@ -179,9 +179,9 @@ def _write(
     data: Any = getattr(trainer, "datamodule", None)
     write_json(folder / RESULTS, results)
     classes = _scores_of_parts("acc_per_class", results, metrics, getattr(data, "class_names", ()))
-    write_csv(folder / "accuracy_per_class.csv", ["set", "class", "accuracy"], classes)
+    write_csv(folder / PER_CLASS, ["set", "class", "accuracy"], classes)
     if groups:
-        write_csv(folder / "accuracy_per_group.csv", ["set", "group", "images", "accuracy"], groups)
+        write_csv(folder / PER_GROUP, ["set", "group", "images", "accuracy"], groups)
 
 
 def _scores_of_parts(

@@ -89,7 +89,7 @@ class AGADataModule(FollowingDataModule):
         background_sets: Out-of-distribution sets made from the test images that have a mask, to measure how much the
             model relies on backgrounds (Xiao et al. 2020): any of only_fg, no_fg, only_bg_b, only_bg_t, mixed_same,
             mixed_rand and mixed_next, or all. With both mixed_same and mixed_rand, their BG-gap is reported too.
-        predict_folder: Folder of images for the verb predict; null for the test set.
+        predict_folder: Folder of images for the verb predict, or a single image; null for the test set.
     """
 
     dataset: ImageDataset

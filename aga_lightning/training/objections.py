@@ -56,8 +56,8 @@ def objections(data: Any, run: Run) -> Iterator[str]:  # noqa: ANN401 an AGAData
         root = getattr(data.dataset, "root", type(data.dataset).__name__)
         known = ", ".join(data.class_names) or "none"
         yield f"a classifier needs two classes; {root} has one, {known}: give a folder of class folders"
-    if run.verb == "predict" and data.predict_folder is not None and not Path(data.predict_folder).is_dir():
-        yield f"data.predict_folder is {data.predict_folder}, which is no folder: check the path"
+    if run.verb == "predict" and data.predict_folder is not None and not Path(data.predict_folder).exists():
+        yield f"data.predict_folder is {data.predict_folder}, which is not there: check the path"
     if run.verb != "fit":
         return
     quotas(data.augmented_per_class, data.class_names)

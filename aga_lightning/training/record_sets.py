@@ -102,7 +102,12 @@ class RecordSets:
         return screen(records, self.listing)
 
     def in_folder(self, folder: Path) -> list[ImageRecord]:
-        """The usable images of a bare folder, with the label -1; a warning tells what else it holds."""
+        """The usable images of a bare folder, or the one file that it is, with the label -1.
+
+        A warning tells what else the folder holds.
+        """
+        if folder.is_file():
+            return self.looked_over([ImageRecord(folder, -1, "", "")])
         unused: list[Unused] = []
         found = find_images(folder, follow_links=self.dataset.follow_links, unused=unused)
         if passed := told(unused, photos_only=True):

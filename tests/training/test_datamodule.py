@@ -309,6 +309,8 @@ def test_the_test_set_is_predicted_unless_a_folder_is_named(open_data, disc_fold
     assert [record.path for record in data.predict_records] == sorted((disc_folder / "dusk").rglob("*.png"))
     labels = trainer(tmp_path).predict(Tally(), datamodule=data)
     assert torch.cat(labels).tolist() == [-1] * 4
+    photo = next((disc_folder / "dusk").rglob("*.png"))
+    assert [record.path for record in open_data(predict_folder=str(photo)).predict_records] == [photo]
 
 
 @pytest.fixture

@@ -110,6 +110,6 @@ def test_photos_for_backgrounds_are_looked_at(told, tmp_path):
 
 def test_a_folder_to_predict_is_there(told):
     assert told("predict", predict_folder="nowhere") == [
-        f"data.predict_folder is {Path('nowhere').absolute()}, which is no folder: check the path"
+        f"data.predict_folder is {Path('nowhere').absolute()}, which is not there: check the path"
     ]
     assert told("fit", predict_folder="nowhere") == []

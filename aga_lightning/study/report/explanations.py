@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from aga_lightning.run_folder import FAITHFULNESS
 from aga_lightning.study.outcomes import Explained, Outcomes
 from aga_lightning.study.plan import ARM, Comparison
 from aga_lightning.study.report.paired import SEED
@@ -126,7 +127,7 @@ def sets_of(groups: Sequence[Compared], table: str) -> list[str]:
 
 def protocol_of(groups: Sequence[Compared]) -> str:
     """A sentence on the methods and targets of attribution, from `faithfulness.csv`; "" if nothing is finished."""
-    found = _tables(groups, "faithfulness.csv")
+    found = _tables(groups, FAITHFULNESS)
     found = found[["method", "layer", "target"]].drop_duplicates() if len(found) else found
     words = [
         _METHODS.get(method, method) + (f" of {layer}" if layer else "") + f" for {_TARGETS.get(target, target)}"
@@ -137,7 +138,7 @@ def protocol_of(groups: Sequence[Compared]) -> str:
 
 def aggregation_of(groups: Sequence[Compared]) -> str:
     """The aggregation of the curves of AIC and SIC, from `faithfulness.csv`: "median" or "mean"; "" if unknown."""
-    found = _tables(groups, "faithfulness.csv")
+    found = _tables(groups, FAITHFULNESS)
     return (
         listed(sorted(found[found["measure"].isin(["aic", "sic"])]["aggregate"].unique()), "or") if len(found) else ""
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from aga_lightning.run_folder import FAITHFULNESS_CURVES
 from aga_lightning.study.outcomes import Outcomes
 from aga_lightning.study.report.blocks import Block, Figure, Paragraph
 from aga_lightning.study.report.explanations import (
@@ -145,7 +146,7 @@ def read_curves(group: Compared) -> tuple[dict[Place, Curve], str]:
     from aga_lightning.callbacks.faithfulness_summary import COMMON, OWN
 
     names = {THIS_MODEL: group.arm, BASELINE: group.reference}
-    tables = [explained.table("faithfulness_curves.csv").assign(seed=n) for n, explained in enumerate(group.finished)]
+    tables = [explained.table(FAITHFULNESS_CURVES).assign(seed=n) for n, explained in enumerate(group.finished)]
     rows = pd.concat(tables) if tables else pd.DataFrame()
     if rows.empty:
         return {}, "each model"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aga_lightning.intervals import Interval
+from aga_lightning.run_folder import FAITHFULNESS_PER_IMAGE
 from aga_lightning.study.outcomes import Outcomes
 from aga_lightning.study.report.blocks import Block, Cell, Paragraph, Table
 from aga_lightning.study.report.explanations import (
@@ -73,7 +74,7 @@ class FaithfulnessTable(Section):
         if rows is None:
             rows = ["backbone"] if "backbone" in outcomes.plan.axes else []
         groups = compared(outcomes, self.arms, self.where, rows)
-        sets = self.sets or sets_of(groups, "faithfulness_per_image.csv")
+        sets = self.sets or sets_of(groups, FAITHFULNESS_PER_IMAGE)
         missing = [group.missing for group in groups if group.missing]
         if not groups or not sets:
             words = " ".join(missing) or "The comparisons hold no faithfulness_per_image.csv."

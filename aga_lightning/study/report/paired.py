@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aga_lightning.callbacks.attributing import BASELINE, THIS_MODEL
+from aga_lightning.run_folder import FAITHFULNESS_PER_IMAGE
 from aga_lightning.study.outcomes import Explained, Outcome, Outcomes
 from aga_lightning.study.plan import ARM, Plan
 from aga_lightning.study.settings import StudyError
@@ -51,7 +52,7 @@ def faithfulness(
     """
     found: dict[str, dict[str, pd.Series]] = {THIS_MODEL: {}, BASELINE: {}}
     for comparison in explained:
-        table = comparison.table("faithfulness_per_image.csv")
+        table = comparison.table(FAITHFULNESS_PER_IMAGE)
         table = table[table["set"] == set_name]
         if measure in table:
             for model, of_model in table.groupby("model"):
