@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aga_lightning.explain.prediction import Pixels
 from aga_lightning.images.reading import read_image
-from aga_lightning.training.transforms import build_transforms
+from aga_lightning.training.transforms import UNCHANGED, build_transforms
 
 PIXELS = Pixels((127 / 255,) * 3, (128 / 255,) * 3)
 """How it has seen its training images."""
@@ -29,7 +29,7 @@ def efficientnet_lite0() -> nn.Module:
 
 def read_photos(paths: list[Path], side: int = SIDE) -> Tensor:
     """Photos, cut to squares: pixels (N, 3, side, side) uint8."""
-    _, evaluate = build_transforms("torchvision", side, normalise=False)
+    _, evaluate = build_transforms("torchvision", side, normalised_by=UNCHANGED)
     return Pixels().pixels(torch.stack([evaluate(read_image(path)) for path in paths]))
 
 

@@ -108,6 +108,7 @@ NO_PATHS = {
     "token",
     "url",
     "guide",
+    "given",
 }
 
 

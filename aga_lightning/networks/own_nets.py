@@ -20,7 +20,7 @@ class OwnNet(Network):
     `std` tell which images it takes.
 
     Args:
-        given: The import path of a class of nn.Module whose constructor takes `num_classes`; a mapping of this
+        given: A class of nn.Module, by its import path, whose constructor takes `num_classes`; a mapping of this
             `class_path` and of `init_args`, its other settings; or a function from the number of classes to a network.
 
     Raises:

@@ -23,7 +23,7 @@ from aga_lightning.images.records import ImageRecord
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.loading import EvaluationImages
 from aga_lightning.training.models.classifier import ImageClassifier
-from aga_lightning.training.transforms import build_transforms
+from aga_lightning.training.transforms import UNCHANGED, build_transforms
 
 
 def open_data(folder):
@@ -284,7 +284,7 @@ def masked_pictures(folder):
     Image.fromarray(mask).save(folder / "mask.png")
     path = folder / "photo.png"
     records = [ImageRecord(path, 0, "bird", "bird", mask_path=folder / "mask.png"), ImageRecord(path, 1, "b", "b")]
-    _, transform = build_transforms("alia_cub", image_size=16, normalise=False)
+    _, transform = build_transforms("alia_cub", image_size=16, normalised_by=UNCHANGED)
     return DataLoader(EvaluationImages(records, transform))
 
 

@@ -19,9 +19,9 @@ from aga_lightning.images.records import ImageRecord
 from aga_lightning.preflight import SettingError
 from aga_lightning.training.datamodule import AGADataModule
 from aga_lightning.training.loading import EvaluationImages
-from aga_lightning.training.transforms import build_transforms
+from aga_lightning.training.transforms import UNCHANGED, build_transforms
 
-_, EVALUATE = build_transforms("alia_cub", image_size=24, normalise=False)
+_, EVALUATE = build_transforms("alia_cub", image_size=24, normalised_by=UNCHANGED)
 
 
 class Labelled:

@@ -25,7 +25,7 @@ def finished(metrics, folder=None, **model):
     return SimpleNamespace(
         callback_metrics=metrics,
         log_dir=folder and str(folder),
-        logger=folder,
+        keeps_files=folder is not None,
         is_global_zero=True,
         lightning_module=SimpleNamespace(**model),
     )
@@ -223,7 +223,7 @@ def test_all_ranks_ask_for_the_folder_and_one_writes(tmp_path, capsys):
             return str(tmp_path)
 
     metrics = {f"val/{column}": 1.0 for column in ("acc", "recall", "f1", "loss")}
-    report_results(Second(callback_metrics=metrics, logger=True, is_global_zero=False))
+    report_results(Second(callback_metrics=metrics, keeps_files=True, is_global_zero=False))
     assert asked
     assert not list(tmp_path.iterdir())
     assert not capsys.readouterr().out
