@@ -14,7 +14,7 @@ from torch import nn
 
 from aga_lightning.callbacks.data_facts import class_names, pixels_of
 from aga_lightning.callbacks.evaluation_sample import EvaluationSample, evaluation_samples
-from aga_lightning.callbacks.network import check_logits, network_of
+from aga_lightning.callbacks.network import check_logits, network_in
 from aga_lightning.callbacks.untouched import untouched
 from aga_lightning.preflight import SettingError
 from aga_lightning.run_folder import EXPLAIN
@@ -142,7 +142,7 @@ class Explaining(Callback, ABC):
         folder = None if folder is None else folder / EXPLAIN / stage
         with self._told():
             samples = self.samples(trainer, self.images)
-            occasion = Occasion(trainer, pl_module, network_of(pl_module), samples, folder)
+            occasion = Occasion(trainer, pl_module, network_in(pl_module), samples, folder)
             try:
                 with untouched(pl_module):
                     self.explain(occasion)
@@ -155,7 +155,7 @@ class Explaining(Callback, ABC):
     def _look_ahead(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show a few images of each set to the network."""
         with self._told(), untouched(pl_module):
-            network = network_of(pl_module)
+            network = network_in(pl_module)
             for sample in self.samples(trainer, min(self.images, _LOOKED_AT)):
                 if len(sample):
                     found = sample.examples(sample.ids)

@@ -11,7 +11,7 @@ from aga_lightning.preflight import SettingError
 _PROBABILITIES = 1e-3  # how far from 1 the sum of a row may be
 
 
-class Network(nn.Module):
+class NamedNet(nn.Module):
     """A net under the name that it has in a classifier, so that its layers are called as a user calls them.
 
     Args:
@@ -29,7 +29,7 @@ class Network(nn.Module):
         return self.get_submodule(self._name)(images)
 
 
-def network_of(module: LightningModule) -> nn.Module:
+def network_in(module: LightningModule) -> nn.Module:
     """The module itself where it has a forward, otherwise the one part of it that has weights, under its own name.
 
     Args:
@@ -43,7 +43,7 @@ def network_of(module: LightningModule) -> nn.Module:
     nets = {name: child for name, child in module.named_children() if next(child.parameters(), None) is not None}
     if len(nets) == 1:
         ((name, net),) = nets.items()
-        return Network(net, name)
+        return NamedNet(net, name)
     parts = f"{len(nets)} parts with weights ({', '.join(nets)})" if nets else "no part with weights"
     raise SettingError(
         f"{type(module).__name__} has no forward and {parts}, so its network is not known: give it a forward, images "

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 
 from aga_lightning.callbacks.baseline import load_baseline
-from aga_lightning.callbacks.network import Network
+from aga_lightning.callbacks.network import NamedNet
 from aga_lightning.explain.layers import find_map
 from aga_lightning.preflight import Run
 
@@ -22,7 +22,7 @@ def unknown_layer(run: Run, layer: str | None) -> Iterator[str]:
     size = getattr(run.datamodule, "image_size", None)
     if planned is None or size is None:
         return
-    net = Network(planned(size))
+    net = NamedNet(planned(size))
     parameter = next(net.parameters())
     try:
         find_map(net, layer, torch.zeros(1, 3, size, size, device=parameter.device))

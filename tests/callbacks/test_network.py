@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from aga_lightning.callbacks.network import check_logits, network_of
+from aga_lightning.callbacks.network import check_logits, network_in
 from aga_lightning.preflight import SettingError
 
 
@@ -23,12 +23,12 @@ def test_a_module_with_a_forward_is_its_own_network():
             return images
 
     module = Own()
-    assert network_of(module) is module
+    assert network_in(module) is module
 
 
 def test_the_one_part_with_weights_is_the_network_under_its_own_name():
     net = nn.Linear(4, 2)
-    found = network_of(module_of(classifier=net, loss=nn.CrossEntropyLoss(), accuracy=MulticlassAccuracy(2)))
+    found = network_in(module_of(classifier=net, loss=nn.CrossEntropyLoss(), accuracy=MulticlassAccuracy(2)))
     assert dict(found.named_modules())["classifier"] is net
     assert found(torch.ones(1, 4)).equal(net(torch.ones(1, 4)))
 
@@ -45,7 +45,7 @@ def test_the_one_part_with_weights_is_the_network_under_its_own_name():
 )
 def test_a_module_whose_network_is_not_known_is_refused(parts, complaint):
     with pytest.raises(SettingError, match=complaint):
-        network_of(module_of(**parts))
+        network_in(module_of(**parts))
 
 
 @pytest.mark.parametrize(
