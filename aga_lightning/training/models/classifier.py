@@ -67,7 +67,8 @@ class ImageClassifier(BuiltClassifier):
         train: What is trained: "all"; "head", the last layer alone (a linear probe); or a number, the last n stages of
             the network with the layers behind them. The other layers stay as they are, in evaluation mode.
         body_lr: The learning rate of all layers but the last as a share of the optimiser's own, in 0..1; where training
-            starts from random weights all layers learn at the optimiser's own.
+            starts from random weights all layers learn at the optimiser's own. A network of one's own may bring its
+            weights, and is taken to have learnt: set 1 where it has not.
         layer_decay: What the learning rate of each stage is multiplied by, once for the last stage and once more for
             each one in front of it, above 0 to 1; in place of body_lr, and likewise for weights alone.
         head: "new" starts the last layer at random where the weights have another number of classes. "kept" takes the
