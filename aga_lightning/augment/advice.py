@@ -19,7 +19,7 @@ def advice(augmenter: Augmenter, reason: str) -> str:
     about_subjects = reason.startswith("no subject") or (found is not None and found[0].stage == "subject")
     network = _network(augmenter) if about_subjects else ""
     if network:
-        return f"boxes of the subjects (--data.dataset.boxes) would help, or {network}"
+        return f"boxes of the subjects would help (--data.dataset.boxes of ImageFolder), or {network}"
     if found is None:
         return "rejected.png shows some"
     gate, setting = found
